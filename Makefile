@@ -1,0 +1,64 @@
+# Yidai: every command that a newcomer needs. `make` prints this list.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+export YIDAI_HOME ?= $(CURDIR)/.yidai
+export NUMBA_CACHE_DIR ?= $(CURDIR)/.venv/numba
+export OMP_NUM_THREADS ?= 2
+
+.PHONY: help setup demo test campaign campaign-slice check lint format serve mlflow bench lock clean
+
+help:  ## print this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+setup: .venv/ready  ## make .venv from the hashed locks and compile the kernel
+.venv/ready: requirements/tools.txt requirements/dev.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed: apt-get install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "installing python3-venv"; apt-get install -y -q python3-venv || sudo apt-get install -y -q python3-venv; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing the locked dependencies (about 1.3 GB) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/tools.txt
+	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes --link-mode copy -r requirements/dev.txt || $(BIN)/python -m pip install -q --require-hashes -r requirements/dev.txt
+	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e . || $(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q features training serving $(BIN)/../lib/python*/site-packages 2>/dev/null || true
+	@touch $@
+
+demo: setup  ## a city, its models, a served decision, its replay: the whole path in minutes
+	@$(BIN)/yidai demo
+
+test: setup  ## the tests, with branch coverage (at most 10 minutes on 2 cores)
+	@$(BIN)/python -m pytest -m "not campaign" --cov --cov-report=term:skip-covered
+
+campaign: setup  ## the long runs: everything marked campaign
+	@$(BIN)/python -m pytest -m campaign --timeout 3000
+
+campaign-slice: setup  ## a short slice of the long runs, as CI takes it
+	@YIDAI_CAMPAIGN=slice $(BIN)/python -m pytest -m campaign --timeout 900
+
+lint: setup  ## ruff, mypy strict, import layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+
+check: lint test  ## lint, then test
+
+format:  ## put the code into its form
+	@$(BIN)/ruff check --fix-only -q . && $(BIN)/ruff format -q .
+
+serve: setup  ## the decision API on http://127.0.0.1:8100
+	@$(BIN)/yidai serve
+
+mlflow: setup  ## the MLflow server of the analysts on http://127.0.0.1:5100
+	@$(BIN)/yidai mlflow
+
+bench: setup  ## the benchmarks, in their quick form
+	@for name in decision portfolios; do $(BIN)/python -m benchmarks.$$name --quick; done
+
+lock:  ## compile the locks anew from pyproject.toml
+	@$(BIN)/uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal -q -o requirements/run.txt
+	@$(BIN)/uv pip compile pyproject.toml --extra dev -c requirements/run.txt --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal -q -o requirements/dev.txt
+	@$(BIN)/uv pip compile pyproject.toml --extra peers --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal -q -o requirements/peers.txt
+
+clean:  ## remove what the demo made (keeps .venv)
+	@rm -rf .yidai build *.egg-info
