@@ -7,7 +7,7 @@ so that a month edge needs no time-zone table inside the kernel.
 from __future__ import annotations
 
 from calendar import monthrange
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,10 @@ def instant(text: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise Invalid(f"{text!r} is not an ISO date or date-time.", remedy="Write 2024-05-31 or 2024-05-31T08:00:00+08:00.") from error
+        raise Invalid(
+            f"{text!r} is not an ISO date or date-time.",
+            remedy="Write 2024-05-31 or 2024-05-31T08:00:00+08:00.",
+        ) from error
     naive = moment.tzinfo is None
     whole = int((moment.replace(tzinfo=UTC) if naive else moment).timestamp()) * SECOND + moment.microsecond
     return whole - CHINA_OFFSET if naive else whole
@@ -40,7 +43,7 @@ def instant(text: str) -> int:
 
 def iso(moment: int) -> str:
     """ISO text in China time of an instant; whole days lose their clock part."""
-    local = datetime.fromtimestamp(0, UTC) + np.timedelta64(moment + CHINA_OFFSET, "us").astype(object)
+    local = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=moment + CHINA_OFFSET)
     if (moment + CHINA_OFFSET) % DAY == 0:
         return local.date().isoformat()
     return local.replace(tzinfo=None).isoformat() + "+08:00"

@@ -20,7 +20,7 @@ def canonical_bytes(document: Any) -> bytes:
         Invalid: the value has no canonical form (NaN, infinity, a too large integer).
     """
     try:
-        return rfc8785.dumps(msgspec.to_builtins(document))
+        return bytes(rfc8785.dumps(msgspec.to_builtins(document)))
     except rfc8785.CanonicalizationError as error:
         raise Invalid(f"the document has no canonical form: {error}") from error
 

@@ -1,0 +1,130 @@
+"""Contracts from YAML, checked as a whole before anything is read with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import yaml
+
+from features.contracts.model import Contract, Field, FieldType, History, TimeSource
+from features.errors import Invalid
+
+BUILTIN = Path(__file__).parent
+"""The folder of the contracts that Yidai ships."""
+
+FORBIDDEN_CATEGORIES = frozenset(
+    {"religion", "genes", "fingerprint", "blood_type", "disease", "medical_history"}
+)
+"""Never collected: REG-CR-02."""
+
+_TIME_TYPES = {FieldType.MONTH, FieldType.DATE, FieldType.INSTANT}
+_Document = TypeVar("_Document")
+
+
+class BrokenDocument(Invalid):
+    """A YAML file that is not what it should be."""
+
+    def __init__(self, path: Path | str, problem: str, remedy: str = "") -> None:
+        super().__init__(problem, place=str(path), remedy=remedy)
+
+
+def read_yaml(path: Path, kind: type[_Document]) -> _Document:
+    """The document in a YAML file, checked against its type.
+
+    Raises:
+        BrokenDocument: not there, not YAML (with line and column), or not of that shape (with the field).
+    """
+    return convert(parse_yaml(path), kind, path)
+
+
+def parse_yaml(path: Path) -> Any:
+    """The plain value in a YAML file; see ``read_yaml``."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BrokenDocument(path, "there is no such file.", "Check the path.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else path
+        problem = getattr(error, "problem", None) or "it is not UTF-8 text"
+        raise BrokenDocument(where, f"not valid YAML: {problem}.", "Mend that line.") from None
+
+
+def convert(value: Any, kind: type[_Document], path: Path | str) -> _Document:
+    """A plain value as a document of that type; ``path`` is named in errors."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise BrokenDocument(path, f"{error}.", "Compare with the reference of this kind of file.") from None
+
+
+def load_contract(path: Path) -> Contract:
+    """One checked contract."""
+    contract = read_yaml(path, Contract)
+    check_contract(contract, path)
+    return contract
+
+
+def load_contracts(folders: Iterable[Path]) -> dict[str, Contract]:
+    """All contracts of these folders by dataset; a later folder may not redefine an earlier dataset."""
+    found: dict[str, Contract] = {}
+    for folder in folders:
+        for path in sorted(folder.glob("*.yaml")):
+            contract = load_contract(path)
+            if contract.dataset in found:
+                raise BrokenDocument(path, f"dataset {contract.dataset!r} is declared twice.", "Rename one.")
+            found[contract.dataset] = contract
+    return found
+
+
+def check_contract(contract: Contract, path: Path | str) -> None:
+    """Every name that the contract uses is one of its fields, and its times are times.
+
+    Raises:
+        BrokenDocument: with the offending name.
+    """
+    if contract.schema != 1:
+        raise BrokenDocument(path, f"schema {contract.schema} is not known.", "Write schema: 1.")
+    if contract.consent_category in FORBIDDEN_CATEGORIES:
+        raise BrokenDocument(path, f"{contract.consent_category!r} may not be collected (REG-CR-02).")
+    fields = {field.name: field for field in contract.fields}
+    if len(fields) != len(contract.fields):
+        raise BrokenDocument(path, "a field name stands twice.", "Rename one.")
+    _check_names(contract, fields, path)
+    _check_times(contract, fields, path)
+    if contract.history is History.STATIC and not contract.note:
+        raise BrokenDocument(path, "a static dataset needs a note that says why it does not change.")
+
+
+def _check_names(contract: Contract, fields: Mapping[str, Field], path: Path | str) -> None:
+    for name in contract.key:
+        if name not in fields:
+            raise BrokenDocument(path, f"key {name!r} is not a field.", f"Fields: {', '.join(fields)}.")
+    for link in contract.links:
+        if link.field not in fields:
+            raise BrokenDocument(path, f"the link {link.kind!r} names no field: {link.field!r}.")
+    if contract.subject_field in fields:
+        raise BrokenDocument(path, f"{contract.subject_field!r} is the subject and may not be a field too.")
+
+
+def _check_times(contract: Contract, fields: Mapping[str, Field], path: Path | str) -> None:
+    times = contract.times
+    if times.valid_from.field is None and times.valid_from.constant is None:
+        raise BrokenDocument(path, "times.valid_from needs a field or a constant.")
+    for label, source in _time_sources(contract):
+        if source.field is None:
+            continue
+        field = fields.get(source.field)
+        if field is None or field.type not in _TIME_TYPES:
+            raise BrokenDocument(
+                path, f"times.{label}: {source.field!r} is not a month, date or instant field."
+            )
+
+
+def _time_sources(contract: Contract) -> list[tuple[str, TimeSource]]:
+    times = contract.times
+    found = [("valid_from", times.valid_from), ("known_from", times.known_from)]
+    return [*found, ("valid_to", times.valid_to)] if times.valid_to else found

@@ -1,0 +1,260 @@
+"""A feed's file as checked columns: the good rows, and a finding for everything that is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+from numpy.typing import NDArray
+
+from features.calendar import DAY, NEVER, NULL, instant, month_index, month_start
+from features.contracts.convert import REMEDIES, Int64, check_numbers, convert_column
+from features.contracts.model import Contract, FieldType, Source, SubjectKind, TimeSource
+from features.errors import Invalid
+
+_NUMBERS = {FieldType.ID_NUMBER, FieldType.USCC}
+_SUBJECT_NUMBER = {SubjectKind.PERSON: FieldType.ID_NUMBER, SubjectKind.LEGAL_PERSON: FieldType.USCC}
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One reason for which one row is in quarantine."""
+
+    dataset: str
+    file: str
+    line: int
+    field: str
+    value_class: str
+    remedy: str
+
+
+class UnreadableFeed(Invalid):
+    """A file of which no row can be read."""
+
+    def __init__(self, path: Path, problem: str, remedy: str) -> None:
+        super().__init__(problem, place=str(path), remedy=remedy)
+
+
+@dataclass(frozen=True, slots=True)
+class RawTable:
+    """All columns as strings, with each row's line in its file; ``broken`` are lines of another width."""
+
+    table: pa.Table
+    lines: Int64
+    broken: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedFeed:
+    """The rows that keep their contract. ``numbers`` are subjects' numbers, ``links`` linked numbers by field."""
+
+    numbers: list[str]
+    links: dict[str, list[str | None]]
+    columns: dict[str, Int64]
+    valid_from: Int64
+    valid_to: Int64
+    known_from: Int64
+    imputed: NDArray[np.bool_]
+    findings: list[Finding]
+    rows_seen: int
+
+
+def read_text(path: Path, delimiter: str = ",") -> RawTable:
+    """A delimited UTF-8 text file (gzip by its ending) as strings.
+
+    Raises:
+        UnreadableFeed: not there, empty, not UTF-8 or damaged.
+    """
+    broken: list[int] = []
+
+    def skip(row: pa_csv.InvalidRow) -> str:
+        broken.append(int(row.number))
+        return "skip"
+
+    parse = pa_csv.ParseOptions(delimiter=delimiter, invalid_row_handler=skip, ignore_empty_lines=False)
+    try:
+        header = _header(path, delimiter)
+        types = dict.fromkeys(header, pa.binary())
+        with pa.input_stream(str(path), compression="detect") as stream:
+            table = pa_csv.read_csv(
+                stream,
+                read_options=pa_csv.ReadOptions(use_threads=False, block_size=1 << 26),
+                parse_options=parse,
+                convert_options=pa_csv.ConvertOptions(column_types=types, strings_can_be_null=False),
+            )
+    except (OSError, pa.ArrowInvalid, EOFError) as error:
+        raise UnreadableFeed(
+            path, f"cannot be read: {_first_line(error)}.", "Send the file again, whole."
+        ) from None
+    lines = np.setdiff1d(np.arange(2, 2 + table.num_rows + len(broken)), np.array(broken, dtype=np.int64))
+    return RawTable(_as_text(table, path), lines, tuple(broken))
+
+
+def read_source(source: Source, folder: Path) -> list[tuple[str, RawTable]]:
+    """The files of a portfolio's dataset, or the join of its tables, as strings."""
+    if source.sql:
+        return [("joined", _join(source, folder))]
+    paths = [path for pattern in source.files for path in sorted(folder.glob(pattern))]
+    if not paths:
+        raise UnreadableFeed(folder, f"no file matches {', '.join(source.files)}.", "Check the data folder.")
+    return [(path.name, read_text(path, source.delimiter)) for path in paths]
+
+
+def check_feed(contract: Contract, raw: RawTable, file: str) -> CheckedFeed:
+    """The good rows of a table under its contract, and the findings of the others.
+
+    Raises:
+        UnreadableFeed: a column of the contract is missing from the header.
+    """
+    _require_columns(contract, raw.table.column_names, file)
+    findings = [_finding(contract, file, line, "", "wrong number of columns") for line in raw.broken]
+    good = np.ones(raw.table.num_rows, dtype=bool)
+
+    def note(field: str, problems: Mapping[str, NDArray[np.bool_]]) -> None:
+        for value_class, rows in problems.items():
+            good[rows] = False
+            at = raw.lines[rows]
+            findings.extend(_finding(contract, file, int(line), field, value_class) for line in at)
+
+    numbers, problems = _subject_numbers(contract, raw.table)
+    note(contract.subject_field, problems)
+    columns, links = _convert_fields(contract, raw.table, note)
+    times = _times(contract, columns, raw.table.num_rows)
+    note("valid_to", {"valid_to is before valid_from": times[1] < times[0]})
+    kept = np.flatnonzero(good)
+    return CheckedFeed(
+        [str(numbers[row]) for row in kept],
+        {name: [texts[row] for row in kept] for name, texts in links.items()},
+        {name: values[kept] for name, values in columns.items()},
+        times[0][kept],
+        times[1][kept],
+        times[2][kept],
+        times[3][kept],
+        sorted(findings, key=lambda f: (f.line, f.field)),
+        raw.table.num_rows + len(raw.broken),
+    )
+
+
+def _header(path: Path, delimiter: str) -> list[str]:
+    with pa.input_stream(str(path), compression="detect") as stream:
+        first = stream.read(1 << 16).split(b"\n", 1)[0]
+    names = first.decode("utf-8-sig", errors="replace").strip().split(delimiter)
+    return [name.strip('"') for name in names]
+
+
+def _as_text(table: pa.Table, path: Path) -> pa.Table:
+    try:
+        return table.cast(
+            pa.schema([(name.removeprefix("\ufeff"), pa.string()) for name in table.column_names])
+        )
+    except (pa.ArrowInvalid, ValueError):
+        remedy = "Save the file as UTF-8 (spreadsheets often write GBK)."
+        raise UnreadableFeed(path, "is not UTF-8 text.", remedy) from None
+
+
+def _join(source: Source, folder: Path) -> RawTable:
+    connection = duckdb.connect()
+    for name, pattern in source.tables.items():
+        paths = sorted(folder.glob(pattern))
+        if not paths:
+            raise UnreadableFeed(folder, f"no file matches {pattern}.", "Check the data folder.")
+        parts = [read_text(path, source.delimiter).table for path in paths]
+        connection.register(name, pa.concat_tables(parts))
+    try:
+        table = connection.execute(source.sql).to_arrow_table()
+    except duckdb.Error as error:
+        problem = f"the contract's sql does not run: {_first_line(error)}."
+        raise UnreadableFeed(folder, problem, "Mend the statement.") from None
+    text = pa.table({name: pc.fill_null(table[name].cast(pa.string()), "") for name in table.column_names})
+    return RawTable(text, np.arange(1, table.num_rows + 1))
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).split("\n", 1)[0].rstrip(".")
+
+
+def _require_columns(contract: Contract, header: Iterable[str], file: str) -> None:
+    there = set(header)
+    missing = [name for name in (contract.subject_field, *contract.names) if name not in there]
+    if missing:
+        problem = f"the header of dataset {contract.dataset} lacks {', '.join(missing)}."
+        raise UnreadableFeed(Path(file), problem, "Send every column of the contract, empty where unknown.")
+
+
+def _subject_numbers(
+    contract: Contract, table: pa.Table
+) -> tuple[list[str | None], dict[str, NDArray[np.bool_]]]:
+    column = table[contract.subject_field].combine_chunks()
+    kind = _SUBJECT_NUMBER.get(contract.subject)
+    if kind is not None:
+        return check_numbers(kind, column)
+    texts = pc.utf8_trim_whitespace(column).to_pylist()
+    empty = np.array([not text for text in texts], dtype=bool)
+    return texts, ({"empty": empty} if empty.any() else {})
+
+
+def _convert_fields(
+    contract: Contract, table: pa.Table, note: object
+) -> tuple[dict[str, Int64], dict[str, list[str | None]]]:
+    columns: dict[str, Int64] = {}
+    links: dict[str, list[str | None]] = {}
+    nulls = set(contract.source.nulls) - {""} if contract.source else set()
+    for field in contract.fields:
+        column = table[field.name].combine_chunks()
+        if nulls:
+            column = pc.if_else(
+                pc.is_in(pc.utf8_trim_whitespace(column), pa.array(sorted(nulls))), "", column
+            )
+        if field.type in _NUMBERS:
+            links[field.name], problems = check_numbers(field.type, column)
+            problems = problems if field.required else {k: v for k, v in problems.items() if k != "empty"}
+            columns[field.name] = np.full(len(column), NULL)
+        else:
+            converted = convert_column(field, column)
+            columns[field.name], problems = converted.values, converted.problems
+        note(field.name, problems)  # type: ignore[operator]
+    return columns, links
+
+
+def _times(
+    contract: Contract, columns: Mapping[str, Int64], rows: int
+) -> tuple[Int64, Int64, Int64, NDArray[np.bool_]]:
+    times = contract.times
+    valid_from = _time(times.valid_from, columns, rows)
+    valid_from = np.where(valid_from == NULL, NEVER, valid_from)
+    valid_to = _time(times.valid_to, columns, rows) if times.valid_to else np.full(rows, NULL)
+    known_from = _time(times.known_from, columns, rows)
+    imputed = known_from == NULL
+    lag = round(times.known_from.usual_lag_days * DAY)
+    end = _period_end(contract, valid_from)
+    late = np.where(end == NEVER, NEVER, np.minimum(end, NEVER - lag) + lag)
+    return (
+        valid_from,
+        np.where(valid_to == NULL, NEVER, valid_to),
+        np.where(imputed, late, known_from),
+        imputed,
+    )
+
+
+def _period_end(contract: Contract, valid_from: Int64) -> Int64:
+    name = contract.times.valid_from.field
+    if name is None or contract.field(name).type is not FieldType.MONTH:
+        return valid_from
+    known = valid_from != NEVER
+    return np.where(known, month_start(month_index(np.where(known, valid_from, 0)) + 1), NEVER)
+
+
+def _time(source: TimeSource, columns: Mapping[str, Int64], rows: int) -> Int64:
+    if source.field is not None:
+        return columns[source.field]
+    return np.full(rows, NULL if source.constant is None else instant(source.constant))
+
+
+def _finding(contract: Contract, file: str, line: int, field: str, value_class: str) -> Finding:
+    return Finding(contract.dataset, file, line, field, value_class, REMEDIES[value_class])

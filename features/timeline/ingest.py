@@ -1,0 +1,186 @@
+"""Feeds into the lake: good rows loaded, the others in quarantine, and twice is as good as once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from features.calendar import NULL
+from features.contracts.model import Contract, FieldType, SubjectKind
+from features.errors import Invalid
+from features.identity.vault import Vault
+from features.timeline.events import Int64, RawEvents, mix
+from features.timeline.feed import CheckedFeed, Finding, RawTable, check_feed, read_source, read_text
+from features.timeline.lake import Lake
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what, done, all)."""
+
+
+class FileReport(msgspec.Struct, frozen=True):
+    """What became of one file."""
+
+    dataset: str
+    file: str
+    rows: int
+    loaded: int
+    repeated: int
+    quarantined: int
+    imputed_known: int
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What became of a folder of feeds."""
+
+    files: tuple[FileReport, ...]
+
+    @property
+    def loaded(self) -> int:
+        """Rows that are new in the lake."""
+        return sum(report.loaded for report in self.files if not report.again)
+
+    @property
+    def quarantined(self) -> int:
+        """Rows that broke their contract."""
+        return sum(report.quarantined for report in self.files)
+
+
+class HalfWritten(Invalid):
+    """A city folder whose making did not end."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            "this is not a whole city folder: city.json is missing.",
+            place=str(folder),
+            remedy="Make it again with `yidai city make`; a city is complete when city.json is there.",
+        )
+
+
+class UnknownFeed(Invalid):
+    """A file for which there is no contract."""
+
+    def __init__(self, path: Path, known: Iterable[str]) -> None:
+        super().__init__(
+            f"no contract has the dataset {path.stem!r}.",
+            place=str(path),
+            remedy=f"Name the file after its dataset: {', '.join(sorted(known))}.",
+        )
+
+
+def ingest_folder(
+    folder: Path,
+    contracts: Mapping[str, Contract],
+    vault: Vault,
+    lake: Lake,
+    progress: Progress | None = None,
+) -> IngestReport:
+    """Load every ``<dataset>.csv`` (or ``.csv.gz``) of a folder, or of its ``feeds`` if it is a city.
+
+    A file that was loaded whole before is passed over. Rows that the lake holds already are counted as
+    repeated. A killed run can be started again.
+
+    Raises:
+        HalfWritten: a city without its ``city.json``.
+        UnknownFeed: a file that no contract knows; nothing of the folder is loaded then.
+    """
+    feeds = folder / "feeds"
+    if feeds.is_dir() and not (folder / "city.json").exists():
+        raise HalfWritten(folder)
+    paths = sorted((feeds if feeds.is_dir() else folder).glob("*.csv*"))
+    if not paths:
+        raise Invalid(
+            "there is no feed here.", place=str(folder), remedy="Feeds are <dataset>.csv or .csv.gz."
+        )
+    named = [(path, path.name.split(".", 1)[0]) for path in paths]
+    for path, dataset in named:
+        if dataset not in contracts:
+            raise UnknownFeed(path, contracts)
+    reports = []
+    with lake.writing():
+        for done, (path, dataset) in enumerate(named):
+            if progress:
+                progress(dataset, done, len(named))
+            reports.append(_ingest_file(path, contracts[dataset], vault, lake))
+    return IngestReport(tuple(reports))
+
+
+def ingest_source(contract: Contract, folder: Path, vault: Vault, lake: Lake) -> list[FileReport]:
+    """Load the source that a portfolio's contract names, relative to the portfolio's data folder."""
+    if contract.source is None:
+        problem = f"dataset {contract.dataset} names no source."
+        raise Invalid(problem, place=str(folder), remedy="Add `source: {files: [...]}` to its contract.")
+    parts = read_source(contract.source, folder)
+    with lake.writing():
+        return [load_rows(contract, name, raw, vault, lake) for name, raw in parts]
+
+
+def load_rows(contract: Contract, file: str, raw: RawTable, vault: Vault, lake: Lake) -> FileReport:
+    """Check and store the rows of one table; see ``ingest_folder``."""
+    feed = check_feed(contract, raw, file)
+    version = lake.next_version()
+    events = _events(contract, feed, vault, version)
+    loaded = lake.append(contract.dataset, events, feed.imputed)
+    _quarantine(lake, contract.dataset, file, feed.findings)
+    bad = len({finding.line for finding in feed.findings})
+    repeated = len(feed.numbers) - loaded
+    return FileReport(contract.dataset, file, feed.rows_seen, loaded, repeated, bad, int(feed.imputed.sum()))
+
+
+def quarantine(lake: Lake, dataset: str | None = None) -> list[Finding]:
+    """Every finding that is on record, of one dataset or of all."""
+    paths = sorted((lake.root / "_quarantine").glob(f"{dataset or '*'}/*.json"))
+    return [
+        finding for path in paths for finding in msgspec.json.decode(path.read_bytes(), type=list[Finding])
+    ]
+
+
+def _ingest_file(path: Path, contract: Contract, vault: Vault, lake: Lake) -> FileReport:
+    file_digest = _file_digest(path)
+    before = lake.loaded(contract.dataset, file_digest)
+    if before is not None:
+        return msgspec.structs.replace(msgspec.convert(before, FileReport), again=True)
+    report = load_rows(contract, path.name, read_text(path), vault, lake)
+    lake.mark_loaded(contract.dataset, file_digest, report)
+    return report
+
+
+def _events(contract: Contract, feed: CheckedFeed, vault: Vault, version: int) -> RawEvents:
+    columns = dict(feed.columns)
+    for name, texts in feed.links.items():
+        columns[name] = _linked(contract, name, texts, vault)
+    subject = vault.assign(contract.subject, feed.numbers)
+    key = mix([columns[name] for name in contract.key]) if contract.key else mix([subject])
+    versions = np.full(len(subject), version, dtype=np.int64)
+    return RawEvents(subject, feed.valid_from, feed.valid_to, feed.known_from, versions, key, columns)
+
+
+def _linked(contract: Contract, name: str, texts: list[str | None], vault: Vault) -> Int64:
+    is_person = contract.field(name).type is FieldType.ID_NUMBER
+    kind = SubjectKind.PERSON if is_person else SubjectKind.LEGAL_PERSON
+    out = np.full(len(texts), NULL)
+    there = [row for row, text in enumerate(texts) if text is not None]
+    out[there] = vault.assign(kind, [str(texts[row]) for row in there])
+    return out
+
+
+def _quarantine(lake: Lake, dataset: str, file: str, findings: list[Finding]) -> None:
+    path = lake.root / "_quarantine" / dataset / f"{file}.json"
+    if not findings:
+        path.unlink(missing_ok=True)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".tmp")
+    draft.write_bytes(msgspec.json.encode(findings))
+    draft.rename(path)
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

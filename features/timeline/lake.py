@@ -1,0 +1,217 @@
+"""The record of truth: append-only Parquet segments by dataset, subject bucket and ingest version."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from features.contracts.model import Contract, SubjectKind
+from features.errors import Conflict, Integrity
+from features.timeline.events import EventTable, Int64, RawEvents, empty_raw, mix, rekey, sort_events
+
+BUCKET_BITS = 16
+_TIMES = ("subject", "valid_from", "valid_to", "known_from", "version", "key")
+_ROW_GROUP = 1 << 16
+
+
+class LakeBusy(Conflict):
+    """Another process is writing to the lake."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(
+            "another ingest is writing here.",
+            place=str(root),
+            remedy="Wait until it has ended, then run again.",
+        )
+
+
+class DamagedSegment(Integrity):
+    """A segment that is not readable Parquet."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("the segment cannot be read.", place=str(path), remedy="Restore it from the backup.")
+
+
+def views(contracts: Mapping[str, Contract]) -> dict[str, tuple[str, str]]:
+    """Re-keyed datasets by name, ``<dataset>@<link>``: a firm's events as its owner's; values (dataset, field)."""
+    return {
+        f"{name}@{link.kind}": (name, link.field)
+        for name, contract in contracts.items()
+        for link in contract.links
+        if contract.subject is SubjectKind.LEGAL_PERSON and link.to is SubjectKind.PERSON
+    }
+
+
+class Lake:
+    """Reads and appends; nothing in a lake is ever changed.
+
+    Layout: ``<root>/<dataset>/<bucket>/<version>.parquet``, sorted by subject, and
+    ``<root>/_files/<dataset>/<sha256>.json`` for each feed file that was loaded whole.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the only right to append.
+
+        Raises:
+            LakeBusy: another process holds it.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise LakeBusy(self.root) from None
+            yield
+
+    def next_version(self) -> int:
+        """The version that the next ingest batch gives its rows."""
+        return 1 + max((int(path.stem) for path in self.root.glob("[!_]*/*/*.parquet")), default=0)
+
+    def append(self, dataset: str, raw: RawEvents, imputed: NDArray[np.bool_]) -> int:
+        """Store the rows that are not stored yet; returns how many. The version is the rows' own."""
+        fresh = ~np.isin(_row_hash(raw), self._row_hashes(dataset))
+        fresh &= _first_of_each(_row_hash(raw))
+        buckets = raw.subject >> BUCKET_BITS
+        for bucket in np.unique(buckets[fresh]):
+            rows = np.flatnonzero(fresh & (buckets == bucket))
+            rows = rows[np.lexsort((raw.known_from[rows], raw.valid_from[rows], raw.subject[rows]))]
+            self._write(dataset, int(bucket), raw.take(rows), imputed[rows])
+        return int(fresh.sum())
+
+    def read(self, contract: Contract, *, max_version: int | None = None) -> EventTable:
+        """All events of a dataset with corrections applied."""
+        return self._raw(contract, None).resolve(max_version)
+
+    def tables(self, contracts: Mapping[str, Contract], names: Iterable[str]) -> dict[str, EventTable]:
+        """The named datasets and views, whole."""
+        known = views(contracts)
+        return {
+            name: self._view(contracts, *known[name]) if name in known else self.read(contracts[name])
+            for name in names
+        }
+
+    def subject_tables(
+        self, contracts: Mapping[str, Contract], subject: int, *, max_version: int | None = None
+    ) -> dict[str, EventTable]:
+        """Every dataset and view for one subject, also the empty ones."""
+        tables = {
+            name: self._raw(contract, [subject]).resolve(max_version) for name, contract in contracts.items()
+        }
+        for name, (dataset, field) in views(contracts).items():
+            firms = np.unique(self._raw(contracts[dataset], [subject], by=field).subject)
+            events = self._raw(contracts[dataset], firms.tolist()).resolve(max_version)
+            seen = rekey(events, field)
+            tables[name] = seen.take(seen.subject == subject)
+        return tables
+
+    def version_of(self, subject: int, tables: Mapping[str, EventTable] | None = None) -> int:
+        """Highest ingest version among a subject's rows; 0 for an unknown subject."""
+        if tables is not None:
+            return max((int(table.version.max()) for table in tables.values() if len(table)), default=0)
+        paths = self.root.glob(f"[!_]*/{subject >> BUCKET_BITS:05d}/*.parquet")
+        found = [_read(path, ["version"], [("subject", "=", subject)]) for path in paths]
+        return max((int(_int64(table["version"]).max()) for table in found if table.num_rows), default=0)
+
+    def loaded(self, dataset: str, file_digest: str) -> dict[str, Any] | None:
+        """The report of a file that was loaded whole before, else None."""
+        path = self._ledger(dataset, file_digest)
+        return msgspec.json.decode(path.read_bytes()) if path.exists() else None
+
+    def mark_loaded(self, dataset: str, file_digest: str, report: object) -> None:
+        """Remember that a file was loaded whole."""
+        path = self._ledger(dataset, file_digest)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, msgspec.json.encode(report))
+
+    def _ledger(self, dataset: str, file_digest: str) -> Path:
+        return self.root / "_files" / dataset / f"{file_digest}.json"
+
+    def _view(self, contracts: Mapping[str, Contract], dataset: str, field: str) -> EventTable:
+        return sort_events(rekey(self.read(contracts[dataset]), field))
+
+    def _segments(self, dataset: str, buckets: Iterable[int] | None) -> list[Path]:
+        folder = self.root / dataset
+        if buckets is None:
+            return sorted(folder.glob("*/*.parquet"))
+        return [path for bucket in buckets for path in sorted(folder.glob(f"{bucket:05d}/*.parquet"))]
+
+    def _raw(self, contract: Contract, subjects: list[int] | None, by: str = "subject") -> RawEvents:
+        whole = subjects is None or by != "subject"
+        buckets = None if whole else sorted({subject >> BUCKET_BITS for subject in subjects or []})
+        filters = None if subjects is None else [(by, "in", subjects)]
+        names = [*_TIMES, *contract.names]
+        if subjects is not None and not subjects:
+            return empty_raw(contract.names)
+        parts = [_read(path, names, filters) for path in self._segments(contract.dataset, buckets)]
+        if not parts:
+            return empty_raw(contract.names)
+        table = pa.concat_tables(parts)
+        arrays = {name: _int64(table[name]) for name in names}
+        subject, valid_from, valid_to, known_from, version, key = (arrays[name] for name in _TIMES)
+        columns = {name: arrays[name] for name in contract.names}
+        return RawEvents(subject, valid_from, valid_to, known_from, version, key, columns)
+
+    def _row_hashes(self, dataset: str) -> Int64:
+        parts = [_int64(_read(path, ["row"])["row"]) for path in self._segments(dataset, None)]
+        return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+
+    def _write(self, dataset: str, bucket: int, raw: RawEvents, imputed: NDArray[np.bool_]) -> None:
+        columns: dict[str, Any] = {name: getattr(raw, name) for name in _TIMES}
+        columns |= {"row": _row_hash(raw), "imputed_known": imputed, **raw.columns}
+        path = self.root / dataset / f"{bucket:05d}" / f"{int(raw.version[0]):012d}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(f".{os.getpid()}.tmp")
+        pq.write_table(pa.table(columns), draft, compression="lz4", row_group_size=_ROW_GROUP)
+        _sync(draft)
+        draft.rename(path)
+
+
+def _row_hash(raw: RawEvents) -> Int64:
+    return mix([raw.subject, raw.key, raw.valid_from, raw.valid_to, raw.known_from, *raw.columns.values()])
+
+
+def _first_of_each(values: Int64) -> NDArray[np.bool_]:
+    first = np.zeros(len(values), dtype=bool)
+    first[np.unique(values, return_index=True)[1]] = True
+    return first
+
+
+def _read(path: Path, columns: list[str], filters: list[Any] | None = None) -> pa.Table:
+    try:
+        return pq.read_table(path, columns=columns, filters=filters, partitioning=None, use_threads=False)
+    except (pa.ArrowInvalid, OSError):
+        raise DamagedSegment(path) from None
+
+
+def _int64(column: pa.ChunkedArray) -> Int64:
+    """An int64 column without nulls as numpy; Arrow's own way would import pandas."""
+    chunks = [
+        np.frombuffer(c.buffers()[1], np.int64)[c.offset : c.offset + len(c)] for c in column.chunks if len(c)
+    ]
+    return np.concatenate(chunks) if chunks else np.empty(0, dtype=np.int64)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    draft = path.with_suffix(f".{os.getpid()}.tmp")
+    draft.write_bytes(data)
+    _sync(draft)
+    draft.rename(path)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
