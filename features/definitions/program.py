@@ -1,0 +1,291 @@
+"""Definitions of one dataset compiled to the kernel's arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.calendar import NULL, instant
+from features.canonical import code_of
+from features.contracts.model import Contract, Field, FieldType
+from features.definitions.model import Conditions, Definition
+from features.errors import Invalid
+from features.kernel import Aggregate, Grid, aggregate
+from features.timeline.events import EventTable
+
+Int64 = NDArray[np.int64]
+
+SERIES = {
+    Aggregate.ACTIVE_MONTHS,
+    Aggregate.STREAK,
+    Aggregate.TREND,
+    Aggregate.VARIATION,
+    Aggregate.YEAR_ON_YEAR,
+    Aggregate.NEGATIVE_MONTHS,
+}
+"""Aggregates that look at single months; their windows are in months."""
+WITH_COLUMN = {
+    Aggregate.SUM,
+    Aggregate.MEAN,
+    Aggregate.MIN,
+    Aggregate.MAX,
+    Aggregate.LAST,
+    Aggregate.DISTINCT,
+    Aggregate.TREND,
+    Aggregate.VARIATION,
+    Aggregate.SHARE_SUM,
+    Aggregate.CONCENTRATION,
+    Aggregate.YEAR_ON_YEAR,
+    Aggregate.NEGATIVE_MONTHS,
+    Aggregate.MONTHS_SINCE_VALUE,
+}
+_MEMBERS = {Aggregate.DISTINCT, Aggregate.CONCENTRATION}
+_PAIRS = {Aggregate.SHARE, Aggregate.SHARE_SUM, Aggregate.NEGATIVE_MONTHS}
+_IN_UNITS = {Aggregate.SUM, Aggregate.MEAN, Aggregate.MIN, Aggregate.MAX, Aggregate.LAST}
+_OPERATORS = {"ne", "lt", "le", "gt", "ge"}
+_TIMES = {FieldType.DATE, FieldType.MONTH, FieldType.INSTANT}
+
+
+class BrokenDefinition(Invalid):
+    """A definition that cannot be computed."""
+
+    def __init__(self, dataset: str, name: str, problem: str, remedy: str = "") -> None:
+        super().__init__(problem, place=f"feature {name} of {dataset or 'the composites'}", remedy=remedy)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A window's text, grid and length (months or days; 0 for all and now)."""
+
+    text: str
+    grid: Grid
+    length: int
+
+    @property
+    def suffix(self) -> str:
+        """What it adds to a column's name."""
+        return "" if self.length == 0 else f"_{self.text}"
+
+
+def parse_window(text: str, dataset: str, name: str) -> Window:
+    """``6m``, ``90d``, ``all`` or ``now``."""
+    if text == "now":
+        return Window(text, Grid.NOW, 0)
+    if text == "all":
+        return Window(text, Grid.MONTHS, 0)
+    if text[:-1].isdigit() and text[-1:] in "md" and int(text[:-1]) > 0:
+        return Window(text, Grid.MONTHS if text[-1] == "m" else Grid.DAYS, int(text[:-1]))
+    raise BrokenDefinition(dataset, name, f"{text!r} is no window.", "Write 6m, 90d, all or now.")
+
+
+@dataclass(slots=True)
+class Program:
+    """One dataset's definitions as arrays; ``run`` fills its columns of a matrix."""
+
+    dataset: str
+    contract: Contract
+    filters: list[Conditions] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)
+    slots: list[tuple[int, int, int, int]] = field(default_factory=list)
+    ops: list[tuple[int, int, int, int, int]] = field(default_factory=list)
+    divisors: list[float] = field(default_factory=list)
+    months: list[int] = field(default_factory=list)
+    days: list[int] = field(default_factory=list)
+    open_end: bool = False
+    arrays: tuple[Any, ...] = ()
+
+    def freeze(self) -> None:
+        """Turn the lists into the kernel's arrays, once."""
+        self.arrays = (
+            np.array(self.months, dtype=np.int64),
+            int(self.open_end),
+            np.array(self.days, dtype=np.int64),
+            np.array(self.slots, dtype=np.int64).reshape(-1, 4),
+            np.array(self.ops, dtype=np.int64).reshape(-1, 5),
+            np.array(self.divisors, dtype=np.float64),
+        )
+
+    def run(self, table: EventTable, subjects: Int64, as_of: Int64, out: Any, missing: Any) -> None:
+        """Fill this dataset's columns for each (subject, as_of); arrays of equal length."""
+        lo = np.searchsorted(table.subject, subjects, side="left").astype(np.int64)
+        hi = np.searchsorted(table.subject, subjects, side="right").astype(np.int64)
+        times = (table.valid_from, table.valid_to, table.known_from, table.known_to)
+        values = np.empty((len(self.columns), len(table)), dtype=np.int64)
+        for position, name in enumerate(self.columns):
+            values[position] = table.columns[name]
+        contiguous = tuple(np.ascontiguousarray(array, dtype=np.int64) for array in times)
+        aggregate(lo, hi, as_of, *contiguous, self._mask(table), values, *self.arrays, out, missing)
+
+    def _mask(self, table: EventTable) -> NDArray[np.uint64]:
+        mask = np.zeros(len(table), dtype=np.uint64)
+        for bit, conditions in enumerate(self.filters):
+            mask |= matches(self.contract, conditions, table.columns, len(table)).astype(
+                np.uint64
+            ) << np.uint64(bit)
+        return mask
+
+
+def compile_dataset(
+    dataset: str, contract: Contract, definitions: tuple[Definition, ...], outputs: Mapping[str, int]
+) -> Program:
+    """The program of one dataset's definitions; ``outputs`` maps column names to their place in the matrix.
+
+    Raises:
+        BrokenDefinition: an unknown aggregate, field, code or window, or one that does not fit.
+    """
+    program = Program(dataset, contract)
+    parsed = [(d, parse_kind(dataset, d), parse_windows(dataset, d)) for d in definitions]
+    _lay_edges(program, [(kind, window) for _, kind, windows in parsed for window in windows])
+    for definition, kind, windows in parsed:
+        _check(program, definition, kind)
+        for window in windows:
+            _add(program, definition, kind, window, outputs[definition.name + window.suffix])
+    if len(program.filters) > 64:
+        raise BrokenDefinition(
+            dataset, "*", "more than 64 different filters.", "Split the dataset's features."
+        )
+    program.freeze()
+    return program
+
+
+def parse_kind(dataset: str, definition: Definition) -> Aggregate:
+    """The aggregate of a definition over events."""
+    try:
+        return Aggregate[definition.aggregate.upper()]
+    except KeyError:
+        known = ", ".join(kind.name.lower() for kind in Aggregate)
+        problem = f"{definition.aggregate!r} is no aggregate."
+        raise BrokenDefinition(dataset, definition.name, problem, f"Choose of {known}.") from None
+
+
+def parse_windows(dataset: str, definition: Definition) -> list[Window]:
+    """The windows of a definition."""
+    return [parse_window(text, dataset, definition.name) for text in definition.windows]
+
+
+def matches(
+    contract: Contract, conditions: Conditions, columns: Mapping[str, Int64], rows: int
+) -> NDArray[np.bool_]:
+    """Which events meet all conditions; an absent value meets none."""
+    kept = np.ones(rows, dtype=bool)
+    for name, condition in conditions.items():
+        values = columns[name]
+        kept &= (values != NULL) & _meets(contract.field(name), values, condition)
+    return kept
+
+
+def _meets(field_: Field, values: Int64, condition: Any) -> NDArray[np.bool_]:
+    if isinstance(condition, list):
+        return np.isin(values, [stored(field_, value) for value in condition])
+    if not isinstance(condition, dict):
+        return np.asarray(values == stored(field_, condition))
+    kept = np.ones(len(values), dtype=bool)
+    for operator, value in condition.items():
+        kept &= getattr(values, f"__{operator}__")(stored(field_, value))
+    return kept
+
+
+def stored(field_: Field, value: Any) -> int:
+    """A condition's value as it is stored: fen, scaled integer, code or instant."""
+    if field_.is_code:
+        return code_of(str(value))
+    if field_.type in _TIMES:
+        return instant(str(value))
+    return round(float(value) * field_.divisor)
+
+
+def _lay_edges(program: Program, uses: list[tuple[Aggregate, Window]]) -> None:
+    months = {window.length for _, window in uses if window.grid is Grid.MONTHS and window.length}
+    series = [
+        window.length + (12 if kind is Aggregate.YEAR_ON_YEAR else 0)
+        for kind, window in uses
+        if kind in SERIES
+    ]
+    program.months = sorted(months | set(range(1, max(series, default=0) + 1)))
+    program.days = sorted({window.length for _, window in uses if window.grid is Grid.DAYS})
+    program.open_end = any(window.grid is Grid.MONTHS and window.length == 0 for _, window in uses)
+
+
+def _check(program: Program, definition: Definition, kind: Aggregate) -> None:
+    def refuse(problem: str, remedy: str = "") -> BrokenDefinition:
+        return BrokenDefinition(program.dataset, definition.name, problem, remedy)
+
+    if (kind in WITH_COLUMN) != bool(definition.column):
+        raise refuse(f"{definition.aggregate} {'needs' if kind in WITH_COLUMN else 'takes no'} column.")
+    if (kind in _PAIRS) != (definition.against is not None):
+        raise refuse(f"{definition.aggregate} {'needs' if kind in _PAIRS else 'takes no'} `against`.")
+    names = [definition.column, definition.weight, *definition.where, *(definition.against or {})]
+    for name in filter(None, names):
+        if name not in program.contract.names:
+            raise refuse(f"{name!r} is no field of it.", f"Fields: {', '.join(program.contract.names)}.")
+    for conditions in (definition.where, definition.against or {}):
+        _check_conditions(program, definition, conditions)
+    for window in parse_windows(program.dataset, definition):
+        if kind in SERIES and (window.grid is not Grid.MONTHS or window.length == 0):
+            raise refuse(f"{definition.aggregate} needs windows in months, not {window.text!r}.")
+        if kind is Aggregate.MONTHS_SINCE_FIRST and window.length:
+            raise refuse("months_since_first looks at all or now.", "Write windows: [all].")
+        if kind is Aggregate.YEAR_ON_YEAR and window.length > 12:
+            raise refuse("year_on_year compares at most 12 months.")
+
+
+def _check_conditions(program: Program, definition: Definition, conditions: Conditions) -> None:
+    for name, condition in conditions.items():
+        field_ = program.contract.field(name)
+        values = condition if isinstance(condition, list) else [condition]
+        if isinstance(condition, dict):
+            unknown = set(condition) - _OPERATORS
+            if unknown or not condition:
+                problem = f"{name}: {', '.join(sorted(unknown)) or 'an empty condition'} is no operator."
+                raise BrokenDefinition(program.dataset, definition.name, problem, "Use ne, lt, le, gt or ge.")
+            values = list(condition.values())
+        for value in values:
+            _check_value(program, definition, field_, value)
+
+
+def _check_value(program: Program, definition: Definition, field_: Field, value: Any) -> None:
+    if field_.codes and str(value) not in field_.codes:
+        problem = f"{field_.name}: {value!r} is no code of it."
+        raise BrokenDefinition(
+            program.dataset, definition.name, problem, f"Codes: {', '.join(field_.codes)}."
+        )
+    try:
+        stored(field_, value)
+    except (TypeError, ValueError, Invalid):
+        raise BrokenDefinition(
+            program.dataset, definition.name, f"{field_.name}: {value!r} does not fit."
+        ) from None
+
+
+def _add(program: Program, definition: Definition, kind: Aggregate, window: Window, output: int) -> None:
+    column = _place(program.columns, definition.column) if definition.column else -1
+    keeps = int(kind in _MEMBERS)
+    slot = _slot(program, definition.where, column, window, keeps)
+    other = -1
+    if definition.against is not None:
+        other = _slot(program, definition.against, column, window, 0)
+    elif definition.weight:
+        other = _place(program.columns, definition.weight)
+    last = 1
+    if window.grid is Grid.DAYS:
+        last = program.days.index(window.length) + 1
+    elif window.grid is Grid.MONTHS:
+        last = program.months.index(window.length) + 1 if window.length else len(program.months) + 1
+    divisor = program.contract.field(definition.column).divisor if kind in _IN_UNITS else 1
+    program.ops.append((int(kind), slot, other, last, output))
+    program.divisors.append(float(divisor))
+
+
+def _slot(program: Program, conditions: Conditions, column: int, window: Window, keeps: int) -> int:
+    slot = (_place(program.filters, conditions), column, int(window.grid), keeps)
+    return _place(program.slots, slot)
+
+
+def _place(items: list[Any], item: Any) -> int:
+    if item not in items:
+        items.append(item)
+    return items.index(item)

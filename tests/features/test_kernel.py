@@ -1,0 +1,130 @@
+"""The kernel against its oracle, and what must hold for every history."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.calendar import DAY, instant, iso, months_before
+from features.kernel import months_before as compiled_months_before
+from features.matrix import Missing
+from tests.features.oracle import feature
+from tests.features.worlds import (
+    AS_OFS,
+    HISTORIES,
+    definitions,
+    events_of,
+    plan_of,
+    raw_of,
+    stored_conditions,
+)
+
+DEFINITIONS = definitions()
+PLAN = plan_of(DEFINITIONS)
+
+
+def build(
+    history: list[dict[str, int]], subjects: list[int], as_of: list[int], max_version: int | None = None
+):
+    tables = {"wages": raw_of(history).resolve(max_version)}
+    return PLAN.build(tables, np.array(subjects, dtype=np.int64), np.array(as_of, dtype=np.int64))
+
+
+def test_the_plan_is_large_enough_to_mean_something() -> None:
+    assert len(PLAN.columns) >= 100
+    assert {d["aggregate"] for d in DEFINITIONS} >= {"streak", "trend", "concentration", "year_on_year"}
+
+
+@settings(max_examples=120, deadline=None)
+@given(HISTORIES, st.lists(AS_OFS, min_size=1, max_size=3))
+def test_every_column_equals_the_oracle(history, moments) -> None:
+    table = raw_of(history).resolve()
+    pairs = [(subject, moment) for subject in range(4) for moment in moments]
+    matrix = build(history, [s for s, _ in pairs], [m for _, m in pairs])
+    for row, (subject, moment) in enumerate(pairs):
+        events = events_of(table, subject)
+        for place, definition in enumerate(DEFINITIONS):
+            against = definition["against"]
+            expected = feature(
+                events, moment, definition["aggregate"], definition["windows"][0], column=definition["column"],
+                where=stored_conditions(definition["where"]), weight=definition["weight"],
+                against=None if against is None else stored_conditions(against),
+            )  # fmt: skip
+            name = PLAN.columns[place].name
+            if expected is None:
+                assert matrix.missing[row, place] == Missing.NO_RECORD, name
+            else:
+                assert matrix.missing[row, place] == Missing.PRESENT, name
+                assert matrix.values[row, place] == pytest.approx(expected, rel=1e-12, abs=1e-12), name
+
+
+@settings(max_examples=150, deadline=None)
+@given(HISTORIES, HISTORIES, AS_OFS)
+def test_what_is_known_after_as_of_is_never_seen(past, future, as_of) -> None:
+    past = [row for row in past if row["known_from"] <= as_of]
+    later = [
+        row | {"known_from": max(row["known_from"], as_of + 1), "version": 1000 + k}
+        for k, row in enumerate(future)
+    ]
+    before = build(past, [0, 1, 2], [as_of] * 3)
+    after = build(past + later, [0, 1, 2], [as_of] * 3)
+    assert before.values.tobytes() == after.values.tobytes()
+    assert before.missing.tobytes() == after.missing.tobytes()
+
+
+@settings(max_examples=150, deadline=None)
+@given(HISTORIES, st.integers(0, 29), AS_OFS, st.integers(1, 300))
+def test_a_correction_known_later_changes_nothing_earlier(history, which, as_of, days) -> None:
+    if not history:
+        return
+    corrected = history[which % len(history)]
+    correction = corrected | {"amount": 77, "known_from": as_of + days * DAY, "version": 1000}
+    assert (
+        build(history, [0, 1, 2], [as_of] * 3).values.tobytes()
+        == build([*history, correction], [0, 1, 2], [as_of] * 3).values.tobytes()
+    )
+
+
+@settings(max_examples=100, deadline=None)
+@given(HISTORIES, HISTORIES, AS_OFS)
+def test_rows_above_the_pinned_version_are_as_if_they_had_never_arrived(history, late, as_of) -> None:
+    arrived = [row | {"version": 500 + k} for k, row in enumerate(late)]
+    pinned = build(history + arrived, [0, 1, 2], [as_of] * 3, max_version=499)
+    assert pinned.values.tobytes() == build(history, [0, 1, 2], [as_of] * 3).values.tobytes()
+
+
+@settings(max_examples=60, deadline=None)
+@given(HISTORIES, st.permutations(range(30)), AS_OFS)
+def test_the_order_of_arrival_in_one_version_does_not_matter(history, order, as_of) -> None:
+    rows = [row | {"version": 1, "slip": k} for k, row in enumerate(history)]
+    shuffled = [rows[k] for k in order if k < len(rows)]
+    one, other = build(rows, [0, 1, 2], [as_of] * 3), build(shuffled, [0, 1, 2], [as_of] * 3)
+    ordered = [k for k, d in enumerate(DEFINITIONS) if d["aggregate"] not in {"last", "months_since_value"}]
+    assert one.values[:, ordered].tobytes() == other.values[:, ordered].tobytes()
+
+
+def test_a_subject_without_events_counts_zero_and_has_no_mean() -> None:
+    matrix = build([], [7], [instant("2024-01-01")])
+    at = {column.name: place for place, column in enumerate(PLAN.columns)}
+    assert matrix.missing[0, at["count_0"]] == Missing.PRESENT
+    assert matrix.values[0, at["count_0"]] == 0.0
+    assert matrix.missing[0, at["mean_0"]] == Missing.NO_RECORD
+
+
+@given(st.integers(instant("1950-01-01"), instant("2100-01-01")), st.integers(0, 400))
+def test_month_edges_in_the_kernel_are_those_of_the_calendar(moment, months) -> None:
+    assert compiled_months_before(moment, months) == months_before(moment, months)
+
+
+def test_a_month_before_the_31st_of_march_is_the_leap_day() -> None:
+    assert iso(int(compiled_months_before(instant("2024-03-31"), 1))) == "2024-02-29"
+
+
+def test_a_source_that_was_not_asked_is_not_no_record() -> None:
+    tables = {"wages": raw_of([]).resolve()}
+    one = np.array([1], dtype=np.int64)
+    matrix = PLAN.build(tables, one, one, {"wages": Missing.SOURCE_DOWN})
+    assert set(np.unique(matrix.missing)) == {Missing.SOURCE_DOWN}
+    assert not matrix.values.any()
