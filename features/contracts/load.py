@@ -20,6 +20,16 @@ FORBIDDEN_CATEGORIES = frozenset(
 )
 """Never collected: REG-CR-02."""
 
+
+class _Loader(yaml.SafeLoader):
+    """YAML whose dates stay text: our own calendar reads them."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
 _TIME_TYPES = {FieldType.MONTH, FieldType.DATE, FieldType.INSTANT}
 _Document = TypeVar("_Document")
 
@@ -43,7 +53,7 @@ def read_yaml(path: Path, kind: type[_Document]) -> _Document:
 def parse_yaml(path: Path) -> Any:
     """The plain value in a YAML file; see ``read_yaml``."""
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
     except FileNotFoundError:
         raise BrokenDocument(path, "there is no such file.", "Check the path.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -32,6 +32,9 @@ from features.timeline.lake import views
 BUILTIN = Path(__file__).parent
 """The folder of the definitions that Yidai ships."""
 
+REQUEST = "request"
+"""The pseudo dataset of what an applicant asks for: its definitions have the aggregate ``value``."""
+
 _COMPOSITIONS = {composition.value for composition in Composition}
 _VALUE_OF_CODE = {Aggregate.LAST}
 
@@ -69,7 +72,13 @@ class FeaturePlan:
         self._views = views(self.contracts)
         self.columns = tuple(self._lay_columns(document.definitions))
         self._at = {column.name: place for place, column in enumerate(self.columns)}
-        self._programs = [self._compile(file) for file in document.definitions if file.dataset]
+        self._programs = [self._compile(f) for f in document.definitions if f.dataset not in {"", REQUEST}]
+        self._request = [
+            (definition.column, self._at[definition.name])
+            for file in document.definitions
+            if file.dataset == REQUEST
+            for definition in file.features
+        ]
         self._composites = [
             self._compose(definition)
             for file in document.definitions
@@ -99,11 +108,13 @@ class FeaturePlan:
         subjects: Int64,
         as_of: Int64,
         unavailable: Mapping[str, Missing] | None = None,
+        request: Mapping[str, NDArray[np.float64]] | None = None,
     ) -> FeatureMatrix:
         """One row for each (subject, as_of) pair.
 
         ``tables`` holds every dataset of ``datasets``; ``unavailable`` says which of them were not
-        asked (``SOURCE_DOWN``) or may not be read (``NOT_AUTHORISED``).
+        asked (``SOURCE_DOWN``) or may not be read (``NOT_AUTHORISED``). ``request`` brings what the
+        applicant asks for, one float array a field: it is known at ``as_of`` and in no department.
 
         Raises:
             SnapshotTooEarly: an as-of date before the first snapshot of an overwritten source.
@@ -114,6 +125,7 @@ class FeaturePlan:
         wanted = np.ascontiguousarray(subjects, dtype=np.int64)
         moments = np.ascontiguousarray(as_of, dtype=np.int64)
         masked = unavailable or {}
+        self._fill_request(request or {}, values, missing)
         for program in self._programs:
             if program.dataset not in masked:
                 table = tables[program.dataset]
@@ -156,6 +168,8 @@ class FeaturePlan:
             )
         if definition.aggregate in _COMPOSITIONS:
             return [self._composite_column(definition, known)]
+        if file.dataset == REQUEST:
+            return [_request_column(definition)]
         contract = self._contract(file.dataset, definition.name)
         kind = parse_kind(file.dataset, definition)
         field = contract.field(definition.column) if definition.column in contract.names else None
@@ -203,6 +217,17 @@ class FeaturePlan:
             reason=definition.reason,
         )
 
+    def _fill_request(
+        self,
+        request: Mapping[str, NDArray[np.float64]],
+        values: NDArray[np.float64],
+        missing: NDArray[np.uint8],
+    ) -> None:
+        for name, place in self._request:
+            if name in request:
+                values[:, place] = request[name]
+                missing[:, place] = Missing.PRESENT
+
     def _contract(self, dataset: str, name: str) -> Contract:
         base = self._views[dataset][0] if dataset in self._views else dataset
         if base not in self.contracts:
@@ -244,6 +269,22 @@ def _read_definitions(path: Path) -> DefinitionFile:
     if file.schema != 1:
         raise BrokenDocument(path, f"schema {file.schema} is not known.", "Write schema: 1.")
     return file
+
+
+def _request_column(definition: Definition) -> Column:
+    if definition.aggregate != "value" or not definition.column:
+        problem = "a feature of the request has the aggregate `value` and a column."
+        raise BrokenDefinition(REQUEST, definition.name, problem)
+    return Column(
+        definition.name,
+        REQUEST,
+        sign=definition.sign,
+        zh=definition.zh,
+        en=definition.en,
+        unit=definition.unit,
+        rationale=definition.rationale,
+        reason=definition.reason,
+    )
 
 
 def _titled(text: str, window: str) -> str:

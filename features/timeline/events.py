@@ -128,12 +128,15 @@ def empty_raw(fields: Sequence[str]) -> RawEvents:
 
 
 def mix(columns: Sequence[Int64]) -> Int64:
-    """A 64-bit hash of each row over these columns (splitmix64 finaliser, Steele et al. 2014)."""
+    """A 64-bit hash of each row over these columns (splitmix64 finaliser, Steele et al. 2014).
+
+    Each column's place and their number take part, so that a hash may be a column of another hash.
+    """
     length = len(columns[0])
     state = np.full(length, 0x9E3779B97F4A7C15, dtype=np.uint64)
     with np.errstate(over="ignore"):
-        for column in columns:
-            state = (state ^ column.view(np.uint64)) + np.uint64(0x9E3779B97F4A7C15)
+        for place, column in enumerate(columns, start=len(columns) << 8):
+            state = state * np.uint64(2 * place + 1) + column.view(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
             state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
             state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
             state = state ^ (state >> np.uint64(31))

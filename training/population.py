@@ -1,0 +1,208 @@
+"""From a portfolio to a sample: as-of rows, features, outcomes, groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.calendar import NULL, instant
+from features.canonical import code_of
+from features.contracts.model import Field
+from features.definitions.program import matches
+from features.errors import Invalid
+from features.identity.vault import MemoryVault
+from features.matrix import FeatureMatrix
+from features.timeline.events import EventTable
+from features.timeline.ingest import FileReport, ingest_source
+from features.timeline.lake import Lake
+from training.labels import Outcome, outcomes
+from training.portfolio import ColumnLabel, PerformanceLabel, Portfolio
+
+Int64 = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The population of a portfolio, in the order of its as-of instants.
+
+    ``outcome`` is an ``Outcome``; ``identifier`` names the row in files (application or subject key).
+    """
+
+    matrix: FeatureMatrix
+    subject: Int64
+    as_of: Int64
+    group: Int64
+    outcome: NDArray[np.int8]
+    identifier: Int64
+
+    def labelled(self) -> NDArray[np.bool_]:
+        """The rows whose outcome is good or bad."""
+        return self.outcome <= Outcome.BAD
+
+
+class NothingToLearn(Invalid):
+    """A portfolio whose rows cannot teach a model."""
+
+    def __init__(self, portfolio: str, rows: int, bads: int) -> None:
+        super().__init__(
+            f"{rows} labelled rows, {bads} of them bad.",
+            place=f"portfolio {portfolio}",
+            remedy="A model needs both outcomes: check the label's field, its codes and the maturity of the rows.",
+        )
+
+
+def load_private(portfolio: Portfolio, folder: Path, lake: Lake) -> list[FileReport]:
+    """Ingest a portfolio's own files into a lake of its own, under pseudonyms that end with the run."""
+    vault = MemoryVault()
+    reports = []
+    for contract in portfolio.contracts.values():
+        reports += ingest_source(contract, folder, vault, lake)
+    return reports
+
+
+def private_rows(portfolio: Portfolio, folder: Path) -> tuple[Rows, list[FileReport]]:
+    """The rows of a portfolio that brings its own files."""
+    with TemporaryDirectory(prefix="yidai-") as scratch:
+        lake = Lake(Path(scratch))
+        reports = load_private(portfolio, folder, lake)
+        return population_rows(portfolio, lake), reports
+
+
+def population_rows(portfolio: Portfolio, lake: Lake, observed_to: int | None = None) -> Rows:
+    """The rows of a portfolio whose datasets are in ``lake``.
+
+    ``observed_to`` is the instant from which outcomes are seen; the last payment that is known otherwise.
+
+    Raises:
+        NothingToLearn: no rows, or only one outcome.
+        Invalid: rows without an as-of date.
+    """
+    names = sorted({*portfolio.plan.datasets, *portfolio.contracts})
+    tables = lake.tables(portfolio.contracts, names)
+    people = _people(portfolio, tables)
+    as_of = _as_of(portfolio, people)
+    order = np.lexsort((people.subject, as_of))
+    people, as_of = people.take(order), as_of[order]
+    request = _request(portfolio, people)
+    matrix = portfolio.plan.build(tables, people.subject, as_of, request=request)
+    outcome, identifier = _outcomes(portfolio, tables, people, observed_to)
+    group = _groups(portfolio, tables, people, as_of)
+    rows = Rows(matrix, people.subject, as_of, group, outcome, identifier)
+    bads = int((outcome == Outcome.BAD).sum())
+    if bads == 0 or bads == int(rows.labelled().sum()):
+        raise NothingToLearn(portfolio.name, int(rows.labelled().sum()), bads)
+    return rows
+
+
+def score_rows(portfolio: Portfolio, folder: Path) -> tuple[FeatureMatrix, Int64, list[FileReport]]:
+    """Features of files that bring no outcome (``yidai predict``), with each row's subject key code."""
+    with TemporaryDirectory(prefix="yidai-") as scratch:
+        lake = Lake(Path(scratch))
+        reports = load_private(portfolio, folder, lake)
+        tables = lake.tables(portfolio.contracts, sorted({*portfolio.plan.datasets, *portfolio.contracts}))
+        people = _people(portfolio, tables)
+        as_of = _as_of(portfolio, people)
+        matrix = portfolio.plan.build(tables, people.subject, as_of, request=_request(portfolio, people))
+        return matrix, people.subject, reports
+
+
+def last_known(tables: Mapping[str, EventTable], dataset: str) -> int:
+    """The newest known time of a dataset: as far as outcomes can be seen."""
+    table = tables[dataset]
+    if not len(table):
+        raise Invalid(f"dataset {dataset} is empty.", remedy="Ingest it before training.")
+    return int(table.known_from.max())
+
+
+def _people(portfolio: Portfolio, tables: Mapping[str, EventTable]) -> EventTable:
+    population = portfolio.file.population
+    table = tables[population.dataset]
+    current = table.take(table.known_to == table.known_to.max()) if len(table) else table
+    contract = portfolio.contracts[population.dataset]
+    kept = matches(contract, dict(population.where), current.columns, len(current))
+    if not kept.any():
+        raise NothingToLearn(portfolio.name, 0, 0)
+    return current.take(kept)
+
+
+def _as_of(portfolio: Portfolio, people: EventTable) -> Int64:
+    as_of = portfolio.file.population.as_of
+    if as_of.constant:
+        return np.full(len(people), instant(as_of.constant))
+    moments = people.columns[as_of.field]
+    if (moments == NULL).any():
+        count = int((moments == NULL).sum())
+        raise Invalid(
+            f"{count} rows have no {as_of.field}.", remedy="Mark the field as required in its contract."
+        )
+    return moments
+
+
+def _request(portfolio: Portfolio, people: EventTable) -> dict[str, NDArray[np.float64]]:
+    contract = portfolio.contracts[portfolio.file.population.dataset]
+    found = {}
+    for name, source in portfolio.file.population.request.items():
+        field = contract.field(source)
+        values = people.columns[source].astype(np.float64)
+        found[name] = values if field.is_code else values / field.divisor
+    return found
+
+
+def _outcomes(
+    portfolio: Portfolio, tables: Mapping[str, EventTable], people: EventTable, observed_to: int | None
+) -> tuple[NDArray[np.int8], Int64]:
+    label = portfolio.file.label
+    if isinstance(label, PerformanceLabel):
+        until = last_known(tables, label.payments) if observed_to is None else observed_to
+        applications = people.columns[label.application]
+        return outcomes(label, tables, people.subject, applications, until), applications
+    field = portfolio.contracts[portfolio.file.population.dataset].field(label.field)
+    return _column_outcomes(label, field, people.columns[label.field]), people.subject
+
+
+def _column_outcomes(label: ColumnLabel, field: Field, values: Int64) -> NDArray[np.int8]:
+    out = np.full(len(values), Outcome.IMMATURE, dtype=np.int8)
+    for outcome, texts in ((Outcome.BAD, label.bad), (Outcome.GOOD, label.good)):
+        wanted = [code_of(text) if field.is_code else _number(field, text) for text in texts]
+        out[np.isin(values, wanted)] = outcome
+    return out
+
+
+def _number(field: Field, text: str) -> int:
+    try:
+        return round(float(text) * field.divisor)
+    except ValueError:
+        problem = f"the label's value {text!r} is no {field.type} value."
+        raise Invalid(problem, remedy="Write the value as it stands in the file.") from None
+
+
+def _groups(
+    portfolio: Portfolio, tables: Mapping[str, EventTable], people: EventTable, as_of: Int64
+) -> Int64:
+    """Rows of one group stay on one side of a split: the named field, read as of the row; else the subject."""
+    name = portfolio.file.population.group
+    if name and "." not in name:
+        values = people.columns[name]
+        return np.where(values == NULL, people.subject, values)
+    if not name:
+        return people.subject
+    dataset, field = name.split(".", 1)
+    return as_of_value(tables[dataset], field, people.subject, as_of)
+
+
+def as_of_value(table: EventTable, field: str, subjects: Int64, as_of: Int64) -> Int64:
+    """The newest known value of a field for each (subject, as_of); the subject itself where there is none."""
+    out = subjects.copy()
+    for row, (subject, moment) in enumerate(zip(subjects.tolist(), as_of.tolist(), strict=True)):
+        lo, hi = np.searchsorted(table.subject, [subject, subject + 1])
+        for event in range(hi - 1, lo - 1, -1):
+            known = table.known_from[event] <= moment < table.known_to[event]
+            if known and table.valid_from[event] < moment and table.columns[field][event] != NULL:
+                out[row] = table.columns[field][event]
+                break
+    return out
