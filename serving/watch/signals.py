@@ -1,0 +1,185 @@
+"""Signals as data: which condition on which feature raises which level, and the sentence that proves it."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from features.contracts.load import convert, parse_yaml
+from features.contracts.model import Text
+from features.errors import Invalid
+
+SHIPPED = Path(__file__).with_name("signals.yaml")
+"""The signals that Yidai ships."""
+
+
+class Level(StrEnum):
+    """Severity, the gravest last."""
+
+    YELLOW = "yellow"
+    ORANGE = "orange"
+    RED = "red"
+
+
+class Operator(StrEnum):
+    """Comparison of a feature with a threshold."""
+
+    LT = "lt"
+    LE = "le"
+    GT = "gt"
+    GE = "ge"
+    EQ = "eq"
+
+
+class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One threshold; ``feature`` is a column of the plan or of the loan book (``dpd``, ``overdue_yuan``)."""
+
+    feature: str
+    op: Operator
+    value: float
+
+
+class Trigger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The conditions, all of which raise this level."""
+
+    level: Level
+    all: tuple[Condition, ...]
+
+
+class Signal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One signal; its ``levels`` are tried in order, so the gravest stands first."""
+
+    code: str
+    zh: str
+    en: str
+    source: str
+    levels: tuple[Trigger, ...]
+    evidence: Text
+    action: Text
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The features that its conditions read."""
+        return tuple(dict.fromkeys(c.feature for trigger in self.levels for c in trigger.all))
+
+
+class SignalsDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All signals of a portfolio: one artifact of the registry."""
+
+    schema: int
+    signals: tuple[Signal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Feature values of the watched borrowers: float64 [rows] by name, and where they are known."""
+
+    values: Mapping[str, NDArray[np.float64]]
+    known: Mapping[str, NDArray[np.bool_]]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A signal on a row, with the sentences that a person can check."""
+
+    row: int
+    signal: str
+    level: Level
+    evidence_zh: str
+    evidence_en: str
+    action_zh: str
+    action_en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Hits, and how often each signal was skipped because a variable was missing."""
+
+    hits: tuple[Hit, ...]
+    skipped: Mapping[str, int]
+
+
+class BrokenSignal(Invalid):
+    """A signal that cannot be evaluated."""
+
+    def __init__(self, code: str, problem: str, remedy: str = "") -> None:
+        super().__init__(problem, place=f"signal {code}", remedy=remedy)
+
+
+def load_signals(path: Path, features: Iterable[str]) -> SignalsDocument:
+    """Signals from YAML, every name checked against the features that there are.
+
+    Raises:
+        BrokenDocument, BrokenSignal: with the signal and what to mend.
+    """
+    document = convert(parse_yaml(path), SignalsDocument, path)
+    check_signals(document, features)
+    return document
+
+
+def check_signals(document: SignalsDocument, features: Iterable[str]) -> None:
+    """See ``load_signals``."""
+    known = set(features)
+    codes = [signal.code for signal in document.signals]
+    for signal in document.signals:
+        if codes.count(signal.code) > 1:
+            raise BrokenSignal(signal.code, "its code stands twice.", "Rename one.")
+        if not signal.levels or not all(trigger.all for trigger in signal.levels):
+            raise BrokenSignal(
+                signal.code, "a level without conditions would hit everyone.", "Add a condition."
+            )
+        for name in (
+            *signal.features,
+            *_placeholders(signal.evidence.zh),
+            *_placeholders(signal.evidence.en),
+        ):
+            if name not in known:
+                raise BrokenSignal(
+                    signal.code, f"there is no feature {name!r}.", "Check the feature catalogue."
+                )
+
+
+def evaluate(document: SignalsDocument, values: Values) -> Outcome:
+    """The gravest level of each signal on each row. A missing variable skips the signal, never reads as zero."""
+    hits: list[Hit] = []
+    skipped: dict[str, int] = {}
+    for signal in document.signals:
+        known = np.logical_and.reduce([values.known[name] for name in signal.features])
+        skipped[signal.code] = int((~known).sum())
+        left = known.copy()
+        for trigger in signal.levels:
+            met = left & np.logical_and.reduce([_meets(condition, values) for condition in trigger.all])
+            hits += [_hit(signal, trigger.level, int(row), values) for row in np.flatnonzero(met)]
+            left &= ~met
+    return Outcome(tuple(sorted(hits, key=lambda hit: (hit.row, hit.signal))), skipped)
+
+
+def _meets(condition: Condition, values: Values) -> NDArray[np.bool_]:
+    column = values.values[condition.feature]
+    return np.asarray(getattr(column, f"__{condition.op.value}__")(condition.value), dtype=bool)
+
+
+def _hit(signal: Signal, level: Level, row: int, values: Values) -> Hit:
+    def sentence(text: str) -> str:
+        return text.format(**{name: _shown(values, name, row) for name in _placeholders(text)})
+
+    evidence = (sentence(signal.evidence.zh), sentence(signal.evidence.en))
+    return Hit(row, signal.code, level, *evidence, signal.action.zh, signal.action.en)
+
+
+def _shown(values: Values, name: str, row: int) -> str:
+    if not values.known[name][row]:
+        return "–"
+    value = float(values.values[name][row])
+    return f"{value:,.0f}" if value.is_integer() else f"{value:,.1f}"
+
+
+def _placeholders(text: str) -> list[str]:
+    return [name for _, name, _, _ in string.Formatter().parse(text) if name]
