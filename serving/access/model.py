@@ -1,0 +1,113 @@
+"""Who is asking, what for, and in which tenant: one value that every use case must be given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from features.errors import Forbidden, Unauthenticated
+
+
+class Role(StrEnum):
+    """What a person or a system does for a tenant."""
+
+    INTEGRATION_ENGINEER = "integration_engineer"
+    ANALYST = "analyst"
+    RISK_OFFICER = "risk_officer"
+    AUDITOR = "auditor"
+    ADMINISTRATOR = "administrator"
+
+
+class Permission(StrEnum):
+    """What a use case needs."""
+
+    DECIDE = "decide"
+    PREFILL = "prefill"
+    MANAGE_CONSENTS = "manage_consents"
+    READ_DECISIONS = "read_decisions"
+    READ_RECEIPTS = "read_receipts"
+    READ_REGISTRY = "read_registry"
+    SUBMIT = "submit"
+    APPROVE = "approve"
+    ACTIVATE = "activate"
+    REPLAY = "replay"
+    HANDLE_ALERTS = "handle_alerts"
+    ADMINISTER = "administer"
+
+
+_P = Permission
+GRANTED: dict[Role, frozenset[Permission]] = {
+    Role.INTEGRATION_ENGINEER: frozenset({
+        _P.DECIDE, _P.PREFILL, _P.MANAGE_CONSENTS, _P.READ_DECISIONS, _P.READ_REGISTRY,
+    }),
+    Role.ANALYST: frozenset({_P.SUBMIT, _P.READ_REGISTRY, _P.READ_DECISIONS, _P.REPLAY}),
+    Role.RISK_OFFICER: frozenset({
+        _P.APPROVE, _P.ACTIVATE, _P.SUBMIT, _P.READ_REGISTRY, _P.READ_DECISIONS, _P.READ_RECEIPTS, _P.REPLAY,
+        _P.HANDLE_ALERTS,
+    }),
+    Role.AUDITOR: frozenset({_P.READ_REGISTRY, _P.READ_DECISIONS, _P.READ_RECEIPTS, _P.REPLAY}),
+    Role.ADMINISTRATOR: frozenset({_P.ADMINISTER, _P.READ_REGISTRY}),
+}  # fmt: skip
+"""No role may do everything: who administers does not decide, who audits does not change."""
+
+
+class NotPermitted(Forbidden):
+    """A known actor whose roles do not allow it."""
+
+    def __init__(self, actor: str, permission: Permission) -> None:
+        able = sorted(role.value for role, granted in GRANTED.items() if permission in granted)
+        super().__init__(
+            f"{actor} may not {permission.value.replace('_', ' ')}.",
+            remedy=f"It takes one of these roles: {', '.join(able)}.",
+        )
+
+
+class NobodyKnown(Unauthenticated):
+    """No token, or one that is unknown, expired or revoked."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem, remedy="Send `Authorization: Bearer <token>`; `yidai tokens create` makes one.")
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A person or system of one tenant."""
+
+    actor_id: UUID
+    name: str
+    tenant: str
+    roles: frozenset[Role]
+
+    def allowed(self, permission: Permission) -> Authority:
+        """The authority to do this.
+
+        Raises:
+            NotPermitted: no role of the actor grants it.
+        """
+        if not any(permission in GRANTED[role] for role in self.roles):
+            raise NotPermitted(self.name, permission)
+        return Authority(self, permission)
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """An actor, one permission and the tenant, made by ``Actor.allowed`` only."""
+
+    actor: Actor
+    permission: Permission
+
+    @property
+    def tenant(self) -> str:
+        """The only tenant whose data this authority reaches."""
+        return self.actor.tenant
+
+    def holds(self, permission: Permission) -> Authority:
+        """Itself, if it is for that permission; every use case asks this first.
+
+        Raises:
+            NotPermitted: it was given for something else.
+        """
+        if self.permission is not permission:
+            raise NotPermitted(self.actor.name, permission)
+        return self

@@ -1,0 +1,218 @@
+"""Submit, approve, activate: two people for everything that decides."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+import msgspec
+
+from features.canonical import digest
+from features.definitions.plan import FeaturePlan
+from features.errors import Conflict, Invalid
+from serving.access.model import Authority, Permission
+from serving.policy.load import check_against, load_policy
+from serving.registry import repository
+from serving.store.audit import record
+from serving.store.engine import Database
+from serving.store.session import Connection, tenant_transaction
+from training.bundle import load_bundle
+
+MODEL_KINDS = frozenset({
+    "identity_authentication", "anti_fraud", "aml", "compliance", "risk_assessment", "risk_pricing",
+    "credit_approval", "early_warning", "collection",
+})  # fmt: skip
+"""REG-IL-01."""
+
+_SLOT = re.compile(r"^(policy|definitions|signals|scale|bundle\.[a-z][a-z0-9_]*)$")
+
+
+class Kind(StrEnum):
+    """What the registry holds."""
+
+    POLICY = "policy"
+    DEFINITIONS = "definitions"
+    BUNDLE = "bundle"
+    SIGNALS = "signals"
+    SCALE = "scale"
+
+
+class Verdict(StrEnum):
+    """What a second person says."""
+
+    APPROVED = "approved"
+    REFUSED = "refused"
+
+
+class OwnApproval(Conflict):
+    """The author approves."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the author of a version may not approve it.", remedy="Ask a second person.", code="own_approval"
+        )
+
+
+class WrongSlot(Invalid):
+    """A slot that does not take this kind of artifact."""
+
+    def __init__(self, slot: str, kind: str) -> None:
+        super().__init__(
+            f"the slot {slot!r} does not take a {kind}.",
+            remedy="Slots: policy, definitions, signals, scale, bundle.<name>.",
+        )
+
+
+class WrongModelKind(Invalid):
+    """A model whose kind is not on the statutory list."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(
+            f"model kind {kind!r} is not one of the statutory list (REG-IL-01).",
+            place="model_kind",
+            remedy=f"Take one of: {', '.join(sorted(MODEL_KINDS))}.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A version and where it stands."""
+
+    digest: str
+    kind: Kind
+    data: bytes
+    author: UUID
+
+
+def submit(
+    database: Database, authority: Authority, kind: Kind, data: bytes, now: int, *, note: str = ""
+) -> str:
+    """Check and store a version; returns its digest. The same bytes again keep their first author.
+
+    Raises:
+        Invalid, Integrity: the bytes are not a document of that kind.
+    """
+    authority.holds(Permission.SUBMIT)
+    check(kind, data)
+    name, actor = digest(data), authority.actor.actor_id
+    with tenant_transaction(database, authority.tenant) as connection:
+        values = (authority.tenant, name, kind.value, data, note, actor, now)
+        if connection.execute(repository.INSERT_ARTIFACT, values).rowcount:
+            record(connection, authority.tenant, now, actor, "artifact.submitted", name, kind=kind.value)
+    return name
+
+
+def approve(
+    database: Database,
+    authority: Authority,
+    name: str,
+    now: int,
+    *,
+    verdict: Verdict = Verdict.APPROVED,
+    reason: str = "",
+) -> None:
+    """Record what a second person says of a version; saying it again changes nothing.
+
+    Raises:
+        OwnApproval: the author.
+        UnknownArtifact: no such version.
+    """
+    authority.holds(Permission.APPROVE)
+    actor = authority.actor.actor_id
+    with tenant_transaction(database, authority.tenant) as connection:
+        found = artifact(connection, name)
+        if found.author == actor:
+            raise OwnApproval
+        values = (authority.tenant, found.digest, actor, now, verdict.value, reason)
+        if connection.execute(repository.INSERT_APPROVAL, values).rowcount:
+            record(connection, authority.tenant, now, actor, f"artifact.{verdict.value}", found.digest)
+
+
+def activate(database: Database, authority: Authority, slot: str, name: str, now: int) -> None:
+    """Make an approved version the one in force from now on; what was in force ends.
+
+    Raises:
+        WrongSlot: the slot takes another kind.
+        RefusedByStore: nobody else has approved it.
+        Invalid: it does not fit what is active beside it (an unknown feature, a missing model).
+    """
+    authority.holds(Permission.ACTIVATE)
+    with tenant_transaction(database, authority.tenant) as connection:
+        found = artifact(connection, name)
+        if not _SLOT.match(slot) or slot.partition(".")[0] != found.kind.value:
+            raise WrongSlot(slot, found.kind.value)
+        before = repository.active(connection, now)
+        if before.get(slot) == found.digest:
+            return
+        _check_fit(connection, {**before, slot: found.digest})
+        actor = authority.actor.actor_id
+        connection.execute(repository.END_ACTIVATION, (now, authority.tenant, slot))
+        values = (authority.tenant, slot, found.digest, now, actor)
+        connection.execute(repository.INSERT_ACTIVATION, values)
+        record(connection, authority.tenant, now, actor, "artifact.activated", found.digest, slot=slot)
+
+
+def active_at(database: Database, authority: Authority, at: int) -> dict[str, str]:
+    """What was, is or will be in force at a moment: digest by slot."""
+    authority.holds(Permission.READ_REGISTRY)
+    with tenant_transaction(database, authority.tenant) as connection:
+        return repository.active(connection, at)
+
+
+def artifact(connection: Connection, name: str) -> Artifact:
+    """One version, verified against its digest."""
+    kind, data, author = repository.artifact_row(connection, name)
+    return Artifact(digest(data), Kind(kind), data, author)
+
+
+def check(kind: Kind, data: bytes) -> None:
+    """Read a document as what it claims to be.
+
+    Raises:
+        Invalid, Integrity: it is not.
+    """
+    if kind is Kind.POLICY:
+        load_policy(data)
+    elif kind is Kind.DEFINITIONS:
+        FeaturePlan.load(data)
+    elif kind is Kind.BUNDLE:
+        load_bundle(data)
+        _check_model_kind(data)
+    else:
+        _check_json(kind, data)
+
+
+def _check_model_kind(data: bytes) -> None:
+    found = msgspec.json.decode(data).get("model_kind", "")
+    if found not in MODEL_KINDS:
+        raise WrongModelKind(str(found))
+
+
+def _check_json(kind: Kind, data: bytes) -> None:
+    try:
+        document = msgspec.json.decode(data, type=dict)
+    except msgspec.DecodeError as error:
+        raise Invalid(f"not a {kind.value} document: {error}.") from None
+    if "schema" not in document:
+        raise Invalid(f"the {kind.value} document has no schema number.", place="schema")
+
+
+def _check_fit(connection: Connection, slots: Mapping[str, str]) -> None:
+    """Models read features that exist, and the policy speaks of features and models that exist."""
+    if "definitions" not in slots:
+        return
+    plan = FeaturePlan.load(artifact(connection, slots["definitions"]).data)
+    known = {column.name for column in plan.columns}
+    for slot, name in slots.items():
+        if slot.startswith("bundle."):
+            unknown = set(load_bundle(artifact(connection, name).data).columns) - known
+            if unknown:
+                problem = f"{slot} reads features that the definitions lack: {', '.join(sorted(unknown)[:5])}."
+                raise Invalid(problem, remedy="Activate the definitions that it was trained on first.")
+    if "policy" in slots:
+        check_against(load_policy(artifact(connection, slots["policy"]).data), known)
+
+

@@ -1,0 +1,110 @@
+"""Connections that carry their tenant, and the translation of a lost database into one error."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import asyncpg
+import psycopg
+
+from features.errors import Conflict, Unavailable
+from serving.store.engine import Database
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+_LOST = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresConnectionError)
+_REFUSALS = {
+    "YD001": ("append_only", "what was recorded is never changed.", "Submit a new version."),
+    "YD002": ("own_approval", "the author of a version may not approve it.", "Ask a second person."),
+    "YD003": ("not_approved", "no second person has approved this version.", "Approve it first."),
+}
+
+
+class StoreUnavailable(Unavailable):
+    """The database cannot be reached just now; what was acknowledged before is safe."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the store does not answer.",
+            remedy="Send the request again with the same Idempotency-Key; `yidai doctor` says what is wrong.",
+        )
+
+
+class RefusedByStore(Conflict):
+    """A rule that the database itself holds."""
+
+    def __init__(self, state: str) -> None:
+        code, message, remedy = _REFUSALS[state]
+        super().__init__(message, remedy=remedy, code=code)
+
+
+@contextmanager
+def tenant_transaction(database: Database, tenant: str) -> Iterator[Connection]:
+    """One transaction of the application's role that sees this tenant only (for commands).
+
+    Raises:
+        StoreUnavailable: no connection.
+        RefusedByStore: a two-person or append-only rule.
+    """
+    try:
+        with psycopg.connect(database.app_url, connect_timeout=5) as connection:
+            connection.execute("SELECT set_config('yidai.tenant', %s, true)", (tenant,))
+            yield connection
+    except psycopg.OperationalError:
+        raise StoreUnavailable from None
+    except psycopg.Error as error:
+        raise _refused(error) from error
+
+
+@contextmanager
+def owner_transaction(database: Database) -> Iterator[Connection]:
+    """One transaction of the owner: tenants, actors, tokens.
+
+    Raises:
+        StoreUnavailable: no connection.
+    """
+    try:
+        with psycopg.connect(database.admin_url, connect_timeout=5) as connection:
+            yield connection
+    except psycopg.OperationalError:
+        raise StoreUnavailable from None
+
+
+async def open_pool(database: Database, size: int) -> asyncpg.Pool:
+    """The pool of one API process, of the application's role.
+
+    Raises:
+        StoreUnavailable: no connection.
+    """
+    try:
+        return await asyncpg.create_pool(database.app_url, min_size=1, max_size=size, command_timeout=30)
+    except _LOST:
+        raise StoreUnavailable from None
+
+
+@asynccontextmanager
+async def tenant_connection(pool: asyncpg.Pool, tenant: str) -> AsyncIterator[asyncpg.Connection]:
+    """One transaction of a request, seeing this tenant only.
+
+    Raises:
+        StoreUnavailable: no connection.
+    """
+    async with store_errors(), pool.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT set_config('yidai.tenant', $1, true)", tenant)
+        yield connection
+
+
+@asynccontextmanager
+async def store_errors() -> AsyncIterator[None]:
+    """Every way in which a database can be lost becomes ``StoreUnavailable``."""
+    try:
+        yield
+    except (*_LOST, TimeoutError, asyncpg.CannotConnectNowError, asyncpg.OperatorInterventionError):
+        raise StoreUnavailable from None
+
+
+def _refused(error: psycopg.Error) -> Exception:
+    return RefusedByStore(error.sqlstate) if error.sqlstate in _REFUSALS else error
+
+

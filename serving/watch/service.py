@@ -1,0 +1,143 @@
+"""The watch over the granted loans: features as of now, signals, alerts with evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+import uuid_utils
+from psycopg import Connection
+from psycopg.types.json import Jsonb
+
+from features.calendar import month_index, month_start
+from features.definitions.plan import FeaturePlan
+from features.matrix import Missing
+from features.timeline.lake import Lake
+from serving.access.model import Authority, Permission
+from serving.store.audit import record
+from serving.store.engine import Database
+from serving.store.session import tenant_transaction
+from serving.watch.book import Book, open_book
+from serving.watch.signals import Hit, Outcome, SignalsDocument, Values, check_signals, evaluate
+
+BOOK_VALUES = ("dpd", "overdue_yuan")
+"""What the loan book itself tells, beside the features."""
+
+_GRAVER = "array_position(ARRAY['yellow', 'orange', 'red'], {}.level)"
+UPSERT = f"""
+INSERT INTO alert (tenant_id, alert_id, loan, subject_id, signal, level, state, point, points, evidence,
+                   signals_digest, raised_at, updated_at)
+SELECT %(tenant)s, %(id)s, %(loan)s, %(subject)s, %(signal)s, %(level)s,
+       CASE WHEN before.points IS NULL THEN 'new' ELSE 'ongoing' END, %(point)s, coalesce(before.points, 0) + 1,
+       %(evidence)s, %(digest)s, %(now)s, %(now)s
+FROM (VALUES (1)) one(x)
+LEFT JOIN alert before ON before.tenant_id = %(tenant)s AND before.loan = %(loan)s
+    AND before.signal = %(signal)s AND before.point = %(point_before)s
+ON CONFLICT (tenant_id, loan, signal, point) DO UPDATE
+SET level = excluded.level, evidence = excluded.evidence, updated_at = excluded.updated_at
+WHERE {_GRAVER.format("excluded")} > {_GRAVER.format("alert")}
+RETURNING (xmax = 0) AS raised
+"""  # noqa: S608 - the two fragments are constants of this module
+
+
+@dataclass(frozen=True, slots=True)
+class WatchReport:
+    """What one run saw: ``raised`` are new alerts, ``worsened`` are those whose level rose."""
+
+    as_of: int
+    loans: int
+    hits: tuple[Hit, ...]
+    raised: int
+    worsened: int
+    skipped: Mapping[str, int]
+
+    @property
+    def by_level(self) -> dict[str, int]:
+        """Number of signals by level, the gravest first."""
+        levels = [hit.level.value for hit in self.hits]
+        return {level: levels.count(level) for level in ("red", "orange", "yellow")}
+
+
+def watch(
+    database: Database,
+    authority: Authority,
+    plan: FeaturePlan,
+    signals: SignalsDocument,
+    signals_digest: str,
+    lake: Lake,
+    now: int,
+) -> WatchReport:
+    """Raise the alerts of the open book as of ``now``. Running it again raises nothing twice.
+
+    Within one point (a month's end) an alert's level may rise, but repetition alone changes nothing.
+
+    Raises:
+        BrokenSignal: a signal reads a feature that the plan does not have.
+    """
+    authority.holds(Permission.HANDLE_ALERTS)
+    check_signals(signals, [*(column.name for column in plan.columns), *BOOK_VALUES])
+    book, outcome = look(plan, signals, lake, now)
+    raised = worsened = 0
+    with tenant_transaction(database, authority.tenant) as connection:
+        for hit in outcome.hits:
+            new = _store(connection, authority, book, hit, signals_digest, now)
+            raised += new is True
+            worsened += new is False
+        actor = authority.actor.actor_id
+        record(
+            connection,
+            authority.tenant,
+            now,
+            actor,
+            "watch.run",
+            signals_digest,
+            loans=len(book.loan),
+            raised=raised,
+        )
+    return WatchReport(now, len(book.loan), outcome.hits, raised, worsened, outcome.skipped)
+
+
+def look(plan: FeaturePlan, signals: SignalsDocument, lake: Lake, now: int) -> tuple[Book, Outcome]:
+    """The open book and what the signals say of it, nothing stored."""
+    names = sorted({*plan.datasets, "loan", "loan_instalment", "loan_payment"})
+    tables = lake.tables(plan.contracts, names)
+    book = open_book(tables, now)
+    matrix = plan.build(tables, book.subject, np.full(len(book.subject), now))
+    values = {name: matrix.values[:, place] for place, name in enumerate(matrix.names)}
+    known = {name: matrix.missing[:, place] == Missing.PRESENT for place, name in enumerate(matrix.names)}
+    for name, column in (("dpd", book.dpd.astype(float)), ("overdue_yuan", book.overdue / 100)):
+        values[name] = column
+        known[name] = np.ones(len(column), dtype=bool)
+    return book, evaluate(signals, Values(values, known))
+
+
+def _store(
+    connection: Connection, authority: Authority, book: Book, hit: Hit, signals_digest: str, now: int
+) -> bool | None:
+    """True for a new alert, False for a graver one, None where nothing changed."""
+    month = int(month_index(np.array([now]))[0])
+    evidence = {
+        "zh": hit.evidence_zh,
+        "en": hit.evidence_en,
+        "action_zh": hit.action_zh,
+        "action_en": hit.action_en,
+    }
+    row = connection.execute(
+        UPSERT,
+        {
+            "tenant": authority.tenant,
+            "id": UUID(bytes=uuid_utils.uuid7().bytes),
+            "loan": str(int(book.loan[hit.row])),
+            "subject": int(book.subject[hit.row]),
+            "signal": hit.signal,
+            "level": hit.level.value,
+            "point": int(month_start(month + 1)),
+            "point_before": int(month_start(month)),
+            "evidence": Jsonb(evidence),
+            "digest": signals_digest,
+            "now": now,
+        },
+    ).fetchone()
+    return None if row is None else bool(row[0])
