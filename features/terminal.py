@@ -1,0 +1,68 @@
+"""How commands talk: progress on long work, tables, and errors that name place and remedy."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from features.errors import YidaiError
+
+console = Console(stderr=False, highlight=False)
+notes = Console(stderr=True, highlight=False)
+"""Progress and remarks go to standard error, so that ``--json`` output stays clean."""
+
+Step = Callable[[str, int, int], None]
+"""Called with (what, done, all)."""
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Step]:
+    """A progress bar on standard error; silent where that is no terminal, but for the title and the end."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=notes, transient=False) as bar:
+        task = bar.add_task(title, total=None)
+
+        def step(what: str, done: int, total: int) -> None:
+            bar.update(task, description=f"{title}: {what}", completed=done, total=total)
+
+        yield step
+        bar.update(task, description=title, completed=1, total=1)
+
+
+def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table for people."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    console.print(table)
+
+
+def show_json(value: Any) -> None:
+    """A value for programs: one JSON document on standard output."""
+    sys.stdout.write(msgspec.json.encode(value, enc_hook=str).decode() + "\n")
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn a refusal into one paragraph and exit code 2; a stack trace only with ``YIDAI_DEBUG=1``."""
+    try:
+        yield
+    except YidaiError as error:
+        if os.environ.get("YIDAI_DEBUG"):
+            raise
+        notes.print("[bold red]refused[/]", style=None, end=" ")
+        notes.print(str(error), markup=False, soft_wrap=True)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        notes.print("stopped; what was committed is kept, and the command may be run again.")
+        raise SystemExit(130) from None
