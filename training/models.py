@@ -1,0 +1,186 @@
+"""One command, one model: fitted, calibrated, put into a bundle with its test vectors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.resources import files
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from features.contracts.load import convert
+from features.errors import Invalid
+from training.blend import Weights, fit_weights
+from training.boosting import Booster, constant_part, fit_booster, tree_parts
+from training.bundle import (
+    FIXED,
+    MODEL_KINDS,
+    Bins,
+    Bundle,
+    BundleColumn,
+    Encoding,
+    MasterScale,
+    Scorer,
+    Tree,
+    with_vectors,
+)
+from training.sample import Progress, Sample, cross_predict
+from training.scorecard import Scorecard, bundle_column, card_parts, fit_scorecard
+
+FEW_BADS = 1000
+"""Under this many bads the booster is blended with the scorecard, where that helps out of fold."""
+VECTORS = 12
+
+
+class ModelName(StrEnum):
+    """The models that score."""
+
+    RATING = "rating"
+    RISK = "risk"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a model comes from: recorded in its bundle."""
+
+    portfolio: str
+    model_kind: str
+    definitions_digest: str
+    created_at: int
+
+
+def master_scale() -> MasterScale:
+    """The fixed bands of all models."""
+    import yaml  # noqa: PLC0415 - only here
+
+    text = (files("training") / "scales" / "master_scale.yaml").read_text(encoding="utf-8")
+    return convert(yaml.safe_load(text)["scale"], MasterScale, "training/scales/master_scale.yaml")
+
+
+def train(name: ModelName, sample: Sample, origin: Origin, progress: Progress | None = None) -> Bundle:
+    """A fitted bundle.
+
+    Raises:
+        Unlearnable: rows that cannot teach.
+        Invalid: a model kind that is not of the statutory list (REG-IL-01).
+    """
+    if origin.model_kind not in MODEL_KINDS:
+        problem = f"{origin.model_kind!r} is no kind of model."
+        raise Invalid(problem, place="model_kind", remedy=f"Choose of: {', '.join(MODEL_KINDS)}.")
+    bundle = _rating(sample, origin) if name is ModelName.RATING else _risk(sample, origin, progress)
+    chosen = sample.matrix.select(tuple(column.name for column in bundle.columns))
+    rows = np.linspace(0, len(sample) - 1, VECTORS).astype(int)
+    return with_vectors(bundle, chosen.values[rows], chosen.missing[rows])
+
+
+def predictor(name: ModelName, origin: Origin) -> _Predictor:
+    """Fits on one sample and scores another, as cross-validation wants it: through the bundle itself."""
+    return _Predictor(name, origin)
+
+
+@dataclass(frozen=True, slots=True)
+class _Predictor:
+    name: ModelName
+    origin: Origin
+
+    def __call__(self, train_sample: Sample, test: Sample) -> NDArray[np.float64]:
+        scorer = Scorer(train(self.name, train_sample, self.origin), "")
+        chosen = test.matrix.select(scorer.columns)
+        return scorer.score(chosen.values, chosen.missing).pd
+
+
+def _rating(sample: Sample, origin: Origin) -> Bundle:
+    base, columns, bins = card_parts(fit_scorecard(sample))
+    notes: dict[str, float | int | str] = {"learner": "scorecard", "columns": len(columns)}
+    return _bundle(ModelName.RATING, "scorecard", sample, origin, base, columns, notes, bins=bins)
+
+
+def _risk(sample: Sample, origin: Origin, progress: Progress | None) -> Bundle:
+    booster = fit_booster(sample, progress=progress)
+    card = fit_scorecard(sample)
+    weights = _weights(sample, booster)
+    notes: dict[str, float | int | str] = {
+        "learner": "booster",
+        "candidate": booster.candidate.name,
+        "rounds": booster.rounds,
+        "weight_booster": weights.weights[0],
+        "weight_scorecard": weights.weights[1],
+        "log_loss_booster": weights.before,
+        "log_loss_blend": weights.after,
+    }
+    notes |= {f"log_loss_{name}": loss for name, loss in booster.losses.items()}
+    return _combine(sample, origin, booster, card, weights, notes)
+
+
+def _weights(sample: Sample, booster: Booster) -> Weights:
+    """The blend where bads are few and it helps out of fold; the booster alone elsewhere."""
+    alone = Weights((1.0, 0.0), 0.0, 0.0, 0.0)
+    if sample.bads >= FEW_BADS:
+        return alone
+
+    def of_card(train_sample: Sample, test: Sample) -> NDArray[np.float64]:
+        return fit_scorecard(train_sample).log_odds(test.matrix)
+
+    card = cross_predict(sample, of_card, 5, 11)
+    blended = fit_weights(sample.target, np.column_stack([booster.out_of_fold, card]))
+    return blended if blended.after < blended.before else alone
+
+
+def _combine(
+    sample: Sample,
+    origin: Origin,
+    booster: Booster,
+    card: Scorecard,
+    weights: Weights,
+    notes: dict[str, float | int | str],
+) -> Bundle:
+    trees = tree_parts(booster, weights.weights[0])
+    card_base, card_columns, card_bins = card_parts(card, weights.weights[1])
+    base = round((weights.shift + weights.weights[0] * constant_part(booster)) * FIXED)
+    use_card = weights.weights[1] > 0
+    names = [column.name for column in sample.matrix.columns]
+    used = {names[place] for tree in trees for place in tree.columns}
+    used |= {column.name for column in card_columns} if use_card else set()
+    order = [place for place, name in enumerate(names) if name in used]
+    columns = tuple(_with_sign(sample, booster, place) for place in order)
+    at = {place: seat for seat, place in enumerate(order)}
+    moved = tuple(msgspec.structs.replace(t, columns=tuple(at[c] for c in t.columns)) for t in trees)
+    encodings = tuple(
+        msgspec.structs.replace(e, column=at[e.column]) for e in booster.encodings if e.column in at
+    )
+    bins: tuple[Bins, ...] = ()
+    if use_card:
+        own = {column.name: one for column, one in zip(card_columns, card_bins, strict=True)}
+        bins = tuple(own.get(names[place], Bins((), (0,), 0)) for place in order)
+        base += card_base
+    return _bundle(
+        ModelName.RISK, "booster", sample, origin, base, columns, notes, bins=bins, trees=moved, encodings=encodings
+    )  # fmt: skip
+
+
+def _with_sign(sample: Sample, booster: Booster, place: int) -> BundleColumn:
+    column = bundle_column(sample.matrix.columns[place])
+    sign = booster.signs[place]
+    absent = sample.matrix.columns[place].special_codes if sign else ()
+    return msgspec.structs.replace(column, sign=sign, absent_codes=absent)
+
+
+def _bundle(
+    name: ModelName,
+    kind: str,
+    sample: Sample,
+    origin: Origin,
+    base: int,
+    columns: tuple[BundleColumn, ...],
+    notes: dict[str, float | int | str],
+    bins: tuple[Bins, ...] = (),
+    trees: tuple[Tree, ...] = (),
+    encodings: tuple[Encoding, ...] = (),
+) -> Bundle:
+    return Bundle(
+        1, origin.portfolio, name.value, kind, origin.model_kind, base, columns, master_scale(),
+        origin.definitions_digest, sample.digest(), origin.created_at, bins, encodings, trees,
+        notes | {"rows": len(sample), "bads": sample.bads},
+    )  # fmt: skip

@@ -1,0 +1,192 @@
+"""Trees in fixed point, and their exact Shapley values from tables.
+
+A tree of at most seven comparisons has at most 128 outcomes. For each of them the contributions of its
+columns are computed once, when the bundle is loaded; at run time a row costs its comparisons, one lookup
+and a few additions, and the score is the sum of the contributions. The game is the one of path-dependent
+TreeSHAP (Lundberg et al. 2020): a column that is not in the coalition is averaged over by training cover.
+All compiled functions of this call chain stand in this file, because a cached caller elsewhere would go
+on using an old helper.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numba.types import Array, float64, int64, uint8, void
+
+MAX_NODES = 7
+"""Comparisons of a tabulated tree: eight leaves."""
+
+_I1 = Array(int64, 1, "C", readonly=True)
+_I2 = Array(int64, 2, "C", readonly=True)
+_F2 = Array(float64, 2, "C", readonly=True)
+_U2 = Array(uint8, 2, "C", readonly=True)
+
+
+@njit(cache=True)
+def _expected(count, left, right, cover, leaves, player, outcome, coalition, value):
+    """Value of the tree's game for a coalition of players (bits), given the outcome of every comparison."""
+    for node in range(count - 1, -1, -1):
+        l_value = leaves[-left[node] - 1] if left[node] < 0 else value[left[node]]
+        r_value = leaves[-right[node] - 1] if right[node] < 0 else value[right[node]]
+        if (coalition >> player[node]) & 1:
+            value[node] = l_value if (outcome >> node) & 1 else r_value
+        else:
+            l_cover = cover[node, 0]
+            r_cover = cover[node, 1]
+            value[node] = (l_value * l_cover + r_value * r_cover) / (l_cover + r_cover)
+    return value[0]
+
+
+@njit(cache=True)
+def _shapley(
+    count, players, left, right, cover, leaves, player, outcome, allowed, weights, games, value, out
+):
+    """Shapley values of the players in ``allowed`` (bits); the others are never in a coalition."""
+    for coalition in range(1 << players):
+        if coalition & ~allowed == 0:
+            games[coalition] = _expected(count, left, right, cover, leaves, player, outcome, coalition, value)
+    size = 0
+    for bit in range(players):
+        size += (allowed >> bit) & 1
+    for bit in range(players):
+        out[bit] = 0.0
+        if not (allowed >> bit) & 1:
+            continue
+        for coalition in range(1 << players):
+            if coalition & ~allowed or (coalition >> bit) & 1:
+                continue
+            members = 0
+            for other in range(players):
+                members += (coalition >> other) & 1
+            gain = games[coalition | (1 << bit)] - games[coalition]
+            out[bit] += weights[size, members] * gain
+    return games[0], games[allowed]
+
+
+@njit(cache=True)
+def _to_fixed(shares, players, total, fixed):
+    """Round shares to integers that add up to ``total``; the residual goes to the largest."""
+    largest = 0
+    rest = total
+    for bit in range(players):
+        fixed[bit] = np.int64(np.rint(shares[bit]))
+        rest -= fixed[bit]
+        if abs(shares[bit]) > abs(shares[largest]):
+            largest = bit
+    fixed[largest] += rest
+
+
+@njit(
+    void(_I1, _I1, _I2, _I2, Array(float64, 3, "C", readonly=True), _F2, _I2, _F2, Array(int64, 3, "C"), Array(int64, 1, "C")),
+    cache=True,
+)  # fmt: skip
+def tabulate(counts, players, left, right, cover, leaves, player, weights, tables, bases):
+    """Fill ``tables`` [trees, outcomes, players] and ``bases`` [trees] with fixed-point contributions."""
+    games = np.empty(1 << MAX_NODES)
+    value = np.empty(MAX_NODES)
+    shares = np.empty(MAX_NODES)
+    for tree in range(len(counts)):
+        n = counts[tree]
+        d = players[tree]
+        allowed = (1 << d) - 1
+        for outcome in range(1 << n):
+            start, end = _shapley(
+                n, d, left[tree], right[tree], cover[tree], leaves[tree], player[tree], outcome, allowed, weights,
+                games, value, shares,
+            )  # fmt: skip
+            bases[tree] = np.int64(np.rint(start))
+            _to_fixed(shares, d, np.int64(np.rint(end)) - bases[tree], tables[tree, outcome])
+
+
+@njit(cache=True)
+def _outcome(row, count, inputs, thresholds, missing_left):
+    outcome = 0
+    for node in range(count):
+        x = row[inputs[node]]
+        went_left = missing_left[node] == 1 if np.isnan(x) else x <= thresholds[node]
+        if went_left:
+            outcome |= 1 << node
+    return outcome
+
+
+@njit(
+    void(_F2, _U2, _I1, _I1, _I2, _F2, _U2, _I2, _I2, Array(float64, 3, "C", readonly=True), _F2, _I2, _I2, _F2,
+         Array(int64, 3, "C", readonly=True), _I1, Array(int64, 2, "C")),
+    cache=True,
+)  # fmt: skip
+def contribute(
+    rows, neutral, counts, players, inputs, thresholds, missing_left, left, right, cover, leaves, player, columns,
+    weights, tables, bases, out,
+):  # fmt: skip
+    """Add every tree's contributions to ``out`` [rows, columns].
+
+    ``rows`` float64 [rows, columns], NaN where absent. A column that is ``neutral`` in a row is left out of
+    every coalition: it contributes exactly nothing, and the others share what remains.
+    """
+    games = np.empty(1 << MAX_NODES)
+    value = np.empty(MAX_NODES)
+    shares = np.empty(MAX_NODES)
+    fixed = np.empty(MAX_NODES, np.int64)
+    for row in range(rows.shape[0]):
+        any_neutral = False
+        for column in range(neutral.shape[1]):
+            any_neutral = any_neutral or neutral[row, column] == 1
+        for tree in range(len(counts)):
+            outcome = _outcome(rows[row], counts[tree], inputs[tree], thresholds[tree], missing_left[tree])
+            d = players[tree]
+            allowed = (1 << d) - 1
+            if any_neutral:
+                for bit in range(d):
+                    if neutral[row, columns[tree, bit]] == 1:
+                        allowed &= ~(1 << bit)
+            if allowed == (1 << d) - 1:
+                for bit in range(d):
+                    out[row, columns[tree, bit]] += tables[tree, outcome, bit]
+            elif allowed != 0:
+                _, end = _shapley(
+                    counts[tree], d, left[tree], right[tree], cover[tree], leaves[tree], player[tree], outcome,
+                    allowed, weights, games, value, shares,
+                )  # fmt: skip
+                _to_fixed(shares, d, np.int64(np.rint(end)) - bases[tree], fixed)
+                for bit in range(d):
+                    if (allowed >> bit) & 1:
+                        out[row, columns[tree, bit]] += fixed[bit]
+
+
+@njit(
+    void(_F2, _U2, _I2, _F2, _I2, _F2, _I2, _I1, _I1, Array(int64, 2, "C")),
+    cache=True,
+)  # fmt: skip
+def add_points(
+    values, missing, edge_counts, edges, points, codes, code_points, no_record, special_counts, out
+):
+    """Add each column's scorecard contribution to ``out`` [rows, columns].
+
+    ``edge_counts`` [columns, 2]: number of edges, and whether the column is a category (then only ``codes``
+    are looked at and the last point is that of an unseen one). A bin holds ``edges[k-1] <= x < edges[k]``.
+    """
+    for row in range(values.shape[0]):
+        for column in range(values.shape[1]):
+            kind = missing[row, column]
+            if kind == 1:
+                out[row, column] += no_record[column]
+            elif kind == 0:
+                x = values[row, column]
+                found = -1
+                for place in range(special_counts[column]):
+                    if codes[column, place] == x:
+                        found = place
+                        break
+                if found >= 0:
+                    out[row, column] += code_points[column, found]
+                    continue
+                lo = 0
+                hi = edge_counts[column, 0]
+                while lo < hi:
+                    middle = (lo + hi) // 2
+                    if x < edges[column, middle]:
+                        hi = middle
+                    else:
+                        lo = middle + 1
+                out[row, column] += points[column, lo]
