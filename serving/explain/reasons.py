@@ -34,9 +34,9 @@ class Explanation(msgspec.Struct, frozen=True):
 
 def explain(
     base: int, contributions: Sequence[int], columns: Iterable[str], reason_of: Mapping[str, str],
-    texts: Mapping[str, Text],
+    texts: Mapping[str, Text], most: int = MOST,
 ) -> Explanation:  # fmt: skip
-    """Group contributions by the reason of their column; the four largest that raise risk are the reasons.
+    """Group contributions by the reason of their column; the ``most`` largest that raise risk are the reasons.
 
     ``contributions`` are int, 1e-9 logits, in the order of ``columns``; ``reason_of`` maps a column to its
     reason and ``texts`` a reason to what it says.
@@ -49,7 +49,7 @@ def explain(
     whole = sum(value for _, value in adverse)
     reasons = tuple(
         ScoreReason(code, texts[code].zh, texts[code].en, value, round(value / whole, 4))
-        for code, value in adverse[:MOST]
+        for code, value in adverse[:most]
     )
     total = base + sum(groups.values())
     other = total - base - sum(reason.log_odds for reason in reasons)

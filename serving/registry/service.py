@@ -19,13 +19,7 @@ from serving.registry import repository
 from serving.store.audit import record
 from serving.store.engine import Database
 from serving.store.session import Connection, tenant_transaction
-from training.bundle import load_bundle
-
-MODEL_KINDS = frozenset({
-    "identity_authentication", "anti_fraud", "aml", "compliance", "risk_assessment", "risk_pricing",
-    "credit_approval", "early_warning", "collection",
-})  # fmt: skip
-"""REG-IL-01."""
+from training.bundle import MODEL_KINDS, load_bundle
 
 _SLOT = re.compile(r"^(policy|definitions|signals|scale|bundle\.[a-z][a-z0-9_]*)$")
 
@@ -179,16 +173,15 @@ def check(kind: Kind, data: bytes) -> None:
     elif kind is Kind.DEFINITIONS:
         FeaturePlan.load(data)
     elif kind is Kind.BUNDLE:
-        load_bundle(data)
         _check_model_kind(data)
     else:
         _check_json(kind, data)
 
 
 def _check_model_kind(data: bytes) -> None:
-    found = msgspec.json.decode(data).get("model_kind", "")
+    found = load_bundle(data).bundle.model_kind
     if found not in MODEL_KINDS:
-        raise WrongModelKind(str(found))
+        raise WrongModelKind(found)
 
 
 def _check_json(kind: Kind, data: bytes) -> None:

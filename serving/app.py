@@ -1,0 +1,140 @@
+"""The decision API."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from fastapi.openapi.utils import get_openapi
+
+from features.errors import Unavailable, YidaiError
+from serving.consents import api as consents
+from serving.decisions import api as decisions
+from serving.problems import MEDIA, BodyLimit, add_problems
+from serving.registry.repository import active_async
+from serving.services import Clock, Services, close_services, open_services, services, wall_clock
+from serving.settings import Settings
+from serving.store.engine import Database, open_database
+from serving.store.migrate import migrate
+from serving.store.session import store_errors, tenant_connection
+
+log = logging.getLogger("yidai")
+_PROBLEM = {"description": "Refused, with place and remedy.", "content": {MEDIA: {"schema": {"type": "object"}}}}
+TITLE, VERSION = "Yidai", "0.1.0"
+
+
+class PortInUse(Unavailable):
+    """Somebody listens there already."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(
+            f"{host}:{port} is in use.",
+            place="YIDAI_PORT",
+            remedy="Stop the other process, or take another port: YIDAI_PORT=8101.",
+        )
+
+
+def create_app(settings: Settings, database: Database, clock: Clock = wall_clock) -> FastAPI:
+    """The application over a migrated database."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        held = await open_services(settings, database, clock)
+        app.state.services = held
+        await _warm(held)
+        sweeper = asyncio.create_task(_sweep(held))
+        yield
+        sweeper.cancel()
+        await asyncio.gather(sweeper, return_exceptions=True)
+        await close_services(held)
+
+    app = FastAPI(title=TITLE, version=VERSION, lifespan=lifespan)
+    add_problems(app)
+    app.add_middleware(BodyLimit, limit=settings.body_limit)
+    app.include_router(decisions.router)
+    app.include_router(consents.router)
+    _add_health(app)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+def run(settings: Settings) -> None:
+    """Serve until stopped.
+
+    Raises:
+        PortInUse: before anything is started.
+        ServerDown: no database.
+    """
+    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError:
+            raise PortInUse(settings.host, settings.port) from None
+    database = open_database(settings)
+    migrate(database)
+    app = create_app(settings, database)
+    uvicorn.run(
+        app, host=settings.host, port=settings.port, loop="uvloop", http="httptools", access_log=False,
+        log_level="warning", server_header=False, timeout_graceful_shutdown=10,
+    )  # fmt: skip
+
+
+def _add_health(app: FastAPI) -> None:
+    @app.get("/health/live", tags=["health"], summary="The process answers")
+    async def live() -> dict[str, str]:
+        return {"status": "live"}
+
+    @app.get("/health/ready", tags=["health"], summary="A decision could be made now")
+    async def ready(request: Request) -> dict[str, Any]:
+        held = services(request)
+        return {"status": "ready", "active": await _readiness(held)}
+
+    @app.get("/metrics", tags=["health"], summary="Figures for Prometheus")
+    async def metrics(request: Request) -> Response:
+        return Response(services(request).metrics.text(), media_type="text/plain; version=0.0.4")
+
+
+async def _readiness(held: Services) -> dict[str, str]:
+    """What is active for the tenant of this process; raises what keeps it from deciding."""
+    tenant = held.settings.tenant
+    async with store_errors(), tenant_connection(held.pool, tenant) as connection:
+        slots = await active_async(connection, held.clock())
+    return dict((await held.lives.get(tenant, slots)).slots)
+
+
+async def _warm(held: Services) -> None:
+    """Compile what is active before the first request; an empty registry is no reason not to start."""
+    try:
+        await _readiness(held)
+    except YidaiError as error:
+        log.warning("not ready: %s", error)
+
+
+async def _sweep(held: Services) -> None:
+    while True:
+        await asyncio.sleep(held.settings.sweep_seconds)
+        try:
+            await held.consents.sweep(held.settings.tenant)
+        except YidaiError as error:
+            log.warning("consents were not swept: %s", error)
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        schema = get_openapi(title=TITLE, version=VERSION, routes=app.routes)
+        schema.setdefault("components", {}).setdefault("schemas", {}).update(decisions.COMPONENTS)
+        schema["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+        for path, methods in schema["paths"].items():
+            for operation in methods.values():
+                operation["responses"] = {**operation["responses"], "default": _PROBLEM}
+                if path.startswith("/v1"):
+                    operation["security"] = [{"bearer": []}]
+        app.openapi_schema = schema
+    return app.openapi_schema

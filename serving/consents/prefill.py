@@ -1,0 +1,142 @@
+"""What the departments know of an applicant already, read from the online row under a consent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+import asyncpg
+import numpy as np
+from pydantic import BaseModel
+
+from features.calendar import NULL, iso, local_date
+from features.canonical import code_of
+from features.contracts.model import Contract, Field, FieldType, SubjectKind
+from features.identity.numbers import check_person_number
+from features.timeline.events import EventTable
+from features.timeline.packed import unpack
+from serving.access.model import Authority, Permission
+from serving.consents.check import Purpose, check_consent
+from serving.decisions import repository
+from serving.decisions.case import NotHydrated, is_authorised
+from serving.decisions.live import LiveCache
+from serving.decisions.service import consent_of
+from serving.settings import Settings
+from serving.store.keys import KeyRing
+from serving.store.vault import UnknownSubject
+
+_HIDDEN = {FieldType.ID, FieldType.ID_NUMBER, FieldType.USCC}
+_ASIDE = bytes(32)
+
+
+class KnownValue(BaseModel):
+    """One value with its title."""
+
+    field: str
+    zh: str
+    en: str
+    value: str
+    unit: str
+
+
+class KnownDataset(BaseModel):
+    """The latest event of one dataset: when it is from, and since when it is known."""
+
+    dataset: str
+    department: str
+    zh: str
+    en: str
+    valid_from: str
+    known_from: str
+    values: list[KnownValue]
+
+
+class PrefillService:
+    """The use case of POST /v1/prefill."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        pool: asyncpg.Pool,
+        keys: KeyRing,
+        lives: LiveCache,
+        clock: Callable[[], int],
+    ) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._keys = keys
+        self._lives = lives
+        self._clock = clock
+
+    async def known(
+        self, authority: Authority, number: str, consent_id: UUID
+    ) -> tuple[int, list[KnownDataset]]:
+        """The moment, and the latest known event of each consented dataset.
+
+        Raises:
+            WrongNumber, UnknownSubject, ConsentRefused, NotHydrated.
+        """
+        authority.holds(Permission.PREFILL)
+        now = self._clock()
+        hashed = self._keys.pseudonym(SubjectKind.PERSON, check_person_number(number))
+        kind = SubjectKind.PERSON.value
+        inputs = await repository.read(self._pool, authority.tenant, _ASIDE, kind, hashed, consent_id, now)
+        if inputs.subject_id is None:
+            raise UnknownSubject
+        stated = consent_of(consent_id, inputs)
+        consent = check_consent(stated, inputs.subject_id, Purpose.CREDIT_ASSESSMENT, now)
+        if inputs.packed is None:
+            raise NotHydrated
+        live = await self._lives.get(authority.tenant, inputs.active)
+        as_of = now if self._settings.as_of is None else self._settings.as_of
+        tables = unpack(inputs.packed)
+        readable = [
+            (contract, tables[name])
+            for name, contract in sorted(live.plan.contracts.items())
+            if name in tables and is_authorised(contract, consent.categories)
+        ]
+        found = (known_dataset(contract, table, as_of) for contract, table in readable)
+        return as_of, [dataset for dataset in found if dataset is not None]
+
+
+def known_dataset(contract: Contract, table: EventTable, as_of: int) -> KnownDataset | None:
+    """The latest event that was known and true at ``as_of``; None where there is none."""
+    seen = (table.known_from <= as_of) & (as_of < table.known_to) & (table.valid_from <= as_of)
+    rows = np.flatnonzero(seen)
+    if not len(rows):
+        return None
+    row = int(rows[-1])
+    values = [
+        KnownValue(
+            field=field.name, zh=field.zh or field.name, en=field.en or field.name, value=text, unit=field.unit
+        )
+        for field in contract.fields
+        if field.type not in _HIDDEN and (text := shown(field, int(table.columns[field.name][row])))
+    ]
+    return KnownDataset(
+        dataset=contract.dataset,
+        department=contract.department,
+        zh=contract.title.zh,
+        en=contract.title.en,
+        valid_from=iso(int(table.valid_from[row])),
+        known_from=iso(int(table.known_from[row])),
+        values=values,
+    )
+
+
+def shown(field: Field, value: int) -> str:
+    """A stored value as a person writes it; empty where it is null."""
+    if value == NULL:
+        return ""
+    if field.type is FieldType.MONTH:
+        return local_date(value).isoformat()[:7]
+    if field.type is FieldType.DATE:
+        return local_date(value).isoformat()
+    if field.type is FieldType.INSTANT:
+        return iso(value)
+    if field.type is FieldType.BOOLEAN:
+        return "true" if value else "false"
+    if field.type is FieldType.CATEGORY:
+        return next((text for text in field.codes if code_of(text) == value), "")
+    places = len(str(field.divisor)) - 1
+    return f"{value / field.divisor:.{places}f}"

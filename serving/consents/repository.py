@@ -1,0 +1,80 @@
+"""Statements of consents and of the online working set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from serving.consents.check import Consent
+from serving.store.session import Connection
+
+_COLUMNS = "consent_id, subject_id, categories, purpose, valid_from, valid_to, withdrawn_at"
+GET = f"SELECT {_COLUMNS} FROM consent WHERE consent_id = $1"
+OF_SUBJECT = f"SELECT {_COLUMNS} FROM consent WHERE subject_id = $1 ORDER BY consent_id"
+INSERT = """
+INSERT INTO consent (tenant_id, consent_id, subject_id, categories, purpose, recipient, form, valid_from, valid_to,
+                     given_at, recorded_by)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"""
+WITHDRAW = "UPDATE consent SET withdrawn_at = $2 WHERE consent_id = $1 AND withdrawn_at IS NULL"
+LOCK_SUBJECT = "SELECT pg_advisory_xact_lock(hashtextextended(current_setting('yidai.tenant') || $1::text, 742))"
+PUT_TIMELINE = """
+INSERT INTO subject_timeline (tenant_id, subject_id, version, packed, hydrated_at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (tenant_id, subject_id) DO UPDATE
+SET version = EXCLUDED.version, packed = EXCLUDED.packed, hydrated_at = EXCLUDED.hydrated_at"""
+TIMELINE = "SELECT version, packed FROM subject_timeline WHERE subject_id = $1"
+EMPTY_TIMELINE = "DELETE FROM subject_timeline WHERE subject_id = $1"
+ENDED = """
+SELECT t.subject_id FROM subject_timeline t WHERE EXISTS (
+    SELECT 1 FROM consent c WHERE c.subject_id = t.subject_id
+    AND t.hydrated_at < c.valid_to AND c.valid_to <= $1)"""
+ONLINE = "SELECT subject_id FROM subject_timeline ORDER BY subject_id"
+
+
+@dataclass(frozen=True, slots=True)
+class NewConsent:
+    """A consent to record."""
+
+    consent: Consent
+    recipient: str
+    form: str
+    given_at: int
+    recorded_by: UUID
+
+
+async def get(connection: asyncpg.Connection, consent_id: UUID) -> Consent | None:
+    """One consent of the tenant."""
+    return _consent(await connection.fetchrow(GET, consent_id))
+
+
+async def of_subject(connection: asyncpg.Connection, subject: int) -> list[Consent]:
+    """Every consent of a subject, ended ones too."""
+    found = [_consent(row) for row in await connection.fetch(OF_SUBJECT, subject)]
+    return [consent for consent in found if consent is not None]
+
+
+async def insert(connection: asyncpg.Connection, tenant: str, new: NewConsent) -> None:
+    """Record a consent."""
+    c = new.consent
+    terms = (list(c.categories), c.purpose, new.recipient, new.form, c.valid_from, c.valid_to)
+    await connection.execute(
+        INSERT, tenant, c.consent_id, c.subject_id, *terms, new.given_at, new.recorded_by
+    )
+
+
+async def lock_subject(connection: asyncpg.Connection, subject: int) -> None:
+    """One change of a subject's online row at a time."""
+    await connection.execute(LOCK_SUBJECT, str(subject))
+
+
+def online_subjects(connection: Connection) -> list[int]:
+    """Who is online, for commands that hydrate again."""
+    return [int(row[0]) for row in connection.execute(ONLINE).fetchall()]
+
+
+def _consent(row: Any) -> Consent | None:
+    if row is None:
+        return None
+    return Consent(row[0], row[1], tuple(row[2]), row[3], row[4], row[5], row[6])

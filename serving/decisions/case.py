@@ -1,0 +1,109 @@
+"""All that one decision is made from, as it is kept in the receipt; and the features computed for it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+import msgspec
+import numpy as np
+
+from features.contracts.model import Contract
+from features.errors import Unavailable
+from features.matrix import FeatureMatrix, Missing
+from features.timeline.events import EventTable
+from serving.decisions.live import Live
+from serving.decisions.schemas import Asked
+
+
+class NotHydrated(Unavailable):
+    """The online store does not hold the subject: not the same as having no record."""
+
+    def __init__(self, dataset: str = "") -> None:
+        super().__init__(
+            f"the applicant's records are not online{f' ({dataset})' if dataset else ''}; nothing was decided.",
+            remedy="Wait a moment and send the same request again; if it stays, `yidai doctor` says why.",
+        )
+
+
+class CaseConsent(msgspec.Struct, frozen=True):
+    """The consent under which it was decided; instants in µs."""
+
+    consent_id: str
+    purpose: str
+    categories: tuple[str, ...]
+    valid_from: int
+    valid_to: int
+
+
+class CaseSubject(msgspec.Struct, frozen=True):
+    """Who, without a number. ``version`` is the highest ingest batch that was readable."""
+
+    kind: str
+    subject_id: int
+    version: int
+    age_years: int
+    age_years_at_end: int
+
+
+class Case(msgspec.Struct, frozen=True):
+    """One application, ready to be decided: the same case and the same versions give the same bytes."""
+
+    decision_id: str
+    tenant: str
+    actor_id: str
+    actor: str
+    asked: Asked
+    subject: CaseSubject
+    consent: CaseConsent
+    as_of: int
+    decided_at: int
+    unavailable: dict[str, int]
+    random_budget: bool
+    key: str
+
+
+def is_authorised(contract: Contract, categories: Collection[str]) -> bool:
+    """Whether a dataset may be read: by consent, or because the contract with the bank itself is the basis."""
+    return contract.consent_category in categories or "contract" in contract.legal_basis
+
+
+def unavailable(
+    live: Live, categories: Collection[str], sources_down: Collection[str]
+) -> dict[str, int]:
+    """Datasets of the definitions that may not be read or do not answer, with their ``Missing`` code."""
+    found: dict[str, int] = {}
+    for name in live.plan.datasets:
+        if not is_authorised(live.contract_of(name), categories):
+            found[name] = int(Missing.NOT_AUTHORISED)
+        elif name.partition("@")[0] in sources_down:
+            found[name] = int(Missing.SOURCE_DOWN)
+    return found
+
+
+def features_of(case: Case, tables: Mapping[str, EventTable], live: Live) -> FeatureMatrix:
+    """The one row of features of a case.
+
+    Raises:
+        NotHydrated: a dataset that may be read is not in ``tables``.
+    """
+    masked = {name: Missing(code) for name, code in case.unavailable.items()}
+    for name in live.plan.datasets:
+        if name not in masked and name not in tables:
+            raise NotHydrated(name)
+    request = {
+        "amount": np.array([case.asked.amount_fen / 100]),
+        "term_months": np.array([float(case.asked.term_months)]),
+    }
+    subjects = np.array([case.subject.subject_id], dtype=np.int64)
+    as_of = np.array([case.as_of], dtype=np.int64)
+    return live.plan.build(tables, subjects, as_of, masked, request)
+
+
+def sources_with_record(case: Case, tables: Mapping[str, EventTable], datasets: Iterable[str]) -> int:
+    """How many of the readable datasets hold an event that is known as of the case's moment."""
+    readable = [name for name in datasets if name not in case.unavailable]
+    return sum(_has_record(tables[name], case.as_of) for name in readable)
+
+
+def _has_record(table: EventTable, as_of: int) -> bool:
+    return bool(((table.known_from <= as_of) & (as_of < table.known_to)).any())

@@ -1,0 +1,139 @@
+"""Reading a decision, its explanation and its receipt."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from features.definitions.plan import FeaturePlan
+from features.errors import NotFound
+from serving.access.model import Authority, Permission
+from serving.decisions import repository
+from serving.decisions.receipt import Receipt, open_receipt, read_receipt
+from serving.registry.repository import artifacts_async
+from serving.store.keys import KeyRing, Unreadable
+from serving.store.session import tenant_connection
+
+
+class Erased(NotFound):
+    """The subject was erased, and its key with it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the person was erased; this receipt can be verified, but nobody can read it.", code="erased"
+        )
+
+
+class ColumnShare(msgspec.Struct, frozen=True):
+    """One feature's part: what it is, what it was, what it added in 1e-9 logits of default."""
+
+    feature: str
+    zh: str
+    en: str
+    unit: str
+    value: float | int | str
+    reason: str
+    log_odds: int
+
+
+class ExplanationAnswer(msgspec.Struct, frozen=True):
+    """``base`` + all features' log_odds == ``log_odds`` exactly."""
+
+    decision_id: str
+    outcome: str
+    model: str
+    base: int
+    log_odds: int
+    pd: float
+    grade: int
+    reasons: Any
+    other: int
+    features: tuple[ColumnShare, ...]
+    rules: Any
+    challengers: dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedReceipt:
+    """A receipt's bytes, and the hash of what is stored (over the ciphertext)."""
+
+    data: bytes
+    stored_hash: str
+
+
+class DecisionReader:
+    """The use cases of GET /v1/decisions."""
+
+    def __init__(self, pool: asyncpg.Pool, keys: KeyRing) -> None:
+        self._pool = pool
+        self._keys = keys
+
+    async def answer(self, authority: Authority, decision_id: UUID) -> bytes:
+        """The bytes that were answered.
+
+        Raises:
+            UnknownDecision: none of this tenant.
+        """
+        authority.holds(Permission.READ_DECISIONS)
+        return (await repository.get(self._pool, authority.tenant, decision_id)).answer
+
+    async def receipt(self, authority: Authority, decision_id: UUID) -> OpenedReceipt:
+        """The receipt, decrypted.
+
+        Raises:
+            UnknownDecision, Erased: there is nothing to read.
+            Unreadable: the stored bytes were changed.
+        """
+        authority.holds(Permission.READ_RECEIPTS)
+        return await self._open(authority.tenant, decision_id)
+
+    async def explanation(self, authority: Authority, decision_id: UUID) -> ExplanationAnswer:
+        """Why, feature by feature, with the titles of the definitions that were in force then.
+
+        Raises:
+            UnknownDecision, Erased: there is nothing to read.
+        """
+        authority.holds(Permission.READ_DECISIONS)
+        opened = await self._open(authority.tenant, decision_id)
+        receipt = read_receipt(opened.data)
+        name = receipt.digests["definitions"]
+        async with tenant_connection(self._pool, authority.tenant) as connection:
+            plan = FeaturePlan.load((await artifacts_async(connection, [name]))[name])
+        return explanation_of(receipt, plan)
+
+    async def _open(self, tenant: str, decision_id: UUID) -> OpenedReceipt:
+        stored = await repository.get(self._pool, tenant, decision_id)
+        if stored.wrapped_key is None:
+            raise Erased
+        if hashlib.sha256(stored.receipt).digest() != stored.receipt_hash:
+            raise Unreadable(f"receipt {decision_id}")
+        data = open_receipt(stored.receipt, self._keys.unwrap(stored.wrapped_key), str(decision_id))
+        return OpenedReceipt(data, stored.receipt_hash.hex())
+
+
+def explanation_of(receipt: Receipt, plan: FeaturePlan) -> ExplanationAnswer:
+    """A receipt told feature by feature, the largest part first."""
+    model = receipt.answer["score"]["model"]
+    score = receipt.scores[model]
+    columns = {column.name: column for column in plan.columns}
+    shares = [
+        ColumnShare(
+            name, columns[name].zh, columns[name].en, columns[name].unit, receipt.facts[name],
+            columns[name].reason, value,
+        )
+        for name, value in score.contributions.items()
+    ]  # fmt: skip
+    shares.sort(key=lambda share: (-abs(share.log_odds), share.feature))
+    others = {
+        name: {"pd": each.pd, "grade": each.grade} for name, each in receipt.scores.items() if name != model
+    }
+    answer = receipt.answer
+    return ExplanationAnswer(
+        answer["decision_id"], answer["outcome"], model, score.base, score.log_odds, score.pd, score.grade,
+        answer["reasons"], receipt.explanation.other, tuple(shares), receipt.rules, others,
+    )  # fmt: skip

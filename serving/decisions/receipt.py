@@ -1,0 +1,134 @@
+"""The receipt: everything that led to a decision, canonical, compressed, under the subject's own key."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from features.canonical import canonical_bytes, digest
+from features.errors import Integrity
+from features.matrix import Missing
+from serving.decisions.case import Case
+from serving.decisions.decider import Decision, ModelScore
+from serving.explain.reasons import Explanation
+from serving.policy.evaluate import RuleResult
+from serving.policy.facts import Fact
+from serving.store.keys import seal, unseal
+
+ENGINE = "yidai 0.1.0"
+SCHEMA = 1
+
+FactText = float | int | str
+"""A fact in a receipt: its value, or ``NO_RECORD``, ``SOURCE_DOWN``, ``NOT_AUTHORISED``."""
+
+
+class RuleTrace(msgspec.Struct, frozen=True):
+    """One rule: what it asked, what it found. ``truth`` is null where unknown."""
+
+    id: str
+    source: str
+    expected: tuple[dict[str, Any], ...]
+    joined: str
+    actual: tuple[FactText, ...]
+    truth: bool | None
+    effect: str
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """Schema 1. ``facts`` are all features and request facts that models and rules could see."""
+
+    schema: int
+    engine: str
+    case: Case
+    digests: dict[str, str]
+    facts: dict[str, FactText]
+    rules: tuple[RuleTrace, ...]
+    scores: dict[str, ModelScore]
+    explanation: Explanation
+    answer: dict[str, Any]
+    answer_digest: str
+
+
+def write_receipt(decision: Decision) -> bytes:
+    """Canonical bytes of a decision's receipt."""
+    answer = decision.answer
+    return canonical_bytes(
+        Receipt(
+            schema=SCHEMA,
+            engine=ENGINE,
+            case=decision.case,
+            digests=answer.digests,
+            facts={name: _text(fact) for name, fact in decision.facts.items()},
+            rules=tuple(_trace(result) for result in decision.rules),
+            scores=dict(decision.scores),
+            explanation=decision.explanation,
+            answer=msgspec.to_builtins(answer),
+            answer_digest=digest(decision.answer_bytes),
+        )
+    )
+
+
+def read_receipt(data: bytes) -> Receipt:
+    """A receipt from its bytes.
+
+    Raises:
+        Integrity: not a receipt that this engine reads.
+    """
+    try:
+        receipt = msgspec.json.decode(data, type=Receipt)
+    except msgspec.DecodeError as error:
+        raise Integrity(f"the receipt cannot be read: {error}.") from error
+    if receipt.schema != SCHEMA:
+        raise Integrity(f"the receipt has schema {receipt.schema}, which this engine does not read.")
+    return receipt
+
+
+def seal_receipt(data: bytes, key: bytes, decision_id: str) -> bytes:
+    """Compressed and encrypted under the subject's data key; bound to its decision."""
+    return seal(key, zlib.compress(data, 1), _context(decision_id))
+
+
+def open_receipt(sealed: bytes, key: bytes, decision_id: str) -> bytes:
+    """The bytes that were sealed.
+
+    Raises:
+        Unreadable: changed bytes, another key or another decision's.
+    """
+    return zlib.decompress(unseal(key, sealed, _context(decision_id)))
+
+
+def differences(stored: bytes, computed: bytes, most: int = 20) -> list[str]:
+    """Where two JSON documents differ, as ``path: stored -> computed``."""
+    found: list[str] = []
+    _walk("", msgspec.json.decode(stored), msgspec.json.decode(computed), found)
+    return found[:most]
+
+
+def _walk(path: str, left: Any, right: Any, found: list[str]) -> None:
+    if isinstance(left, Mapping) and isinstance(right, Mapping):
+        for name in sorted({*left, *right}):
+            _walk(f"{path}.{name}".lstrip("."), left.get(name), right.get(name), found)
+    elif isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
+        for place, (a, b) in enumerate(zip(left, right, strict=True)):
+            _walk(f"{path}[{place}]", a, b, found)
+    elif left != right:
+        found.append(f"{path}: {left!r} -> {right!r}")
+
+
+def _context(decision_id: str) -> bytes:
+    return f"receipt {decision_id}".encode()
+
+
+def _text(fact: Fact | Missing) -> FactText:
+    return fact.name if isinstance(fact, Missing) else fact
+
+
+def _trace(result: RuleResult) -> RuleTrace:
+    rule = result.rule
+    expected = tuple(msgspec.to_builtins(condition) for condition in rule.when.conditions)
+    actual = tuple(_text(fact) for fact in result.actual)
+    joined = "all" if rule.when.all else "any"
+    return RuleTrace(rule.id, rule.source, expected, joined, actual, result.truth, result.effect.name.lower())

@@ -1,0 +1,112 @@
+"""Decide again from the lake and the receipt, and compare bytes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from features.errors import Integrity, YidaiError
+from features.timeline.events import EventTable
+from features.timeline.lake import Lake
+from serving.access.model import Authority, Permission
+from serving.decisions import repository
+from serving.decisions.case import Case, features_of, sources_with_record
+from serving.decisions.decider import decide
+from serving.decisions.live import Live, compile_live
+from serving.decisions.receipt import differences, open_receipt, read_receipt, write_receipt
+from serving.decisions.repository import StoredDecision
+from serving.decisions.service import RANDOM_KEY
+from serving.registry.repository import artifact_row
+from serving.settings import Settings
+from serving.store.engine import Database
+from serving.store.keys import KeyRing
+from serving.store.session import Connection, tenant_transaction
+
+
+class ReplayStatus(StrEnum):
+    """What came of a replay."""
+
+    SAME = "same"
+    DIFFERENT = "different"
+    ERASED = "erased"
+    """The subject's key is gone: the receipt still verifies, but nobody can read it."""
+    BROKEN = "broken"
+    """The stored bytes are not what was stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """One decision, decided again; ``differences`` are ``path: stored -> computed``."""
+
+    decision_id: UUID
+    status: ReplayStatus
+    differences: tuple[str, ...] = ()
+
+
+def replay(
+    settings: Settings, database: Database, authority: Authority, decision_id: UUID | None = None
+) -> Iterator[Replayed]:
+    """Replay one decision, or all of the tenant where none is named.
+
+    Raises:
+        UnknownDecision: no such decision.
+    """
+    authority.holds(Permission.REPLAY)
+    keys = KeyRing.open(settings.key_file)
+    with tenant_transaction(database, authority.tenant) as connection:
+        engine = _Replay(connection, keys, Lake(settings.lake_root))
+        if decision_id is not None:
+            yield engine.run(repository.get_sync(connection, decision_id))
+            return
+        for stored in repository.each(connection):
+            yield engine.run(stored)
+
+
+class _Replay:
+    def __init__(self, connection: Connection, keys: KeyRing, lake: Lake) -> None:
+        self._connection = connection
+        self._keys = keys
+        self._lake = lake
+        self._lives: dict[tuple[tuple[str, str], ...], Live] = {}
+
+    def run(self, stored: StoredDecision) -> Replayed:
+        if hashlib.sha256(stored.receipt).digest() != stored.receipt_hash:
+            problem = "receipt: its bytes were changed"
+            return Replayed(stored.decision_id, ReplayStatus.BROKEN, (problem,))
+        if stored.wrapped_key is None:
+            return Replayed(stored.decision_id, ReplayStatus.ERASED)
+        try:
+            return self._compare(stored, stored.wrapped_key)
+        except Integrity as error:
+            return Replayed(stored.decision_id, ReplayStatus.BROKEN, (str(error),))
+        except YidaiError as error:
+            return Replayed(stored.decision_id, ReplayStatus.DIFFERENT, (str(error),))
+
+    def _compare(self, stored: StoredDecision, wrapped_key: bytes) -> Replayed:
+        data = open_receipt(stored.receipt, self._keys.unwrap(wrapped_key), str(stored.decision_id))
+        receipt = read_receipt(data)
+        live = self._live(receipt.digests)
+        case = receipt.case
+        tables = self._tables(case, live)
+        row = features_of(case, tables, live)
+        sources = sources_with_record(case, tables, live.plan.datasets)
+        again = decide(case, row, sources, live, self._keys.derived(RANDOM_KEY))
+        computed = write_receipt(again)
+        if computed == data and again.answer_bytes == stored.answer:
+            return Replayed(stored.decision_id, ReplayStatus.SAME)
+        found = differences(data, computed) + differences(stored.answer, again.answer_bytes)
+        return Replayed(stored.decision_id, ReplayStatus.DIFFERENT, tuple(found))
+
+    def _tables(self, case: Case, live: Live) -> Mapping[str, EventTable]:
+        subject, version = case.subject.subject_id, case.subject.version
+        return self._lake.subject_tables(live.plan.contracts, subject, max_version=version)
+
+    def _live(self, digests: Mapping[str, str]) -> Live:
+        key = tuple(sorted(digests.items()))
+        if key not in self._lives:
+            data = {name: artifact_row(self._connection, name)[1] for name in digests.values()}
+            self._lives[key] = compile_live(digests, data)
+        return self._lives[key]

@@ -1,0 +1,152 @@
+"""Statements of decisions: one function to read, one to write, under row-level security."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from features.errors import NotFound
+from serving.store.session import Connection, store_errors, tenant_connection
+
+READ = "SELECT * FROM read_decision($1, $2, $3, $4, $5, $6)"
+STORE = "SELECT * FROM store_decisions($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+GET = """
+SELECT decision_id, subject_id, decided_at, answer, receipt, receipt_hash, key_of_subject(subject_id) AS wrapped_key
+FROM decision"""
+RESERVE = """
+INSERT INTO budget (tenant_id, name, period, used) VALUES ($1, $2, $3, 1)
+ON CONFLICT (tenant_id, name, period) DO UPDATE SET used = budget.used + 1 WHERE budget.used < $4
+RETURNING used"""
+
+
+class UnknownDecision(NotFound):
+    """No decision with this id in the tenant."""
+
+    def __init__(self) -> None:
+        super().__init__("there is no such decision.", remedy="Compare the id with the answer that named it.")
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What one round trip reads; absent parts are None."""
+
+    stored_digest: bytes | None
+    stored_answer: bytes | None
+    subject_id: int | None
+    wrapped_key: bytes | None
+    consent_subject: int | None
+    categories: list[str] | None
+    purpose: str | None
+    valid_from: int | None
+    valid_to: int | None
+    withdrawn_at: int | None
+    version: int | None
+    packed: bytes | None
+    slots: list[str] | None
+    digests: list[str] | None
+
+    @property
+    def active(self) -> dict[str, str]:
+        """Digest by slot, at the moment of the decision."""
+        return dict(zip(self.slots or [], self.digests or [], strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class NewDecision:
+    """One row to write."""
+
+    tenant: str
+    decision_id: UUID
+    key_hash: bytes
+    request_digest: bytes
+    subject_id: int
+    consent_id: UUID
+    actor_id: UUID
+    decided_at: int
+    outcome: str
+    answer: bytes
+    receipt: bytes
+    receipt_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDecision:
+    """One row as it is kept; ``wrapped_key`` is None when the subject was erased."""
+
+    decision_id: UUID
+    subject_id: int
+    decided_at: int
+    answer: bytes
+    receipt: bytes
+    receipt_hash: bytes
+    wrapped_key: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What is stored under a key that was used before."""
+
+    request_digest: bytes
+    answer: bytes
+
+
+async def read(
+    pool: asyncpg.Pool, tenant: str, key_hash: bytes, kind: str, number_hash: bytes, consent: UUID, now: int
+) -> Inputs:
+    """Everything that a decision reads, in one round trip."""
+    async with store_errors():
+        row = await pool.fetchrow(READ, tenant, key_hash, kind, number_hash, consent, now)
+    return Inputs(*row.values())
+
+
+async def store(connection: asyncpg.Connection, tenant: str, rows: list[NewDecision]) -> dict[bytes, Taken]:
+    """Write the decisions of one tenant inside the caller's transaction; returns the keys that were taken."""
+    columns = (
+        [row.decision_id for row in rows], [row.key_hash for row in rows], [row.request_digest for row in rows],
+        [row.subject_id for row in rows], [row.consent_id for row in rows], [row.actor_id for row in rows],
+        [row.decided_at for row in rows], [row.outcome for row in rows], [row.answer for row in rows],
+        [row.receipt for row in rows], [row.receipt_hash for row in rows],
+    )  # fmt: skip
+    found = await connection.fetch(STORE, tenant, *columns)
+    return {row["key_hash"]: Taken(row["request_digest"], row["answer"]) for row in found}
+
+
+async def reserve(pool: asyncpg.Pool, tenant: str, name: str, period: str, most: int) -> bool:
+    """Take one of a period's budget; False when it is used up."""
+    if most <= 0:
+        return False
+    async with tenant_connection(pool, tenant) as connection:
+        return await connection.fetchval(RESERVE, tenant, name, period, most) is not None
+
+
+async def get(pool: asyncpg.Pool, tenant: str, decision_id: UUID) -> StoredDecision:
+    """One decision.
+
+    Raises:
+        UnknownDecision: none of this tenant.
+    """
+    async with tenant_connection(pool, tenant) as connection:
+        row = await connection.fetchrow(f"{GET} WHERE decision_id = $1", decision_id)
+    if row is None:
+        raise UnknownDecision
+    return StoredDecision(*row.values())
+
+
+def get_sync(connection: Connection, decision_id: UUID) -> StoredDecision:
+    """One decision, for commands; see ``get``."""
+    row = connection.execute(f"{GET} WHERE decision_id = %s", (decision_id,)).fetchone()
+    if row is None:
+        raise UnknownDecision
+    return StoredDecision(*row)
+
+
+def each(connection: Connection) -> Iterator[StoredDecision]:
+    """All decisions of the tenant, oldest first, a few hundred at a time."""
+    cursor: Any = connection.cursor(name="decisions")
+    cursor.itersize = 200
+    cursor.execute(f"{GET} ORDER BY decision_id")
+    return (StoredDecision(*row) for row in cursor)

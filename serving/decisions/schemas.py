@@ -1,0 +1,152 @@
+"""What a decision is asked with and answered with."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+
+from features.contracts.model import Text
+from features.errors import Conflict, Invalid
+from serving.offers.offer import Offer
+from serving.policy.model import Outcome
+
+Short = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+_YUAN = re.compile(r"^(\d{1,12})(?:\.(\d{1,2}))?$")
+MOST_FEN = 100_000_000_000
+
+
+class Applicant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who applies: an identity number of 18 characters (15 in the old form)."""
+
+    id_number: Annotated[str, msgspec.Meta(min_length=15, max_length=18)]
+
+
+class DecisionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An application. The amount is given once: ``amount_fen`` as an integer or ``amount_yuan`` as a text."""
+
+    applicant: Applicant
+    consent_id: UUID
+    product: Short
+    term_months: Annotated[int, msgspec.Meta(ge=1, le=360)]
+    purpose: Short
+    region: Short
+    amount_fen: Annotated[int, msgspec.Meta(gt=0, le=MOST_FEN)] | None = None
+    amount_yuan: Annotated[str, msgspec.Meta(max_length=15)] | None = None
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """An application as it is decided and kept, without the number of the person."""
+
+    product: str
+    amount_fen: int
+    term_months: int
+    purpose: str
+    region: str
+
+
+class AnswerReason(msgspec.Struct, frozen=True):
+    """``kind`` is rule, unknown (a rule that could not be checked), limit or score; a score's reason has its log-odds and its share of all that raised it."""
+
+    code: str
+    kind: str
+    zh: str
+    en: str
+    log_odds: int | None = None
+    share: float | None = None
+
+
+class AnswerScore(msgspec.Struct, frozen=True):
+    """In 1e-9 logits of default: ``base`` + the reasons' log-odds + ``other`` == ``log_odds`` exactly."""
+
+    model: str
+    base: int
+    other: int
+    log_odds: int
+
+
+class DecisionAnswer(msgspec.Struct, frozen=True):
+    """The answer: ``grade`` 1 is best; ``pd`` is the chance of default within a year that set everything."""
+
+    decision_id: str
+    outcome: Outcome
+    stream: str
+    grade: int
+    pd: float
+    limit_fen: int
+    annual_rate_ppm: int | None
+    offer: Offer | None
+    reasons: tuple[AnswerReason, ...]
+    score: AnswerScore
+    as_of: str
+    decided_at: str
+    subject_version: int
+    digests: dict[str, str]
+    missing_sources: dict[str, str]
+    title: Text
+
+
+class BadRequest(Invalid):
+    """A body that is not an application, with the field."""
+
+    def __init__(self, problem: str, place: str = "body") -> None:
+        super().__init__(
+            problem, place=place, remedy="See POST /v1/decisions at /docs.", code="invalid_request"
+        )
+
+
+class KeyReused(Conflict):
+    """The same Idempotency-Key with another body."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this Idempotency-Key was used for another application.",
+            place="Idempotency-Key",
+            remedy="Send a new key with a new application; the same key only repeats the same one.",
+        )
+
+
+_decoder = msgspec.json.Decoder(DecisionRequest)
+
+
+def read_request(body: bytes) -> DecisionRequest:
+    """An application from the bytes of a request.
+
+    Raises:
+        BadRequest: with the field.
+    """
+    try:
+        request = _decoder.decode(body)
+    except msgspec.ValidationError as error:
+        problem, _, place = str(error).partition(" - at ")
+        raise BadRequest(f"{problem}.", place.strip("`").removeprefix("$.") or "body") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise BadRequest("the body is not JSON.") from None
+    if (request.amount_fen is None) == (request.amount_yuan is None):
+        raise BadRequest("give the amount once: amount_fen (integer) or amount_yuan (text).", "amount_fen")
+    return request
+
+
+def amount_of(request: DecisionRequest) -> int:
+    """The amount in fen.
+
+    Raises:
+        BadRequest: a text that is no amount, or zero.
+    """
+    if request.amount_fen is not None:
+        return request.amount_fen
+    found = _YUAN.match(request.amount_yuan or "")
+    fen = int(found[1]) * 100 + int((found[2] or "").ljust(2, "0")) if found else 0
+    if not 0 < fen <= MOST_FEN:
+        raise BadRequest("the amount is yuan with at most two decimals, above zero.", "amount_yuan")
+    return fen
+
+
+def openapi_parts() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Schemas of request and answer, and the components that they name."""
+    schemas, components = msgspec.json.schema_components(
+        (DecisionRequest, DecisionAnswer), ref_template="#/components/schemas/{name}"
+    )
+    return {"request": schemas[0], "answer": schemas[1]}, components

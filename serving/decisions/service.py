@@ -1,0 +1,251 @@
+"""One application to one stored answer: read, check, decide, store, then answer."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from features.calendar import iso, months_before
+from features.canonical import canonical_bytes
+from features.contracts.model import SubjectKind
+from features.errors import Invalid
+from features.identity.numbers import check_person_number
+from features.timeline.packed import unpack
+from serving.access.model import Authority, Permission
+from serving.access.repository import new_id
+from serving.consents.check import Consent, Purpose, check_consent
+from serving.decisions import repository
+from serving.decisions.case import (
+    Case,
+    CaseConsent,
+    CaseSubject,
+    NotHydrated,
+    features_of,
+    sources_with_record,
+    unavailable,
+)
+from serving.decisions.decider import RANDOM, Decision, decide
+from serving.decisions.live import Live, LiveCache
+from serving.decisions.receipt import seal_receipt, write_receipt
+from serving.decisions.repository import Inputs, NewDecision, Taken
+from serving.decisions.schemas import Asked, DecisionRequest, KeyReused, amount_of, read_request
+from serving.decisions.writer import GroupWriter
+from serving.policy.facts import age_years
+from serving.settings import Settings
+from serving.store.keys import KeyRing
+from serving.store.vault import UnknownSubject
+
+RANDOM_KEY = "random approvals"
+_REQUEST_KEY = "request digest"
+
+
+class WrongKey(Invalid):
+    """The Idempotency-Key is missing or not usable."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the header Idempotency-Key is missing or not 1 to 128 printable characters.",
+            place="Idempotency-Key",
+            remedy="Send a new UUID with each application, and the same one when you repeat it.",
+            code="idempotency_key",
+        )
+
+
+class UnknownProduct(Invalid):
+    """A product or purpose for which the policy has no word."""
+
+    def __init__(self, product: str, known: list[str]) -> None:
+        super().__init__(
+            f"the policy has no product {product!r}.", place="product", remedy=f"Products: {', '.join(known)}."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The bytes that are sent; ``repeated`` when the key had been answered before."""
+
+    body: bytes
+    outcome: str
+    repeated: bool
+
+
+class DecisionService:
+    """The use case of POST /v1/decisions, for one process. ``clock`` gives µs of UTC."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        pool: asyncpg.Pool,
+        keys: KeyRing,
+        lives: LiveCache,
+        writer: GroupWriter,
+        clock: Callable[[], int],
+    ) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._keys = keys
+        self._lives = lives
+        self._writer = writer
+        self._clock = clock
+        self._random_key = keys.derived(RANDOM_KEY)
+
+    async def decide(self, authority: Authority, key: str | None, body: bytes) -> Answer:
+        """Decide an application, or repeat the answer that its key was given.
+
+        Raises:
+            BadRequest, WrongNumber, WrongKey, UnknownProduct: the request.
+            UnknownSubject, ConsentRefused: who may be looked at.
+            KeyReused: the key belongs to another application.
+            NotHydrated, NothingActive, StoreUnavailable: nothing was decided; ask again.
+        """
+        authority.holds(Permission.DECIDE)
+        key_hash = _key_hash(key)
+        request = read_request(body)
+        number = check_person_number(request.applicant.id_number)
+        asked = Asked(
+            request.product, amount_of(request), request.term_months, request.purpose, request.region
+        )
+        request_digest = self._request_digest(request, number, asked)
+        now = self._clock()
+        inputs = await self._read(authority, key_hash, number, request, now)
+        if inputs.stored_answer is not None and inputs.stored_digest is not None:
+            return _repeat(Taken(inputs.stored_digest, inputs.stored_answer), request_digest)
+        decision, data_key = await self._decide(authority, number, request.consent_id, asked, inputs, now)
+        row = _row(decision, data_key, authority, request.consent_id, key_hash, request_digest)
+        taken = await self._writer.put(row)
+        if taken is not None:
+            return _repeat(taken, request_digest)
+        return Answer(decision.answer_bytes, decision.answer.outcome.value, repeated=False)
+
+    async def _read(
+        self, authority: Authority, key_hash: bytes, number: str, request: DecisionRequest, now: int
+    ) -> Inputs:
+        number_hash = self._keys.pseudonym(SubjectKind.PERSON, number)
+        kind = SubjectKind.PERSON.value
+        return await repository.read(
+            self._pool, authority.tenant, key_hash, kind, number_hash, request.consent_id, now
+        )
+
+    async def _decide(
+        self, authority: Authority, number: str, consent_id: UUID, asked: Asked, inputs: Inputs, now: int
+    ) -> tuple[Decision, bytes]:
+        if inputs.subject_id is None or inputs.wrapped_key is None:
+            raise UnknownSubject
+        consent = check_consent(
+            consent_of(consent_id, inputs), inputs.subject_id, Purpose.CREDIT_ASSESSMENT, now
+        )
+        live = await self._lives.get(authority.tenant, inputs.active)
+        if asked.product not in live.policy.document.products:
+            raise UnknownProduct(asked.product, sorted(live.policy.document.products))
+        if inputs.packed is None or inputs.version is None:
+            raise NotHydrated
+        case = self._case(authority, number, consent, asked, live, inputs.version, now)
+        tables = unpack(inputs.packed)
+        row = features_of(case, tables, live)
+        sources = sources_with_record(case, tables, live.plan.datasets)
+        decision = decide(case, row, sources, live, self._random_key)
+        if decision.answer.stream == RANDOM and not await self._reserve(authority.tenant, live, now):
+            without = msgspec.structs.replace(case, random_budget=False)
+            decision = decide(without, row, sources, live, self._random_key)
+        return decision, self._keys.unwrap(inputs.wrapped_key)
+
+    def _case(
+        self,
+        authority: Authority,
+        number: str,
+        consent: Consent,
+        asked: Asked,
+        live: Live,
+        version: int,
+        now: int,
+    ) -> Case:
+        as_of = now if self._settings.as_of is None else self._settings.as_of
+        given = CaseConsent(
+            str(consent.consent_id), consent.purpose, consent.categories, consent.valid_from, consent.valid_to
+        )
+        at_end = age_years(number, months_before(now, -asked.term_months))
+        subject = CaseSubject(
+            SubjectKind.PERSON.value, consent.subject_id, version, age_years(number, now), at_end
+        )
+        return Case(
+            decision_id=str(new_id()),
+            tenant=authority.tenant,
+            actor_id=str(authority.actor.actor_id),
+            actor=authority.actor.name,
+            asked=asked,
+            subject=subject,
+            consent=given,
+            as_of=as_of,
+            decided_at=now,
+            unavailable=unavailable(live, consent.categories, self._settings.sources_down),
+            random_budget=True,
+            key=self._keys.identity,
+        )
+
+    async def _reserve(self, tenant: str, live: Live, now: int) -> bool:
+        stream = live.policy.document.random_approval
+        most = stream.monthly_budget if stream else 0
+        return await repository.reserve(self._pool, tenant, "random_approval", iso(now)[:7], most)
+
+    def _request_digest(self, request: DecisionRequest, number: str, asked: Asked) -> bytes:
+        plain = canonical_bytes([number, str(request.consent_id), msgspec.to_builtins(asked)])
+        return self._keys.keyed_digest(_REQUEST_KEY, plain)
+
+
+def consent_of(consent_id: UUID, inputs: Inputs) -> Consent | None:
+    """The consent among what was read, if there is one."""
+    if inputs.consent_subject is None or inputs.valid_from is None or inputs.valid_to is None:
+        return None
+    return Consent(
+        consent_id,
+        inputs.consent_subject,
+        tuple(inputs.categories or ()),
+        inputs.purpose or "",
+        inputs.valid_from,
+        inputs.valid_to,
+        inputs.withdrawn_at,
+    )
+
+
+def _key_hash(key: str | None) -> bytes:
+    if key is None or not 1 <= len(key) <= 128 or not key.isprintable():
+        raise WrongKey
+    return hashlib.sha256(key.encode()).digest()
+
+
+def _row(
+    decision: Decision,
+    data_key: bytes,
+    authority: Authority,
+    consent_id: UUID,
+    key_hash: bytes,
+    request_digest: bytes,
+) -> NewDecision:
+    case = decision.case
+    sealed = seal_receipt(write_receipt(decision), data_key, case.decision_id)
+    return NewDecision(
+        tenant=authority.tenant,
+        decision_id=UUID(case.decision_id),
+        key_hash=key_hash,
+        request_digest=request_digest,
+        subject_id=case.subject.subject_id,
+        consent_id=consent_id,
+        actor_id=authority.actor.actor_id,
+        decided_at=case.decided_at,
+        outcome=decision.answer.outcome.value,
+        answer=decision.answer_bytes,
+        receipt=sealed,
+        receipt_hash=hashlib.sha256(sealed).digest(),
+    )
+
+
+def _repeat(taken: Taken, request_digest: bytes) -> Answer:
+    if taken.request_digest != request_digest:
+        raise KeyReused
+    outcome = str(msgspec.json.decode(taken.answer)["outcome"])
+    return Answer(taken.answer, outcome, repeated=True)

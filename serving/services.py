@@ -1,0 +1,87 @@
+"""What one API process holds: built once when it starts, given to the routes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import asyncpg
+from fastapi import Request
+
+from features.timeline.lake import Lake
+from serving.access.bearer import Doorkeeper
+from serving.consents.prefill import PrefillService
+from serving.consents.service import ConsentService
+from serving.decisions.live import LiveCache
+from serving.decisions.reading import DecisionReader
+from serving.decisions.service import DecisionService
+from serving.decisions.writer import GroupWriter
+from serving.metrics import Metrics
+from serving.settings import Settings
+from serving.store.engine import Database
+from serving.store.keys import KeyRing
+from serving.store.session import open_pool
+
+Clock = Callable[[], int]
+
+
+def wall_clock() -> int:
+    """Now, in µs of UTC: the only clock of a process, handed to everything that needs one."""
+    return time.time_ns() // 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts of a running API process."""
+
+    settings: Settings
+    pool: asyncpg.Pool
+    lives: LiveCache
+    doorkeeper: Doorkeeper
+    decisions: DecisionService
+    reader: DecisionReader
+    consents: ConsentService
+    prefill: PrefillService
+    writer: GroupWriter
+    metrics: Metrics
+    clock: Clock
+
+
+async def open_services(settings: Settings, database: Database, clock: Clock) -> Services:
+    """Connect and start.
+
+    Raises:
+        StoreUnavailable: no database.
+    """
+    pool = await open_pool(database, settings.pool_size)
+    keys = KeyRing.open(settings.key_file)
+    metrics = Metrics()
+    lives = LiveCache(pool)
+    writer = GroupWriter(pool, settings.group_size, metrics.group.observe)
+    writer.start()
+    return Services(
+        settings=settings,
+        pool=pool,
+        lives=lives,
+        doorkeeper=Doorkeeper(pool, clock),
+        decisions=DecisionService(settings, pool, keys, lives, writer, clock),
+        reader=DecisionReader(pool, keys),
+        consents=ConsentService(pool, keys, lives, Lake(settings.lake_root), clock),
+        prefill=PrefillService(settings, pool, keys, lives, clock),
+        writer=writer,
+        metrics=metrics,
+        clock=clock,
+    )
+
+
+async def close_services(held: Services) -> None:
+    """Write what is queued and disconnect."""
+    await held.writer.stop()
+    await held.pool.close()
+
+
+def services(request: Request) -> Services:
+    """The services of the process that answers this request."""
+    held: Services = request.app.state.services
+    return held
