@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -146,7 +145,8 @@ def get_sync(connection: Connection, decision_id: UUID) -> StoredDecision:
 
 def each(connection: Connection) -> Iterator[StoredDecision]:
     """All decisions of the tenant, oldest first, a few hundred at a time."""
-    cursor: Any = connection.cursor(name="decisions")
-    cursor.itersize = 200
-    cursor.execute(f"{GET} ORDER BY decision_id")
-    return (StoredDecision(*row) for row in cursor)
+    with connection.cursor(name="decisions") as cursor:
+        cursor.itersize = 200
+        cursor.execute(f"{GET} ORDER BY decision_id")
+        for row in cursor:
+            yield StoredDecision(*row)

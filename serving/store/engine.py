@@ -190,7 +190,8 @@ def _run(program: str, *arguments: str, check: bool = True) -> None:
     with tempfile.TemporaryFile("w+") as output:
         done = subprocess.run(  # noqa: S603 - our own binaries and paths
             command, check=False, stdout=output, stderr=output, stdin=subprocess.DEVNULL,
-            user=user, cwd="/", start_new_session=True,
+            user=user, group=user and pwd.getpwnam(user).pw_gid, extra_groups=() if user else None,
+            cwd="/", start_new_session=True,
         )  # fmt: skip
         if check and done.returncode:
             output.seek(0)

@@ -1,0 +1,66 @@
+"""One embedded PostgreSQL a session, one migrated template, one database a module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from serving.settings import Settings
+from serving.store.engine import Database, open_database, stop_embedded
+from serving.store.migrate import migrate
+from tests.serving.world import Bank, Client, make_bank
+from tests.serving.world import serving as serving_bank
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A running server with a migrated template."""
+    settings = Settings(home=tmp_path_factory.mktemp("yidai"), database_name="template")
+    migrate(open_database(settings))
+    yield settings
+    stop_embedded(settings)
+
+
+def clone(server: Settings, home: Path) -> tuple[Settings, Database]:
+    """A database of its own, copied from the template."""
+    name = f"module_{next(_numbers)}"
+    admin = open_database(server).admin_url.replace("/template?", "/postgres?")
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template")
+    settings = replace(server, database_name=name)
+    opened = open_database(settings)
+    return replace(settings, database_url=opened.admin_url, home=home, master_key_file=server.key_file), opened
+
+
+@pytest.fixture(scope="module")
+def store(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Database]:
+    """An empty, migrated database for one module."""
+    return clone(server, tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="module")
+def bank(store: tuple[Settings, Database], tmp_path_factory: pytest.TempPathFactory) -> Bank:
+    """A bank that is ready to decide, for one module."""
+    return make_bank(*store, tmp_path_factory.mktemp("city"))
+
+
+@pytest.fixture(scope="module")
+def address(bank: Bank) -> Iterator[str]:
+    """Where the module's bank serves."""
+    with serving_bank(bank) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def client(bank: Bank, address: str) -> Iterator[Client]:
+    """The integration engineer of the module's bank."""
+    with httpx.Client(base_url=address, timeout=30) as http:
+        yield Client(http, bank)
