@@ -1,0 +1,205 @@
+"""The exact filter: P(default | every record known at as_of), the best that any model could do.
+
+Hidden Markov forward recursion over (type, state). A month's record that is not known yet is not read as
+absent: with p the chance of the event, F(a) the chance that its record is out after a months and is not
+lost, silence has likelihood 1 - p F(a). Counts are thinned the same way. The last months are run again
+for every as-of, because what is known of them still grows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.city.latent import Attributes, Emissions
+from features.city.parameters import INCOMES, LAGS, STATES, TYPES, Economy
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+_STATE = np.tile(np.arange(STATES), TYPES)
+_INCOME = np.repeat(np.arange(TYPES) % INCOMES, STATES)
+_TYPE = np.repeat(np.arange(TYPES), STATES)
+CELLS = TYPES * STATES
+
+
+@dataclass(slots=True)
+class BookRecords:
+    """What the bank's own book shows, filled in as the past unfolds, arrays [n, months].
+
+    ``paying``: a loan was due; ``defaulted``: its payment was the first one missed for good;
+    ``decision`` 1 approved, -1 refused, 0 none, with the policy's visible score.
+    """
+
+    paying: Flags
+    defaulted: Flags
+    decision: Ints
+    score: Floats
+
+
+class Filter:
+    """Runs month by month with the simulation of the book; see the module."""
+
+    def __init__(
+        self, economy: Economy, regime: Ints, known: Attributes, emitted: Emissions, book: BookRecords
+    ) -> None:
+        self._economy = economy
+        self._regime = regime
+        self._known = known
+        self._emitted = emitted
+        self._book = book
+        self._chains = [_block(economy.transition(0)), _block(economy.transition(1))]
+        self._settled: Floats | None = None
+        self._settled_month = -1
+        self._start = np.log(economy.prior())[None, :] + _static(economy, known)
+
+    def posterior(self, month: int) -> Floats:
+        """P(type, state in ``month`` | all known on its day 26) [n, CELLS]; months must ascend."""
+        while self._settled_month < month - LAGS:
+            self._settled_month += 1
+            self._settled = self._step(self._settled, self._settled_month, LAGS)
+        belief = self._settled
+        for earlier in range(self._settled_month + 1, month + 1):
+            belief = self._step(belief, earlier, month - earlier)
+        assert belief is not None
+        return belief
+
+    def _step(self, belief: Floats | None, month: int, age: int) -> Floats:
+        if belief is None:
+            first = np.exp(self._start - self._start.max(axis=1, keepdims=True))
+            ahead = np.repeat(first, STATES, axis=1) * self._economy.initial().ravel()[None, :]
+        else:
+            ahead = belief @ self._chains[self._regime[month]]
+        seen = self.likelihood(month, age)
+        seen = np.exp(seen - seen.max(axis=1, keepdims=True))
+        ahead = ahead * seen
+        return np.asarray(ahead / ahead.sum(axis=1, keepdims=True))
+
+    def likelihood(self, month: int, age: int) -> Floats:
+        """Log likelihood [n, CELLS] of what is known of ``month`` after ``age`` further months."""
+        e, m, known = self._economy, self._emitted, self._known
+        total = np.zeros((len(known.employed), CELLS))
+        total += _bernoulli(e, m, "social_insurance", m.ss_paid, e.ss_paid, month, age) * known.employed[:, None]
+        out = _out(m, "electricity", month, age) & known.metered
+        load = _normal(m.load[:, month], e.load_mean[_STATE], e.load_spread)
+        bill = _categorical(m.bill_on_time[:, month].astype(int), np.column_stack([1 - e.bill_on_time, e.bill_on_time]))
+        total += np.where(out[:, None], load + bill, 0.0)
+        out = _out(m, "tax_filing", month, age) & known.trader
+        total += np.where(out[:, None], _categorical(m.tax_status[:, month], e.tax_status), 0.0)
+        out = _out(m, "bureau_repayment", month, age) & known.bureau
+        total += np.where(out[:, None], _categorical(m.bureau_bucket[:, month], e.bureau_bucket), 0.0)
+        total += self._court(month, age)
+        total += _poisson(m.enquiries[:, month], e.enquiries[_STATE])
+        total += _normal(m.inflow[:, month], e.inflow_income[_INCOME] + e.inflow_state[_STATE], e.inflow_spread)
+        total += _normal(m.balance[:, month], e.balance_income[_INCOME] + e.balance_state[_STATE], e.balance_spread)
+        total += _categorical(m.autopay_fail[:, month].astype(int), np.column_stack([1 - e.autopay_fail, e.autopay_fail]))
+        return total + self._own(month, age)
+
+    def _court(self, month: int, age: int) -> Floats:
+        e, m = self._economy, self._emitted
+        rate = e.court[_STATE] * _share_out(e, "court_case", month, age)
+        out = _out(m, "court_case", month, age)
+        count = np.where(out, m.court[:, month], 0)
+        kind = _categorical(m.court_kind[:, month], e.court_kind)
+        return _poisson(count, rate) + np.where(count[:, None] > 0, kind * np.maximum(count, 1)[:, None], 0.0)
+
+    def _own(self, month: int, age: int) -> Floats:
+        e, book = self._economy, self._book
+        hazard = e.type_hazard().ravel()
+        late = _categorical(self._emitted.late[:, month].astype(int), np.column_stack([1 - e.late_payment, e.late_payment]))
+        paid = np.log1p(-hazard)[None, :] + late
+        total = np.where(book.paying[:, month][:, None], paid, 0.0)
+        total = np.where(book.defaulted[:, month][:, None], np.log(hazard)[None, :], total)
+        if age >= 1:
+            approved = approval(e, book.score[:, month][:, None], _STATE[None, :])
+            decided = book.decision[:, month][:, None]
+            total += np.where(decided > 0, np.log(approved), np.where(decided < 0, np.log1p(-approved), 0.0))
+        return total
+
+
+def approval(economy: Economy, score: Floats, state: NDArray[np.int64]) -> Floats:
+    """P(approved | visible score, state): the officer sees the state through noise (logistic)."""
+    margin = (economy.policy_cut - score - economy.officer_weight * state) / (0.35 * economy.officer_noise)
+    return np.clip(1.0 / (1.0 + np.exp(-margin)), 1e-12, 1 - 1e-12)
+
+
+def survival(economy: Economy, months: int) -> Floats:
+    """P(no trigger in the next k months | type, state, regime now) [months + 1, CELLS, regimes]."""
+    hazard = economy.type_hazard().ravel()
+    chains = [_block(economy.transition(0)), _block(economy.transition(1))]
+    out = np.ones((months + 1, CELLS, 2))
+    for k in range(1, months + 1):
+        for now in range(2):
+            out[k, :, now] = sum(
+                economy.regime[now, then] * (chains[then] @ ((1 - hazard) * out[k - 1, :, then])) for then in range(2)
+            )
+    return out
+
+
+def default_risk(economy: Economy, alive: Floats, belief: Floats, regime: int, term: Ints) -> Floats:
+    """P(bad by the label's definition) [n] of a loan of ``term`` months drawn now, under beliefs [n, CELLS].
+
+    A trigger at the last instalment of a loan of a year or more crosses 90 days after its window's end, so
+    that it is bad only where it was restructured at once.
+    """
+    out = np.empty(len(term))
+    for months in np.unique(term):
+        rows = term == months
+        whole, before = alive[months, :, regime], alive[months - 1, :, regime]
+        bad = 1 - whole if months < 12 else (1 - before) + economy.restructured * (before - whole)
+        out[rows] = belief[rows] @ bad
+    return out
+
+
+def _block(transition: Floats) -> Floats:
+    out = np.zeros((CELLS, CELLS))
+    for kind in range(TYPES):
+        at = slice(kind * STATES, (kind + 1) * STATES)
+        out[at, at] = transition[kind]
+    return out
+
+
+def _static(economy: Economy, known: Attributes) -> Floats:
+    quality = np.arange(TYPES) // INCOMES
+    total = np.zeros((len(known.employed), TYPES))
+    pairs = (
+        (known.employed, economy.employed), (known.trader, economy.trader), (known.firm, economy.firm),
+        (known.home, economy.home), (known.vehicle, economy.vehicle), (known.bureau, economy.bureau),
+    )  # fmt: skip
+    for has, share in pairs:
+        p = share[quality][None, :]
+        total += np.where(has[:, None], np.log(p), np.log1p(-p))
+    return total
+
+
+def _out(emitted: Emissions, source: str, month: int, age: int) -> Flags:
+    return np.asarray(emitted.lag[source][:, month] <= min(age, LAGS - 1))
+
+
+def _share_out(economy: Economy, source: str, month: int, age: int) -> float:
+    told = economy.sources[source]
+    if month in told.silent:
+        return 0.0
+    return float(sum(told.lag[: min(age, LAGS - 1) + 1]) * (1 - told.lost))
+
+
+def _bernoulli(
+    economy: Economy, emitted: Emissions, source: str, event: Flags, share: Floats, month: int, age: int
+) -> Floats:
+    p = share[_STATE][None, :]
+    seen = event[:, month] & _out(emitted, source, month, age)
+    return np.where(seen[:, None], np.log(p), np.log1p(-p * _share_out(economy, source, month, age)))
+
+
+def _categorical(drawn: NDArray[np.int64], shares: Floats) -> Floats:
+    return np.asarray(np.log(shares)[_STATE][:, drawn].T)
+
+
+def _poisson(count: NDArray[np.int64], rate: Floats) -> Floats:
+    return np.asarray(count[:, None] * np.log(np.maximum(rate, 1e-300))[None, :] - rate[None, :])
+
+
+def _normal(value: Floats, mean: Floats, spread: float) -> Floats:
+    return np.asarray(-0.5 * ((value[:, None] - mean[None, :]) / spread) ** 2)
