@@ -25,7 +25,10 @@ from serving.store.migrate import migrate
 from serving.store.session import store_errors, tenant_connection
 
 log = logging.getLogger("yidai")
-_PROBLEM = {"description": "Refused, with place and remedy.", "content": {MEDIA: {"schema": {"type": "object"}}}}
+_PROBLEM = {
+    "description": "Refused, with place and remedy.",
+    "content": {MEDIA: {"schema": {"type": "object"}}},
+}
 TITLE, VERSION = "Yidai", "0.1.0"
 
 

@@ -18,11 +18,16 @@ from features.matrix import Column, ColumnKind, Missing
 Floats = NDArray[np.float64]
 
 
+FOLDS = 3
+"""Parts between which a trend is chosen where none is declared."""
+
+
 @dataclass(frozen=True, slots=True)
 class BinSettings:
     """``prior`` is the number of average rows added to each bin, which shrinks small bins to nothing."""
 
     quantiles: int = 20
+    tails: tuple[float, ...] = (0.01, 0.025, 0.975, 0.99, 0.995)
     chi_square: float = 3.84
     prior: float = 10.0
     max_categories: int = 50
@@ -59,7 +64,9 @@ def bin_column(
     target: NDArray[np.int8],
     settings: BinSettings,
 ) -> Binned:
-    """Bins of one column. The declared sign gives the direction; without one, the stronger of the two."""
+    """Bins of one column. The declared sign gives the trend; without one, held-out likelihood chooses
+    between rising, falling and free.
+    """
     present = missing == Missing.PRESENT
     codes = _own_codes(column, values[present], settings)
     plain = present & ~np.isin(values, codes)
@@ -116,20 +123,44 @@ def _own_codes(column: Column, values: Floats, settings: BinSettings) -> tuple[f
 def _numeric(
     column: Column, values: Floats, target: NDArray[np.int8], settings: BinSettings
 ) -> tuple[tuple[float, ...], list[tuple[int, int]]]:
-    levels = np.linspace(0, 1, settings.quantiles + 1)[1:-1]
+    levels = np.union1d(np.linspace(0, 1, settings.quantiles + 1)[1:-1], settings.tails)
     edges = np.unique(np.quantile(values, levels, method="higher"))
     edges = edges[edges > values.min()]
     fine = _tallies(np.searchsorted(edges, values, side="right"), target, len(edges) + 1)
-    directions = (column.sign,) if column.sign else (1, -1)
-    options = [_pooled(edges, fine, direction, settings) for direction in directions]
-    return max(options, key=lambda option: information_value(tuple(option[1])))
+    if column.sign:
+        return _pooled(edges, fine, column.sign, settings)
+    parts = [
+        _tallies(np.searchsorted(edges, values[k::FOLDS], side="right"), target[k::FOLDS], len(edges) + 1)
+        for k in range(FOLDS)
+    ]
+    trend = max((1, -1, 0), key=lambda trend: _held_out(edges, parts, trend, settings))
+    return _pooled(edges, fine, trend, settings)
+
+
+def _held_out(edges: Floats, parts: list[list[tuple[int, int]]], trend: int, settings: BinSettings) -> float:
+    """Log likelihood of each part under bins of the others: how a free trend pays for its freedom."""
+    total = 0.0
+    for held in range(len(parts)):
+        others = [part for place, part in enumerate(parts) if place != held]
+        fine = [(sum(b[0] for b in bins), sum(b[1] for b in bins)) for bins in zip(*others, strict=True)]
+        cuts, tallies = _pooled(edges, fine, trend, settings)
+        bads, rows = sum(b for _, b in tallies), sum(g + b for g, b in tallies)
+        place = np.searchsorted(
+            np.array(cuts), np.append(edges - 1e-12 * np.abs(edges), np.inf), side="right"
+        )
+        for (good, bad), at in zip(parts[held], place, strict=True):
+            own_good, own_bad = tallies[min(int(at), len(tallies) - 1)]
+            rate = (own_bad + settings.prior * bads / rows) / (own_good + own_bad + settings.prior)
+            rate = min(max(rate, 1e-6), 1 - 1e-6)
+            total += bad * float(np.log(rate)) + good * float(np.log1p(-rate))
+    return total
 
 
 def _pooled(
     edges: Floats, fine: list[tuple[int, int]], direction: int, settings: BinSettings
 ) -> tuple[tuple[float, ...], list[tuple[int, int]]]:
     tallies, kept, at = [], [], 0
-    for size in pool_adjacent_violators(fine, direction):
+    for size in pool_adjacent_violators(fine, direction) if direction else [1] * len(fine):
         block = fine[at : at + size]
         tallies.append((sum(good for good, _ in block), sum(bad for _, bad in block)))
         at += size

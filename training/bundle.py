@@ -7,7 +7,6 @@ exactly, whatever the machine, because nothing is summed in floating point.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import comb
 
 import msgspec
 import numpy as np
@@ -16,122 +15,14 @@ from numpy.typing import NDArray
 from features.canonical import canonical_bytes, digest
 from features.errors import Integrity, Invalid
 from features.matrix import Missing
-from training.trees import MAX_NODES, add_points, contribute, tabulate
+from training.arrays import card_arrays, tree_arrays
+from training.documents import MODEL_KINDS, Bins, Bundle, BundleColumn, Encoding, MasterScale, Tree, Vector
+from training.trees import add_points, contribute
 
 FIXED = 1_000_000_000
 """Fixed-point units of one logit."""
 
-MODEL_KINDS = (
-    "identity_authentication",
-    "anti_fraud",
-    "aml",
-    "compliance",
-    "risk_assessment",
-    "risk_pricing",
-    "credit_approval",
-    "early_warning",
-    "collection",
-)
-"""The statutory kinds of models (REG-IL-01)."""
-
 Int64 = NDArray[np.int64]
-
-
-class BundleColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One feature that the model reads, and how it is told."""
-
-    name: str
-    dataset: str
-    sign: int
-    zh: str
-    en: str
-    reason: str
-    unit: str = ""
-    kind: str = "numeric"
-    absent_codes: tuple[float, ...] = ()
-    """Special codes that the trees read as absent, so that a declared sign can hold."""
-
-
-class Bins(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One column of a scorecard: contributions in fixed point.
-
-    Bin k holds ``edges[k-1] <= x < edges[k]``. ``codes`` are special codes, or the categories of a
-    category column, whose ``points`` then has one entry: that of an unseen category.
-    """
-
-    edges: tuple[float, ...]
-    points: tuple[int, ...]
-    no_record: int
-    codes: tuple[float, ...] = ()
-    code_points: tuple[int, ...] = ()
-    counts: tuple[tuple[int, int], ...] = ()
-    """Goods and bads of each bin, then of NO_RECORD, then of each code, for the report."""
-    iv: float = 0.0
-
-
-class Tree(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One tree; a child is a node number, or -1 - leaf. ``x <= threshold`` goes left."""
-
-    columns: tuple[int, ...]
-    thresholds: tuple[float, ...]
-    missing_left: tuple[bool, ...]
-    left: tuple[int, ...]
-    right: tuple[int, ...]
-    cover: tuple[tuple[int, int], ...]
-    leaves: tuple[float, ...]
-    """Leaf values in fixed-point units, not yet rounded: the merged share of one fold's booster."""
-
-
-class Encoding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A category as a number for the trees; ``other`` for an unseen one."""
-
-    column: int
-    codes: tuple[float, ...]
-    values: tuple[float, ...]
-    other: float
-
-
-class MasterScale(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Upper PD bounds of the grades, ascending; the grade after the last is default."""
-
-    upper: tuple[float, ...]
-    floor: float = 0.0005
-
-    def grade(self, pd: NDArray[np.float64]) -> Int64:
-        """Grades 1 (best) to the number of bounds."""
-        return 1 + np.minimum(np.searchsorted(self.upper, pd, side="right"), len(self.upper) - 1).astype(
-            np.int64
-        )
-
-
-class Vector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A row and the score that it must give, checked whenever the bundle is loaded."""
-
-    values: tuple[float, ...]
-    missing: tuple[int, ...]
-    log_odds: int
-
-
-class Bundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything that a decision needs of a model, and what a validator asks of its origin."""
-
-    schema: int
-    portfolio: str
-    model: str
-    kind: str
-    model_kind: str
-    base: int
-    columns: tuple[BundleColumn, ...]
-    scale: MasterScale
-    definitions_digest: str
-    training_digest: str
-    created_at: int
-    bins: tuple[Bins, ...] = ()
-    encodings: tuple[Encoding, ...] = ()
-    trees: tuple[Tree, ...] = ()
-    notes: dict[str, float | int | str] = msgspec.field(default_factory=dict)
-    """Settings, development metrics, weights of the blend: what the report repeats."""
-    vectors: tuple[Vector, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +77,8 @@ class Scorer:
         self.columns = tuple(column.name for column in bundle.columns)
         self.reasons = tuple(column.reason for column in bundle.columns)
         self.datasets = tuple(column.dataset for column in bundle.columns)
-        self._card = _card_arrays(bundle) if bundle.bins else None
-        self._trees = _tree_arrays(bundle) if bundle.trees else None
+        self._card = card_arrays(bundle) if bundle.bins else None
+        self._trees = tree_arrays(bundle) if bundle.trees else None
         self.base = bundle.base + (int(self._trees[-1].sum()) if self._trees else 0)
 
     def score(self, values: NDArray[np.float64], missing: NDArray[np.uint8]) -> Scores:
@@ -262,61 +153,7 @@ def _encode(encoding: Encoding, values: NDArray[np.float64]) -> NDArray[np.float
     return np.where(np.isnan(values), np.nan, encoded)
 
 
-def _padded(rows: list[tuple[float, ...]], kind: type, fill: float = 0) -> NDArray[np.generic]:
-    out: NDArray[np.generic] = np.full(
-        (len(rows), max((len(row) for row in rows), default=1) or 1), fill, dtype=kind
-    )
-    for place, row in enumerate(rows):
-        out[place, : len(row)] = row
-    return out
-
-
-def _card_arrays(bundle: Bundle) -> tuple[NDArray[np.generic], ...]:
-    bins = bundle.bins
-    is_category = [int(column.kind == "category") for column in bundle.columns]
-    counts = np.array([[len(b.edges), c] for b, c in zip(bins, is_category, strict=True)], dtype=np.int64)
-    return (
-        counts,
-        _padded([b.edges for b in bins], np.float64),
-        _padded([b.points for b in bins], np.int64),
-        _padded([b.codes for b in bins], np.float64),
-        _padded([b.code_points for b in bins], np.int64),
-        np.array([b.no_record for b in bins], dtype=np.int64),
-        np.array([len(b.codes) for b in bins], dtype=np.int64),
-    )
-
-
-def _tree_arrays(bundle: Bundle) -> tuple[NDArray[np.generic], ...]:
-    trees = bundle.trees
-    if any(len(tree.columns) > MAX_NODES for tree in trees):
-        raise BrokenBundle(f"a tree has more than {MAX_NODES} comparisons.")
-    players = [tuple(dict.fromkeys(tree.columns)) for tree in trees]
-    counts = np.array([len(tree.columns) for tree in trees], dtype=np.int64)
-    sizes = np.array([len(columns) for columns in players], dtype=np.int64)
-    seats = [tuple(own.index(c) for c in tree.columns) for tree, own in zip(trees, players, strict=True)]
-    cover = np.ones((len(trees), MAX_NODES, 2))
-    for place, tree in enumerate(trees):
-        cover[place, : len(tree.cover)] = tree.cover
-    left, right = _padded([t.left for t in trees], np.int64), _padded([t.right for t in trees], np.int64)
-    leaves = _padded([t.leaves for t in trees], np.float64)
-    player = _padded(seats, np.int64)  # type: ignore[arg-type]
-    tables = np.zeros((len(trees), 1 << int(counts.max()), MAX_NODES), dtype=np.int64)
-    bases = np.zeros(len(trees), dtype=np.int64)
-    tabulate(counts, sizes, left, right, cover, leaves, player, _WEIGHTS, tables, bases)
-    return (
-        counts, sizes, _padded([t.columns for t in trees], np.int64), _padded([t.thresholds for t in trees], np.float64),
-        _padded([t.missing_left for t in trees], np.uint8), left, right, cover, leaves, player,
-        _padded([tuple(map(float, own)) for own in players], np.int64), _WEIGHTS, tables, bases,
-    )  # fmt: skip
-
-
-def _shapley_weights() -> NDArray[np.float64]:
-    """Weight of a coalition of k among n players: 1 / (n C(n-1, k))."""
-    weights = np.zeros((MAX_NODES + 1, MAX_NODES + 1))
-    for n in range(1, MAX_NODES + 1):
-        for k in range(n):
-            weights[n, k] = 1.0 / (n * comb(n - 1, k))
-    return weights
-
-
-_WEIGHTS = _shapley_weights()
+__all__ = [
+    "FIXED", "MODEL_KINDS", "Bins", "BrokenBundle", "Bundle", "BundleColumn", "Encoding", "MasterScale", "Scorer",
+    "Scores", "Tree", "Vector", "dump_bundle", "load_bundle", "with_vectors",
+]  # fmt: skip

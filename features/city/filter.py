@@ -81,10 +81,14 @@ class Filter:
         """Log likelihood [n, CELLS] of what is known of ``month`` after ``age`` further months."""
         e, m, known = self._economy, self._emitted, self._known
         total = np.zeros((len(known.employed), CELLS))
-        total += _bernoulli(e, m, "social_insurance", m.ss_paid, e.ss_paid, month, age) * known.employed[:, None]
+        total += (
+            _bernoulli(e, m, "social_insurance", m.ss_paid, e.ss_paid, month, age) * known.employed[:, None]
+        )
         out = _out(m, "electricity", month, age) & known.metered
         load = _normal(m.load[:, month], e.load_mean[_STATE], e.load_spread)
-        bill = _categorical(m.bill_on_time[:, month].astype(int), np.column_stack([1 - e.bill_on_time, e.bill_on_time]))
+        bill = _categorical(
+            m.bill_on_time[:, month].astype(int), np.column_stack([1 - e.bill_on_time, e.bill_on_time])
+        )
         total += np.where(out[:, None], load + bill, 0.0)
         out = _out(m, "tax_filing", month, age) & known.trader
         total += np.where(out[:, None], _categorical(m.tax_status[:, month], e.tax_status), 0.0)
@@ -92,9 +96,15 @@ class Filter:
         total += np.where(out[:, None], _categorical(m.bureau_bucket[:, month], e.bureau_bucket), 0.0)
         total += self._court(month, age)
         total += _poisson(m.enquiries[:, month], e.enquiries[_STATE])
-        total += _normal(m.inflow[:, month], e.inflow_income[_INCOME] + e.inflow_state[_STATE], e.inflow_spread)
-        total += _normal(m.balance[:, month], e.balance_income[_INCOME] + e.balance_state[_STATE], e.balance_spread)
-        total += _categorical(m.autopay_fail[:, month].astype(int), np.column_stack([1 - e.autopay_fail, e.autopay_fail]))
+        total += _normal(
+            m.inflow[:, month], e.inflow_income[_INCOME] + e.inflow_state[_STATE], e.inflow_spread
+        )
+        total += _normal(
+            m.balance[:, month], e.balance_income[_INCOME] + e.balance_state[_STATE], e.balance_spread
+        )
+        total += _categorical(
+            m.autopay_fail[:, month].astype(int), np.column_stack([1 - e.autopay_fail, e.autopay_fail])
+        )
         return total + self._own(month, age)
 
     def _court(self, month: int, age: int) -> Floats:
@@ -108,7 +118,9 @@ class Filter:
     def _own(self, month: int, age: int) -> Floats:
         e, book = self._economy, self._book
         hazard = e.type_hazard().ravel()
-        late = _categorical(self._emitted.late[:, month].astype(int), np.column_stack([1 - e.late_payment, e.late_payment]))
+        late = _categorical(
+            self._emitted.late[:, month].astype(int), np.column_stack([1 - e.late_payment, e.late_payment])
+        )
         paid = np.log1p(-hazard)[None, :] + late
         total = np.where(book.paying[:, month][:, None], paid, 0.0)
         total = np.where(book.defaulted[:, month][:, None], np.log(hazard)[None, :], total)
@@ -133,7 +145,8 @@ def survival(economy: Economy, months: int) -> Floats:
     for k in range(1, months + 1):
         for now in range(2):
             out[k, :, now] = sum(
-                economy.regime[now, then] * (chains[then] @ ((1 - hazard) * out[k - 1, :, then])) for then in range(2)
+                economy.regime[now, then] * (chains[then] @ ((1 - hazard) * out[k - 1, :, then]))
+                for then in range(2)
             )
     return out
 

@@ -125,4 +125,5 @@ def emit(economy: Economy, lives: Lives, months: int, generator: np.random.Gener
 def _draw(shares: Floats, generator: np.random.Generator) -> Ints:
     """One category for each row of shares [..., categories]."""
     edges = np.cumsum(shares, axis=-1)[..., :-1]
-    return (generator.random(shares.shape[:-1])[..., None] > edges).sum(axis=-1).astype(np.int64)
+    drawn = generator.random(shares.shape[:-1])[..., None] > edges
+    return np.asarray(drawn.sum(axis=-1), dtype=np.int64)

@@ -52,7 +52,9 @@ class Economy:
     recover: float = 0.20
     mend: float = 0.10
     hazard: Floats = field(
-        default_factory=lambda: np.array([[0.0009, 0.004, 0.035], [0.0022, 0.008, 0.055], [0.0045, 0.014, 0.080]])
+        default_factory=lambda: np.array(
+            [[0.0009, 0.004, 0.035], [0.0022, 0.008, 0.055], [0.0045, 0.014, 0.080]]
+        )
     )
     """P(default trigger) a month by [quality, state]."""
     ss_paid: Floats = field(default_factory=lambda: _a(0.97, 0.80, 0.45))
@@ -61,11 +63,17 @@ class Economy:
     bill_on_time: Floats = field(default_factory=lambda: _a(0.96, 0.85, 0.62))
     court: Floats = field(default_factory=lambda: _a(0.0015, 0.010, 0.050))
     court_kind: Floats = field(
-        default_factory=lambda: np.array([[0.70, 0.20, 0.08, 0.02], [0.45, 0.35, 0.15, 0.05], [0.25, 0.40, 0.22, 0.13]])
+        default_factory=lambda: np.array(
+            [[0.70, 0.20, 0.08, 0.02], [0.45, 0.35, 0.15, 0.05], [0.25, 0.40, 0.22, 0.13]]
+        )
     )
-    tax_status: Floats = field(default_factory=lambda: np.array([[0.95, 0.045, 0.005], [0.80, 0.16, 0.04], [0.55, 0.30, 0.15]]))
+    tax_status: Floats = field(
+        default_factory=lambda: np.array([[0.95, 0.045, 0.005], [0.80, 0.16, 0.04], [0.55, 0.30, 0.15]])
+    )
     bureau_bucket: Floats = field(
-        default_factory=lambda: np.array([[0.965, 0.032, 0.002, 0.001], [0.86, 0.11, 0.02, 0.01], [0.60, 0.22, 0.11, 0.07]])
+        default_factory=lambda: np.array(
+            [[0.965, 0.032, 0.002, 0.001], [0.86, 0.11, 0.02, 0.01], [0.60, 0.22, 0.11, 0.07]]
+        )
     )
     enquiries: Floats = field(default_factory=lambda: _a(0.08, 0.22, 0.50))
     inflow_income: Floats = field(default_factory=lambda: _a(8.3, 9.1))

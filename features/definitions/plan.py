@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -12,8 +11,9 @@ from numpy.typing import NDArray
 
 from features.calendar import iso
 from features.canonical import canonical_bytes, code_of, digest
-from features.contracts.load import BrokenDocument, check_contract, load_contracts, read_yaml
+from features.contracts.load import BrokenDocument, load_contracts, read_yaml
 from features.contracts.model import Contract, History, Text
+from features.definitions.composites import Composite, fill_composite
 from features.definitions.model import Composition, Definition, DefinitionFile, PlanDocument
 from features.definitions.program import (
     WITH_COLUMN,
@@ -48,13 +48,6 @@ class SnapshotTooEarly(Invalid):
             "overwritten at the source.",
             remedy="Use later as-of dates, or leave its features out.",
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Composite:
-    composition: Composition
-    of: tuple[int, ...]
-    output: int
 
 
 class FeaturePlan:
@@ -136,7 +129,7 @@ class FeaturePlan:
                 values[:, place] = 0.0
                 missing[:, place] = masked[column.dataset]
         for composite in self._composites:
-            _fill_composite(composite, values, missing)
+            fill_composite(composite, values, missing)
         return FeatureMatrix(self.columns, values, missing)
 
     def sources(self, name: str) -> tuple[str, ...]:
@@ -238,9 +231,9 @@ class FeaturePlan:
         events = tuple(d for d in file.features if d.aggregate not in _COMPOSITIONS)
         return compile_dataset(file.dataset, self._contract(file.dataset, "*"), events, self._at)
 
-    def _compose(self, definition: Definition) -> _Composite:
+    def _compose(self, definition: Definition) -> Composite:
         of = tuple(self._at[name] for name in definition.of)
-        return _Composite(Composition(definition.aggregate), of, self._at[definition.name])
+        return Composite(Composition(definition.aggregate), of, self._at[definition.name])
 
 
 def load_plan(
@@ -256,12 +249,6 @@ def load_plan(
     files = [*(_read_definitions(path) for path in paths), *more]
     files.sort(key=lambda file: not file.dataset)
     return FeaturePlan(PlanDocument(1, tuple(contracts.values()), tuple(files)))
-
-
-def check_document(document: PlanDocument) -> None:
-    """Check the contracts inside a plan that came from elsewhere."""
-    for contract in document.contracts:
-        check_contract(contract, f"contract {contract.dataset}")
 
 
 def _read_definitions(path: Path) -> DefinitionFile:
@@ -296,20 +283,3 @@ def _refuse_early(program: Program, table: EventTable, as_of: Int64) -> None:
         first = int(table.known_from.min())
         if int(as_of.min()) < first:
             raise SnapshotTooEarly(program.dataset, first, int(as_of.min()))
-
-
-def _fill_composite(composite: _Composite, values: NDArray[np.float64], missing: NDArray[np.uint8]) -> None:
-    parts = values[:, composite.of]
-    if composite.composition is Composition.RATIO:
-        bottom = parts[:, 1]
-        result = np.divide(parts[:, 0], bottom, out=np.full(len(parts), np.nan), where=bottom != 0)
-    elif composite.composition is Composition.DIFFERENCE:
-        result = parts[:, 0] - parts[:, 1]
-    else:
-        result = parts[:, 0].copy()
-        for place in range(1, parts.shape[1]):
-            result += parts[:, place]
-    code = missing[:, composite.of].max(axis=1)
-    code = np.where((code == Missing.PRESENT) & np.isnan(result), Missing.NO_RECORD, code)
-    missing[:, composite.output] = code
-    values[:, composite.output] = np.where(code == Missing.PRESENT, result, 0.0)

@@ -46,7 +46,8 @@ class Links:
         """The links that are known and true at ``as_of``."""
         table = self.table
         known = (table.known_from <= as_of) & (as_of < table.known_to)
-        return known & (table.valid_from <= as_of) & (as_of < table.valid_to) & (self.owner != NULL)
+        true = (table.valid_from <= as_of) & (as_of < table.valid_to)
+        return np.asarray(known & true & (self.owner != NULL))
 
     def owner_of(self, member: int, as_of: int) -> int | None:
         """The household of a person, or the owner of a firm; the latest link where there are several."""

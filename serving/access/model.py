@@ -67,7 +67,9 @@ class NobodyKnown(Unauthenticated):
     """No token, or one that is unknown, expired or revoked."""
 
     def __init__(self, problem: str) -> None:
-        super().__init__(problem, remedy="Send `Authorization: Bearer <token>`; `yidai tokens create` makes one.")
+        super().__init__(
+            problem, remedy="Send `Authorization: Bearer <token>`; `yidai tokens create` makes one."
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,13 @@ def create_tenant(database: Database, tenant: str, title: str, now: int) -> None
 
 
 def create_token(
-    database: Database, tenant: str, name: str, roles: Iterable[Role], now: int, *, expires_at: int | None = None
+    database: Database,
+    tenant: str,
+    name: str,
+    roles: Iterable[Role],
+    now: int,
+    *,
+    expires_at: int | None = None,
 ) -> str:
     """A new bearer token for an actor, who is created if need be. It is shown once and never stored.
 

@@ -108,7 +108,11 @@ def known_dataset(contract: Contract, table: EventTable, as_of: int) -> KnownDat
     row = int(rows[-1])
     values = [
         KnownValue(
-            field=field.name, zh=field.zh or field.name, en=field.en or field.name, value=text, unit=field.unit
+            field=field.name,
+            zh=field.zh or field.name,
+            en=field.en or field.name,
+            value=text,
+            unit=field.unit,
         )
         for field in contract.fields
         if field.type not in _HIDDEN and (text := shown(field, int(table.columns[field.name][row])))

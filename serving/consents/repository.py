@@ -19,7 +19,9 @@ INSERT INTO consent (tenant_id, consent_id, subject_id, categories, purpose, rec
                      given_at, recorded_by)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"""
 WITHDRAW = "UPDATE consent SET withdrawn_at = $2 WHERE consent_id = $1 AND withdrawn_at IS NULL"
-LOCK_SUBJECT = "SELECT pg_advisory_xact_lock(hashtextextended(current_setting('yidai.tenant') || $1::text, 742))"
+LOCK_SUBJECT = (
+    "SELECT pg_advisory_xact_lock(hashtextextended(current_setting('yidai.tenant') || $1::text, 742))"
+)
 PUT_TIMELINE = """
 INSERT INTO subject_timeline (tenant_id, subject_id, version, packed, hydrated_at) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (tenant_id, subject_id) DO UPDATE

@@ -214,6 +214,8 @@ def _check_terms(plan: FeaturePlan, categories: Collection[str], purpose: str, f
     if not categories:
         raise WrongConsent("categories", "it names no category.", f"Categories: {', '.join(known)}.")
     if purpose not in set(Purpose):
-        raise WrongConsent("purpose", f"purpose {purpose!r} is not known.", f"Purposes: {', '.join(Purpose)}.")
+        raise WrongConsent(
+            "purpose", f"purpose {purpose!r} is not known.", f"Purposes: {', '.join(Purpose)}."
+        )
     if form not in FORMS:
         raise WrongConsent("form", f"form {form!r} is not known.", f"Forms: {', '.join(FORMS)}.")

@@ -67,9 +67,7 @@ def is_authorised(contract: Contract, categories: Collection[str]) -> bool:
     return contract.consent_category in categories or "contract" in contract.legal_basis
 
 
-def unavailable(
-    live: Live, categories: Collection[str], sources_down: Collection[str]
-) -> dict[str, int]:
+def unavailable(live: Live, categories: Collection[str], sources_down: Collection[str]) -> dict[str, int]:
     """Datasets of the definitions that may not be read or do not answer, with their ``Missing`` code."""
     found: dict[str, int] = {}
     for name in live.plan.datasets:

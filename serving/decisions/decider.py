@@ -77,9 +77,7 @@ def decide(case: Case, row: FeatureMatrix, sources: int, live: Live, key: bytes)
     by_rule = any(reason.kind in {"rule", "unknown"} for reason in verdict.reasons)
     columns = list(score.contributions)
     values = list(score.contributions.values())
-    explanation = explain(
-        score.base, values, columns, live.reason_of, live.texts, 0 if by_rule else room
-    )
+    explanation = explain(score.base, values, columns, live.reason_of, live.texts, 0 if by_rule else room)
     answer = _answer(case, live, score, verdict, explanation)
     return Decision(case, answer, canonical_bytes(answer), facts, tuple(results), scores, explanation, row)
 
@@ -89,7 +87,9 @@ def facts_of(case: Case, row: FeatureMatrix, sources: int, live: Live) -> dict[s
     asked = case.asked
     facts: dict[str, Fact | Missing] = {
         column.name: float(value) if code == Missing.PRESENT else Missing(code)
-        for column, value, code in zip(row.columns, row.values[0].tolist(), row.missing[0].tolist(), strict=True)
+        for column, value, code in zip(
+            row.columns, row.values[0].tolist(), row.missing[0].tolist(), strict=True
+        )
     }
     facts |= {
         names.AMOUNT: float(asked.amount_fen),
@@ -149,7 +149,9 @@ def _offered(case: Case, policy: Policy, band: GradeBand, facts: Mapping[str, Fa
     known = facts.get(policy.document.limits.income, Missing.NO_RECORD)
     income = known if isinstance(known, float) else None
     asked = case.asked
-    offer = make_offer(policy, band, asked.amount_fen, asked.term_months, income, case.decided_at, case.tenant)
+    offer = make_offer(
+        policy, band, asked.amount_fen, asked.term_months, income, case.decided_at, case.tenant
+    )
     if isinstance(offer, NoOffer):
         reasons = (_limit_reason(policy, "too_small"),)
         return Verdict(Outcome.DECLINE, POLICY, None, reasons)
@@ -164,7 +166,9 @@ def _random_verdict(case: Case, policy: Policy, score: ModelScore, key: bytes) -
     if not draws(key, case.decision_id, stream.share_ppm):
         return None
     asked = case.asked
-    offer = make_random_offer(policy, stream, asked.amount_fen, asked.term_months, case.decided_at, case.tenant)
+    offer = make_random_offer(
+        policy, stream, asked.amount_fen, asked.term_months, case.decided_at, case.tenant
+    )
     if isinstance(offer, NoOffer):
         return None
     bound = () if offer.bound_by == "requested" else (_limit_reason(policy, offer.bound_by),)

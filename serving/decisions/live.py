@@ -131,7 +131,9 @@ class LiveCache:
         return live
 
     async def _compile(self, tenant: str, slots: Mapping[str, str]) -> Live:
-        wanted = sorted({d for s, d in slots.items() if s in {"policy", "definitions"} or s.startswith(BUNDLE)})
+        wanted = sorted(
+            {d for s, d in slots.items() if s in {"policy", "definitions"} or s.startswith(BUNDLE)}
+        )
         async with tenant_connection(self._pool, tenant) as connection:
             data = await artifacts_async(connection, wanted)
         return await asyncio.to_thread(compile_live, slots, data)

@@ -61,7 +61,9 @@ class UnknownProduct(Invalid):
 
     def __init__(self, product: str, known: list[str]) -> None:
         super().__init__(
-            f"the policy has no product {product!r}.", place="product", remedy=f"Products: {', '.join(known)}."
+            f"the policy has no product {product!r}.",
+            place="product",
+            remedy=f"Products: {', '.join(known)}.",
         )
 
 

@@ -71,7 +71,9 @@ class GroupWriter:
             return
         for decision, waiting in group:
             if not waiting.done():
-                waiting.set_result(taken.get((decision.tenant, decision.key_hash, decision.decision_id.bytes)))
+                waiting.set_result(
+                    taken.get((decision.tenant, decision.key_hash, decision.decision_id.bytes))
+                )
 
     async def _commit(self, decisions: list[NewDecision]) -> dict[tuple[str, bytes, bytes], Taken]:
         by_tenant: defaultdict[str, list[NewDecision]] = defaultdict(list)

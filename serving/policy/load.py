@@ -88,7 +88,9 @@ def load_policy(data: bytes) -> Policy:
     except msgspec.DecodeError as error:
         raise Integrity(f"the policy cannot be read: {error}.") from error
     if canonical != data:
-        raise Integrity("the policy is not in canonical form.", remedy="Submit it with the command from its YAML.")
+        raise Integrity(
+            "the policy is not in canonical form.", remedy="Submit it with the command from its YAML."
+        )
     return _checked(document, data)
 
 
@@ -168,7 +170,9 @@ def _check_grades(document: PolicyDocument) -> None:
         raise BrokenPolicy("grades", "a worse grade may not pay less than a better one.", "Order rate_ppm.")
     for band in document.grades:
         if band.outcome is Outcome.APPROVE and min(band.max_limit_fen, band.inflow_share_ppm) <= 0:
-            raise BrokenPolicy(f"grades {band.first}-{band.last}", "an approved grade needs a limit above zero.")
+            raise BrokenPolicy(
+                f"grades {band.first}-{band.last}", "an approved grade needs a limit above zero."
+            )
 
 
 def _check_cover(covered: list[int]) -> None:

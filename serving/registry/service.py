@@ -203,9 +203,9 @@ def _check_fit(connection: Connection, slots: Mapping[str, str]) -> None:
         if slot.startswith("bundle."):
             unknown = set(load_bundle(artifact(connection, name).data).columns) - known
             if unknown:
-                problem = f"{slot} reads features that the definitions lack: {', '.join(sorted(unknown)[:5])}."
+                problem = (
+                    f"{slot} reads features that the definitions lack: {', '.join(sorted(unknown)[:5])}."
+                )
                 raise Invalid(problem, remedy="Activate the definitions that it was trained on first.")
     if "policy" in slots:
         check_against(load_policy(artifact(connection, slots["policy"]).data), known)
-
-

@@ -180,7 +180,9 @@ def _ensure_role(database: Database, settings: Settings) -> None:
             )
             connection.execute(statement)
     except psycopg.OperationalError as error:
-        where = urlsplit(database.admin_url)._replace(netloc=urlsplit(database.admin_url).hostname or "").geturl()
+        where = (
+            urlsplit(database.admin_url)._replace(netloc=urlsplit(database.admin_url).hostname or "").geturl()
+        )
         raise ServerDown(where, _first_line(error), "Check YIDAI_DATABASE_URL and that it runs.") from None
 
 

@@ -106,5 +106,3 @@ async def store_errors() -> AsyncIterator[None]:
 
 def _refused(error: psycopg.Error) -> Exception:
     return RefusedByStore(error.sqlstate) if error.sqlstate in _REFUSALS else error
-
-

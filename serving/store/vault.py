@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import psycopg
@@ -78,7 +79,9 @@ class PostgresVault:
         hashes = {self._keys.pseudonym(kind, number): number for number in numbers}
         with self._connection() as connection:
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-            statement = "SELECT number_hash, subject_id FROM subject WHERE kind = %s AND number_hash = ANY(%s)"
+            statement = (
+                "SELECT number_hash, subject_id FROM subject WHERE kind = %s AND number_hash = ANY(%s)"
+            )
             known = dict(connection.execute(statement, (kind, list(hashes))).fetchall())
             new = [(h, number) for h, number in hashes.items() if h not in known]
             known |= self._insert(connection, kind, new)
@@ -102,6 +105,6 @@ class PostgresVault:
         return {number_hash: subject for (number_hash, _), subject in zip(new, ids.tolist(), strict=True)}
 
     @contextmanager
-    def _connection(self) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    def _connection(self) -> Iterator[psycopg.Connection[Any]]:
         with psycopg.connect(self._database.admin_url) as connection:
             yield connection

@@ -37,7 +37,9 @@ def clone(server: Settings, home: Path) -> tuple[Settings, Database]:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE template")
     settings = replace(server, database_name=name)
     opened = open_database(settings)
-    return replace(settings, database_url=opened.admin_url, home=home, master_key_file=server.key_file), opened
+    return replace(
+        settings, database_url=opened.admin_url, home=home, master_key_file=server.key_file
+    ), opened
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,14 @@ PLAIN = {"no_record": "pass", "source_down": "refer", "not_authorised": "decline
 def rule(name: str, effect: str, join: str, *conditions: tuple[str, str, Any], **more: Any) -> dict[str, Any]:
     """One rule of a document."""
     stated = [{"fact": fact, "op": op, "value": value} for fact, op, value in conditions]
-    base = {"id": name, "source": "test", "code": name, "effect": effect, "when": {join: stated}, "missing": PLAIN}
+    base = {
+        "id": name,
+        "source": "test",
+        "code": name,
+        "effect": effect,
+        "when": {join: stated},
+        "missing": PLAIN,
+    }
     return {**base, "zh": "测试规则", "en": "a rule of this test", **more}
 
 
@@ -84,7 +91,10 @@ RULES = st.lists(
 )  # fmt: skip
 
 
-@given(RULES, st.lists(st.fixed_dictionaries({"x": VALUES, "y": VALUES, "purpose": PURPOSES}), min_size=1, max_size=5))
+@given(
+    RULES,
+    st.lists(st.fixed_dictionaries({"x": VALUES, "y": VALUES, "purpose": PURPOSES}), min_size=1, max_size=5),
+)
 def test_one_and_many_agree_on_every_rule_and_every_kind_of_missing(drawn, applications) -> None:
     policy = policy_of(*(rule(f"R{k}", e, j, *c) for k, (e, j, c) in enumerate(drawn)))
     columns = {}

@@ -45,7 +45,9 @@ def number_of(order: int, birth: str = "19850612") -> str:
     return body + person_check_digit(body)
 
 
-GOOD, LATE, DISHONEST, MIDDLE, STRANGER, POOR, NOBODY, YOUNG = (number_of(k) for k in (1, 2, 3, 4, 5, 6, 99, 7))
+GOOD, LATE, DISHONEST, MIDDLE, STRANGER, POOR, NOBODY, YOUNG = (
+    number_of(k) for k in (1, 2, 3, 4, 5, 6, 99, 7)
+)
 YOUNG = number_of(7, "20100101")
 ADULTS = (GOOD, LATE, DISHONEST, MIDDLE, POOR, YOUNG)
 
@@ -65,12 +67,29 @@ def write_feeds(folder: Path) -> None:
     repayments: list[list[Any]] = []
     for person in ADULTS:
         for k, month in enumerate(months(14)):
-            bank.append([person, f"{person[-4:]}{k}", f"{month}-10T09:00:00", "in", inflow[person], "salary", "E1", 5000, ""])
+            bank.append(
+                [
+                    person,
+                    f"{person[-4:]}{k}",
+                    f"{month}-10T09:00:00",
+                    "in",
+                    inflow[person],
+                    "salary",
+                    "E1",
+                    5000,
+                    "",
+                ]
+            )
             insurance.append([person, month, 4000, "E1", "paid", f"{month}-28T09:00:00"])
             late = 1 if k >= 14 - overdue.get(person, 0) else 0
             repayments.append([person, f"A{person[-4:]}", month, late, 900, 900, f"{month}-28T09:00:00"])
     courts = [[DISHONEST, "C1", "2024-03-01", "", 50_000, "dishonest", "2024-03-05T09:00:00"]]
-    _write(folder, "bank_transaction", bank, "transaction_id booked_at direction amount kind counterparty balance_after failed")
+    _write(
+        folder,
+        "bank_transaction",
+        bank,
+        "transaction_id booked_at direction amount kind counterparty balance_after failed",
+    )
     _write(folder, "social_insurance", insurance, "period base employer status published_at")
     _write(folder, "bureau_repayment", repayments, "account month dpd_bucket due paid published_at")
     _write(folder, "court_case", courts, "case_id filed_on closed_on amount kind published_at")
@@ -86,6 +105,7 @@ def _write(folder: Path, dataset: str, rows: list[list[Any]], fields: str) -> No
 
 def scorecard(name: str, shift: float = 0.0, model_kind: str = "credit_approval") -> bytes:
     """Three columns: late repayments count most, then inflow, then social insurance."""
+
     def bins(edges: tuple[float, ...], *points: float) -> Bins:
         return Bins(edges, tuple(round(p * FIXED) for p in points), round(0.1 * FIXED))
 
@@ -96,7 +116,8 @@ def scorecard(name: str, shift: float = 0.0, model_kind: str = "credit_approval"
     }
     known = {column.name: column for column in PLAN.columns}
     columns = tuple(
-        BundleColumn(n, known[n].dataset, known[n].sign, known[n].zh, known[n].en, known[n].reason) for n in spec
+        BundleColumn(n, known[n].dataset, known[n].sign, known[n].zh, known[n].en, known[n].reason)
+        for n in spec
     )
     return dump_bundle(
         Bundle(1, "city", name, "scorecard", model_kind, round((-3 + shift) * FIXED), columns, SCALE, PLAN.digest, "0" * 64, 0, tuple(spec.values()))
@@ -162,7 +183,15 @@ def make_bank(settings: Settings, database: Database, folder: Path) -> Bank:
 def serving(bank: Bank, settings: Settings | None = None) -> Iterator[str]:
     """The bank's API over real HTTP; gives its address."""
     app = create_app(settings or bank.settings, bank.database, bank.clock)
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", loop="uvloop", http="httptools", timeout_graceful_shutdown=5)
+    config = uvicorn.Config(
+        app,
+        host="127.0.0.1",
+        port=0,
+        log_level="error",
+        loop="uvloop",
+        http="httptools",
+        timeout_graceful_shutdown=5,
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -212,7 +241,12 @@ class Client:
         """Apply for 20,000 yuan over twelve months, unless changed."""
         self.sent += 1
         body = application(number, consent, **changes)
-        return self.ask("POST", "/v1/decisions", json=body, headers={"Idempotency-Key": key or f"{self.role}-{time.time_ns()}"})
+        return self.ask(
+            "POST",
+            "/v1/decisions",
+            json=body,
+            headers={"Idempotency-Key": key or f"{self.role}-{time.time_ns()}"},
+        )
 
 
 def application(number: str, consent: str, **changes: Any) -> dict[str, Any]:
@@ -222,5 +256,3 @@ def application(number: str, consent: str, **changes: Any) -> dict[str, Any]:
         "term_months": 12, "purpose": "renovation", "region": "city", **changes,
     }  # fmt: skip
     return {name: value for name, value in body.items() if value is not ...}
-
-
