@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.city.latent import Attributes, Emissions
-from features.city.parameters import INCOMES, LAGS, STATES, TYPES, Economy
+from features.city.parameters import CELLS, INCOMES, LAGS, STATES, TYPES, Economy
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -22,7 +22,6 @@ Flags = NDArray[np.bool_]
 _STATE = np.tile(np.arange(STATES), TYPES)
 _INCOME = np.repeat(np.arange(TYPES) % INCOMES, STATES)
 _TYPE = np.repeat(np.arange(TYPES), STATES)
-CELLS = TYPES * STATES
 
 
 @dataclass(slots=True)

@@ -24,6 +24,7 @@ LAGS = 4
 """A record is published 0 to 3 months after its month (days 2 to 25); applications come on day 26 or 27."""
 QUALITIES, INCOMES, STATES = 3, 2, 3
 TYPES = QUALITIES * INCOMES
+CELLS = TYPES * STATES
 
 
 def _a(*values: float) -> Floats:
@@ -46,10 +47,10 @@ class Economy:
     quality: Floats = field(default_factory=lambda: _a(0.45, 0.35, 0.20))
     income: Floats = field(default_factory=lambda: _a(0.55, 0.45))
     regime: Floats = field(default_factory=lambda: np.array([[0.93, 0.07], [0.20, 0.80]]))
-    enter: Floats = field(default_factory=lambda: _a(0.008, 0.025, 0.060))
+    enter: Floats = field(default_factory=lambda: _a(0.003, 0.008, 0.018))
     """P(in order -> strained) a month by quality; doubled in the bad regime."""
-    worsen: float = 0.16
-    recover: float = 0.20
+    worsen: float = 0.12
+    recover: float = 0.28
     mend: float = 0.10
     hazard: Floats = field(
         default_factory=lambda: np.array(
