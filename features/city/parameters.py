@@ -47,7 +47,7 @@ class Economy:
     quality: Floats = field(default_factory=lambda: _a(0.45, 0.35, 0.20))
     income: Floats = field(default_factory=lambda: _a(0.55, 0.45))
     regime: Floats = field(default_factory=lambda: np.array([[0.93, 0.07], [0.20, 0.80]]))
-    enter: Floats = field(default_factory=lambda: _a(0.003, 0.008, 0.018))
+    enter: Floats = field(default_factory=lambda: _a(0.004, 0.012, 0.032))
     """P(in order -> strained) a month by quality; doubled in the bad regime."""
     worsen: float = 0.12
     recover: float = 0.28
@@ -94,14 +94,14 @@ class Economy:
     bureau: Floats = field(default_factory=lambda: _a(0.70, 0.68, 0.66))
     metered: float = 0.88
     fraud: float = 0.006
-    apply: float = 0.055
+    apply: float = 0.10
     terms: tuple[int, ...] = (6, 12, 18, 24)
-    term_share: Floats = field(default_factory=lambda: _a(0.25, 0.45, 0.15, 0.15))
-    drawn: float = 0.90
+    term_share: Floats = field(default_factory=lambda: _a(0.35, 0.45, 0.12, 0.08))
+    drawn: float = 0.94
     restructured: float = 0.15
     officer_weight: float = 0.55
     officer_noise: float = 1.0
-    policy_cut: float = 0.55
+    policy_cut: float = 0.75
     random_share: float = 0.06
     sources: dict[str, Source] = field(
         default_factory=lambda: {

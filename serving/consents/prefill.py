@@ -27,6 +27,13 @@ from serving.store.vault import UnknownSubject
 
 _HIDDEN = {FieldType.ID, FieldType.ID_NUMBER, FieldType.USCC}
 _ASIDE = bytes(32)
+"""No Idempotency-Key has this hash: prefill reads no decision."""
+_SHOWN: dict[FieldType, Callable[[int], str]] = {
+    FieldType.MONTH: lambda value: local_date(value).isoformat()[:7],
+    FieldType.DATE: lambda value: local_date(value).isoformat(),
+    FieldType.INSTANT: iso,
+    FieldType.BOOLEAN: lambda value: "true" if value else "false",
+}
 
 
 class KnownValue(BaseModel):
@@ -132,14 +139,8 @@ def shown(field: Field, value: int) -> str:
     """A stored value as a person writes it; empty where it is null."""
     if value == NULL:
         return ""
-    if field.type is FieldType.MONTH:
-        return local_date(value).isoformat()[:7]
-    if field.type is FieldType.DATE:
-        return local_date(value).isoformat()
-    if field.type is FieldType.INSTANT:
-        return iso(value)
-    if field.type is FieldType.BOOLEAN:
-        return "true" if value else "false"
+    if field.type in _SHOWN:
+        return _SHOWN[field.type](value)
     if field.type is FieldType.CATEGORY:
         return next((text for text in field.codes if code_of(text) == value), "")
     places = len(str(field.divisor)) - 1

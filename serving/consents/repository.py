@@ -11,9 +11,12 @@ import asyncpg
 from serving.consents.check import Consent
 from serving.store.session import Connection
 
-_COLUMNS = "consent_id, subject_id, categories, purpose, valid_from, valid_to, withdrawn_at"
-GET = f"SELECT {_COLUMNS} FROM consent WHERE consent_id = $1"
-OF_SUBJECT = f"SELECT {_COLUMNS} FROM consent WHERE subject_id = $1 ORDER BY consent_id"
+GET = """
+SELECT consent_id, subject_id, categories, purpose, valid_from, valid_to, withdrawn_at FROM consent
+WHERE consent_id = $1"""
+OF_SUBJECT = """
+SELECT consent_id, subject_id, categories, purpose, valid_from, valid_to, withdrawn_at FROM consent
+WHERE subject_id = $1 ORDER BY consent_id"""
 INSERT = """
 INSERT INTO consent (tenant_id, consent_id, subject_id, categories, purpose, recipient, form, valid_from, valid_to,
                      given_at, recorded_by)

@@ -16,6 +16,7 @@ from features.errors import NotFound
 from features.identity.vault import random_ids
 from serving.store.engine import Database
 from serving.store.keys import KeyRing, seal, unseal
+from serving.store.session import Connection
 
 _LOCK = 7420003
 _CHUNK = 20_000
@@ -82,21 +83,19 @@ class PostgresVault:
             statement = (
                 "SELECT number_hash, subject_id FROM subject WHERE kind = %s AND number_hash = ANY(%s)"
             )
-            known = dict(connection.execute(statement, (kind, list(hashes))).fetchall())
+            known: dict[bytes, int] = dict(connection.execute(statement, (kind, list(hashes))).fetchall())
             new = [(h, number) for h, number in hashes.items() if h not in known]
             known |= self._insert(connection, kind, new)
         for number_hash, number in hashes.items():
             self._known[kind, number] = known[number_hash]
 
-    def _insert(
-        self, connection: psycopg.Connection[tuple[object, ...]], kind: str, new: list[tuple[bytes, str]]
-    ) -> dict[bytes, int]:
+    def _insert(self, connection: Connection, kind: str, new: list[tuple[bytes, str]]) -> dict[bytes, int]:
         if not new:
             return {}
         statement = "UPDATE subject_counter SET given = given + %s RETURNING given - %s"
         row = connection.execute(statement, (len(new), len(new))).fetchone()
         assert row is not None
-        ids = random_ids(int(str(row[0])), len(new), np.random.default_rng(secrets.randbits(128)))
+        ids = random_ids(int(row[0]), len(new), np.random.default_rng(secrets.randbits(128)))
         copy = "COPY subject (kind, number_hash, subject_id, number, wrapped_key) FROM STDIN"
         with connection.cursor().copy(copy) as rows:
             for (number_hash, number), subject in zip(new, ids.tolist(), strict=True):

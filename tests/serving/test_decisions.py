@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from serving.access.model import Permission
@@ -40,7 +38,3 @@ def test_all_replay(client: Client, bank: Bank) -> None:
     found = list(replay(bank.settings, bank.database, authority))
     assert found
     assert [(r.status, r.differences) for r in found if r.status is not ReplayStatus.SAME] == []
-
-
-def test_print(client: Client) -> None:
-    print(json.dumps(client.decide(GOOD, client.consent_id(GOOD)).json(), ensure_ascii=False, indent=1))

@@ -12,4 +12,6 @@ down_revision = None
 
 def upgrade() -> None:
     statement = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
-    op.get_bind().connection.driver_connection.execute(statement)  # type: ignore[union-attr]  # as it stands: no placeholders
+    driver = op.get_bind().connection.driver_connection
+    assert driver is not None
+    driver.execute(statement)  # as it stands: it has no placeholders
