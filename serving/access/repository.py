@@ -115,6 +115,13 @@ def actor_of(database: Database, token: str, now: int) -> Actor:
     return _actor(row)
 
 
+def actor_names(database: Database, tenant: str) -> dict[UUID, str]:
+    """The names of a tenant's actors by id, ended ones too."""
+    with owner_transaction(database) as connection:
+        statement = "SELECT actor_id, name FROM actor WHERE tenant_id = %s"
+        return dict(connection.execute(statement, (tenant,)).fetchall())
+
+
 async def actor_of_async(pool: asyncpg.Pool, token: str, now: int) -> Actor:
     """Who a token stands for (requests); see ``actor_of``."""
     async with store_errors():

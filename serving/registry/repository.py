@@ -28,6 +28,8 @@ WHERE active_from <= %s AND (active_to IS NULL OR active_to > %s) ORDER BY slot"
 HISTORY = """
 SELECT v.slot, v.digest, v.active_from, v.active_to, a.kind, a.note FROM activation v
 JOIN artifact a USING (tenant_id, digest) ORDER BY v.active_from, v.slot"""
+OVERVIEW = "SELECT digest, kind, note, created_by, created_at FROM artifact ORDER BY created_at, digest"
+VERDICTS = "SELECT digest, approved_by, verdict FROM approval ORDER BY approved_at, approved_by"
 
 
 class UnknownArtifact(NotFound):
