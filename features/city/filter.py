@@ -1,9 +1,9 @@
 """The exact filter: P(default | every record known at as_of), the best that any model could do.
 
 Hidden Markov forward recursion over (type, state). A month's record that is not known yet is not read as
-absent: with p the chance of the event, F(a) the chance that its record is out after a months and is not
-lost, silence has likelihood 1 - p F(a). Counts are thinned the same way. The last months are run again
-for every as-of, because what is known of them still grows.
+absent: with p the chance of any event in the month, F(a) the chance that its record is out after a months
+and is not lost, silence has likelihood 1 - p F(a). The last months are run again for every as-of, because
+what is known of them still grows.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.city.latent import Attributes, Emissions
-from features.city.parameters import CELLS, INCOMES, LAGS, STATES, TYPES, Economy
+from features.city.parameters import CELLS, FRAUD_TOLD, INCOMES, LAGS, STATES, TYPES, Economy
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -28,14 +28,26 @@ _TYPE = np.repeat(np.arange(TYPES), STATES)
 class BookRecords:
     """What the bank's own book shows, filled in as the past unfolds, arrays [n, months].
 
-    ``paying``: a loan was due; ``defaulted``: its payment was the first one missed for good;
-    ``decision`` 1 approved, -1 refused, 0 none, with the policy's visible score.
+    ``paying``: a loan was due and paid; ``defaulted``: its payment was the first one missed for good, and
+    ``at_once`` where it was also the first one due; ``decision`` 1 approved, -1 refused, 0 none, with the
+    policy's visible score. ``fraud`` [n] is confirmed ``FRAUD_TOLD`` months after the missed payment.
     """
 
     paying: Flags
     defaulted: Flags
+    at_once: Flags
     decision: Ints
     score: Floats
+    fraud: Flags
+
+    @staticmethod
+    def blank(fraud: Flags, months: int) -> BookRecords:
+        """The book before its first loan."""
+        shape = (len(fraud), months)
+        paying, defaulted, at_once = np.zeros((3, *shape), dtype=bool)
+        return BookRecords(
+            paying, defaulted, at_once, np.zeros(shape, dtype=np.int64), np.zeros(shape), fraud
+        )
 
 
 class Filter:
@@ -108,11 +120,11 @@ class Filter:
 
     def _court(self, month: int, age: int) -> Floats:
         e, m = self._economy, self._emitted
-        rate = e.court[_STATE] * _share_out(e, "court_case", month, age)
-        out = _out(m, "court_case", month, age)
-        count = np.where(out, m.court[:, month], 0)
-        kind = _categorical(m.court_kind[:, month], e.court_kind)
-        return _poisson(count, rate) + np.where(count[:, None] > 0, kind * np.maximum(count, 1)[:, None], 0.0)
+        rate = e.court[_STATE]
+        seen = _out(m, "court_case", month, age) & (m.court[:, month] > 0)
+        told = _poisson(m.court[:, month], rate) + _categorical(m.court_kind[:, month], e.court_kind)
+        silent = np.log1p(np.expm1(-rate) * _share_out(e, "court_case", month, age))
+        return np.where(seen[:, None], told, silent[None, :])
 
     def _own(self, month: int, age: int) -> Floats:
         e, book = self._economy, self._book
@@ -123,6 +135,9 @@ class Filter:
         paid = np.log1p(-hazard)[None, :] + late
         total = np.where(book.paying[:, month][:, None], paid, 0.0)
         total = np.where(book.defaulted[:, month][:, None], np.log(hazard)[None, :], total)
+        perhaps = np.log(e.fraud + (1 - e.fraud) * hazard)[None, :]
+        fraud = perhaps if age < FRAUD_TOLD else np.where(book.fraud[:, None], 0.0, np.log(hazard)[None, :])
+        total = np.where(book.at_once[:, month][:, None], fraud, total)
         if age >= 1:
             approved = approval(e, book.score[:, month][:, None], _STATE[None, :])
             decided = book.decision[:, month][:, None]

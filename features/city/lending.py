@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from features.calendar import DAY
 from features.city.book import Applications
 from features.city.latent import Emissions, Lives
+from features.city.parameters import FRAUD_TOLD
 from features.city.text import People, date_text, id_text, instant_text
 
 Ints = NDArray[np.int64]
@@ -72,11 +73,12 @@ class _Lending:
 
     def _frauds(self) -> Table:
         a = self.a
-        known = self.city.lives.fraud[a.person] & a.approved & a.drawn & (a.month + 5 < self.city.months)
+        told = a.month + 1 + FRAUD_TOLD
+        known = self.city.lives.fraud[a.person] & a.approved & a.drawn & (told < self.city.months)
         rows = np.flatnonzero(known)
         return {
             "id_number": self._number[rows], "application_id": _application_id(rows),
-            "confirmed_at": instant_text(self.city.day(a.month[rows] + 4, 20)),
+            "confirmed_at": instant_text(self.city.day(told[rows], 20)),
         }  # fmt: skip
 
     def _loans(self) -> Table:
@@ -87,7 +89,7 @@ class _Lending:
         ended = np.where(
             a.paid[rows] < a.term[rows],
             city.day(a.month[rows] + 1 + a.paid[rows] + np.where(a.restructured[rows], 1, 6), 20),
-            city.day(a.month[rows] + a.paid[rows], 5) + DAY,
+            city.day(a.month[rows] + a.paid[rows], 21),
         )
         state = np.where(a.restructured[rows], RESTRUCTURED, CHARGED_OFF)
         state = np.where(a.paid[rows] < a.term[rows], state, SETTLED)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from features.city.book import Applications, draw_book
+from features.city.book import Applications, MonthlyRisk, draw_book
 from features.city.feeds import Writer
 from features.city.filter import BookRecords, Filter
 from features.city.latent import attributes, emit, live
@@ -63,16 +63,15 @@ def make_city(
     lives = live(plain, regime, households, seeds[0])
     known = attributes(plain, lives, seeds[1])
     emitted = emit(plain, lives, total, seeds[2])
-    flags = np.zeros((households, total), dtype=bool)
-    book = BookRecords(
-        flags, flags.copy(), np.zeros((households, total), dtype=np.int64), np.zeros((households, total))
-    )
+    book = BookRecords.blank(lives.fraud, total)
     hmm = Filter(plain, regime, known, emitted, book)
-    applications, monthly = draw_book(plain, regime, lives, emitted, hmm, book, total, seeds[3], progress)
+    applications, monthly = draw_book(
+        plain, regime, lives, known, emitted, hmm, book, total, seeds[3], progress
+    )
     writer = Writer(lives, known, emitted, total, seeds[4])
     (folder / "city.json").unlink(missing_ok=True)
     rows = _write_feeds(folder, writer.feeds(applications), seeds[4], progress)
-    _write_truth(folder, writer, applications, monthly, lives.state[:, :total])
+    _write_truth(folder, writer, applications, monthly)
     _write_last(folder, plain, households, months, seed, shifted=shifted, last=int(writer.starts[total]))
     approved = int(applications.approved.sum())
     return CitySummary(
@@ -112,16 +111,18 @@ def _mangle(table: pa.Table, g: np.random.Generator) -> tuple[pa.Table, list[int
     return pa.concat_tables([table, bad]), list(range(start, start + len(numbers)))
 
 
-def _write_truth(folder: Path, writer: Writer, a: Applications, monthly: list[Any], state: Any) -> None:
+def _write_truth(folder: Path, writer: Writer, a: Applications, monthly: MonthlyRisk) -> None:
     columns: dict[str, Any] = {field.name: getattr(a, field.name) for field in dataclasses.fields(a)}
     columns["application_id"] = [f"APP{place:08}" for place in range(len(a.person))]
     columns["id_number"] = writer.people.heads[a.person]
     columns["fraud"] = writer.lives.fraud[a.person]
     pq.write_table(pa.table(columns), folder / "truth" / "applications.parquet")
-    person, month = (array.ravel() for array in np.indices(state.shape))
+    person, month = (array.ravel() for array in np.indices(monthly.true.shape))
+    lives = writer.lives
     table = {
-        "id_number": writer.people.heads[person], "month": month, "state": state.ravel(),
-        "type": writer.lives.kind[person], "filter_risk": np.stack(monthly, axis=1).ravel(),
+        "id_number": writer.people.heads[person], "month": month + WARM_UP, "state": lives.state[person, month + WARM_UP],
+        "type": lives.kind[person], "fraud": lives.fraud[person],
+        "filter_risk": monthly.filtered.ravel(), "true_risk": monthly.true.ravel(),
     }  # fmt: skip
     pq.write_table(pa.table(table), folder / "truth" / "months.parquet")
 

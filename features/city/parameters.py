@@ -22,6 +22,8 @@ BEYOND = 26
 """Months that are simulated after the last record, so that every outcome is known to the truth."""
 LAGS = 4
 """A record is published 0 to 3 months after its month (days 2 to 25); applications come on day 26 or 27."""
+FRAUD_TOLD = 3
+"""A fraud is confirmed on day 20 of the third month after its first instalment was missed."""
 QUALITIES, INCOMES, STATES = 3, 2, 3
 TYPES = QUALITIES * INCOMES
 CELLS = TYPES * STATES
@@ -44,17 +46,17 @@ class Source:
 class Economy:
     """States are 0 in order, 1 strained, 2 distressed; arrays [states] unless said otherwise."""
 
-    quality: Floats = field(default_factory=lambda: _a(0.45, 0.35, 0.20))
+    quality: Floats = field(default_factory=lambda: _a(0.48, 0.34, 0.18))
     income: Floats = field(default_factory=lambda: _a(0.55, 0.45))
     regime: Floats = field(default_factory=lambda: np.array([[0.93, 0.07], [0.20, 0.80]]))
-    enter: Floats = field(default_factory=lambda: _a(0.004, 0.012, 0.032))
+    enter: Floats = field(default_factory=lambda: _a(0.003, 0.010, 0.028))
     """P(in order -> strained) a month by quality; doubled in the bad regime."""
     worsen: float = 0.12
     recover: float = 0.28
     mend: float = 0.10
     hazard: Floats = field(
         default_factory=lambda: np.array(
-            [[0.0009, 0.004, 0.035], [0.0022, 0.008, 0.055], [0.0045, 0.014, 0.080]]
+            [[0.0006, 0.006, 0.035], [0.0032, 0.014, 0.060], [0.0110, 0.028, 0.090]]
         )
     )
     """P(default trigger) a month by [quality, state]."""
@@ -85,24 +87,24 @@ class Economy:
     balance_spread: float = 0.85
     autopay_fail: Floats = field(default_factory=lambda: _a(0.015, 0.08, 0.28))
     late_payment: Floats = field(default_factory=lambda: _a(0.04, 0.16, 0.40))
-    employed: Floats = field(default_factory=lambda: _a(0.72, 0.60, 0.45))
+    employed: Floats = field(default_factory=lambda: _a(0.80, 0.58, 0.32))
     """Static attributes by quality: in social insurance, sole trader, firm owner, home owner, bureau file."""
     trader: Floats = field(default_factory=lambda: _a(0.30, 0.30, 0.30))
     firm: Floats = field(default_factory=lambda: _a(0.16, 0.12, 0.10))
-    home: Floats = field(default_factory=lambda: _a(0.62, 0.45, 0.28))
-    vehicle: Floats = field(default_factory=lambda: _a(0.55, 0.42, 0.30))
-    bureau: Floats = field(default_factory=lambda: _a(0.70, 0.68, 0.66))
+    home: Floats = field(default_factory=lambda: _a(0.72, 0.45, 0.18))
+    vehicle: Floats = field(default_factory=lambda: _a(0.62, 0.40, 0.20))
+    bureau: Floats = field(default_factory=lambda: _a(0.78, 0.68, 0.52))
     metered: float = 0.88
     fraud: float = 0.006
-    apply: float = 0.10
+    apply: float = 0.14
     terms: tuple[int, ...] = (6, 12, 18, 24)
     term_share: Floats = field(default_factory=lambda: _a(0.35, 0.45, 0.12, 0.08))
     drawn: float = 0.94
     restructured: float = 0.15
-    officer_weight: float = 0.55
+    officer_weight: float = 0.30
     officer_noise: float = 1.0
     policy_cut: float = 0.75
-    random_share: float = 0.06
+    random_share: float = 0.08
     sources: dict[str, Source] = field(
         default_factory=lambda: {
             "social_insurance": Source((0.0, 0.72, 0.22, 0.06), 0.004),
