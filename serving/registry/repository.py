@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -22,6 +23,9 @@ END_ACTIVATION = """
 UPDATE activation SET active_to = %s WHERE tenant_id = %s AND slot = %s AND active_to IS NULL"""
 INSERT_ACTIVATION = """
 INSERT INTO activation (tenant_id, slot, digest, active_from, activated_by) VALUES (%s, %s, %s, %s, %s)"""
+LOCK_ACTIVATIONS = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 743))"
+SAID = "SELECT verdict FROM approval WHERE digest = %s AND approved_by = %s"
+BEGUN = "SELECT active_from FROM activation WHERE slot = %s AND active_to IS NULL"
 ACTIVE = """
 SELECT slot, digest FROM activation
 WHERE active_from <= %s AND (active_to IS NULL OR active_to > %s) ORDER BY slot"""
@@ -30,6 +34,8 @@ SELECT v.slot, v.digest, v.active_from, v.active_to, a.kind, a.note FROM activat
 JOIN artifact a USING (tenant_id, digest) ORDER BY v.active_from, v.slot"""
 OVERVIEW = "SELECT digest, kind, note, created_by, created_at FROM artifact ORDER BY created_at, digest"
 VERDICTS = "SELECT digest, approved_by, verdict FROM approval ORDER BY approved_at, approved_by"
+
+_PREFIX = re.compile(r"[0-9a-f]{8,64}")
 
 
 class UnknownArtifact(NotFound):
@@ -55,7 +61,7 @@ def artifact_row(connection: Connection, name: str) -> tuple[str, bytes, UUID]:
         UnknownArtifact: none or several begin like this.
     """
     statement = "SELECT kind, bytes, created_by, digest FROM artifact WHERE digest LIKE %s"
-    rows = connection.execute(statement, (f"{name}%",)).fetchall() if len(name) >= 8 else []
+    rows = connection.execute(statement, (f"{name}%",)).fetchall() if _PREFIX.fullmatch(name) else []
     if len(rows) != 1:
         raise UnknownArtifact(name)
     kind, data, author, full = rows[0]

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 
+from features.calendar import iso
 from features.canonical import digest
 from features.definitions.plan import FeaturePlan
 from features.errors import Conflict, Invalid
@@ -19,9 +20,10 @@ from serving.registry import repository
 from serving.store.audit import record
 from serving.store.engine import Database
 from serving.store.session import Connection, tenant_transaction
+from serving.watch.signals import BOOK_VALUES, check_signals, read_signals
 from training.bundle import MODEL_KINDS, load_bundle
 
-_SLOT = re.compile(r"^(policy|definitions|signals|scale|bundle\.[a-z][a-z0-9_]*)$")
+_SLOT = re.compile(r"(policy|definitions|signals|scale|bundle\.[a-z][a-z0-9_]*)")
 
 
 class Kind(StrEnum):
@@ -50,6 +52,27 @@ class OwnApproval(Conflict):
         )
 
 
+class VerdictStands(Conflict):
+    """A person who said something else of this version before."""
+
+    def __init__(self, verdict: str) -> None:
+        super().__init__(
+            f"you have {verdict} this version before, and a verdict is never changed.",
+            remedy="Ask a third person, or have the version submitted anew.",
+        )
+
+
+class ClockBehind(Conflict):
+    """An activation that would begin before the one that it ends."""
+
+    def __init__(self, slot: str, since: int) -> None:
+        super().__init__(
+            f"the slot {slot} holds a version since {iso(since)}, which is not in the past.",
+            place=slot,
+            remedy="Send it again; if it stays, set the clock of this machine.",
+        )
+
+
 class WrongSlot(Invalid):
     """A slot that does not take this kind of artifact."""
 
@@ -68,6 +91,17 @@ class WrongModelKind(Invalid):
             f"model kind {kind!r} is not one of the statutory list (REG-IL-01).",
             place="model_kind",
             remedy=f"Take one of: {', '.join(sorted(MODEL_KINDS))}.",
+        )
+
+
+class UnknownFeatures(Invalid):
+    """A model that reads what no definition gives."""
+
+    def __init__(self, slot: str, unknown: set[str]) -> None:
+        super().__init__(
+            f"{slot} reads features that the definitions lack: {', '.join(sorted(unknown)[:5])}.",
+            place=slot,
+            remedy="Activate the definitions that it was trained on first.",
         )
 
 
@@ -112,6 +146,7 @@ def approve(
 
     Raises:
         OwnApproval: the author.
+        VerdictStands: the same person said the opposite before.
         UnknownArtifact: no such version.
     """
     authority.holds(Permission.APPROVE)
@@ -123,6 +158,10 @@ def approve(
         values = (authority.tenant, found.digest, actor, now, verdict.value, reason)
         if connection.execute(repository.INSERT_APPROVAL, values).rowcount:
             record(connection, authority.tenant, now, actor, f"artifact.{verdict.value}", found.digest)
+            return
+        before = connection.execute(repository.SAID, (found.digest, actor)).fetchone()
+        if before is not None and before[0] != verdict.value:
+            raise VerdictStands(before[0])
 
 
 def activate(database: Database, authority: Authority, slot: str, name: str, now: int) -> None:
@@ -131,17 +170,22 @@ def activate(database: Database, authority: Authority, slot: str, name: str, now
     Raises:
         WrongSlot: the slot takes another kind.
         RefusedByStore: nobody else has approved it.
-        Invalid: it does not fit what is active beside it (an unknown feature, a missing model).
+        Invalid: it does not fit what is active beside it (a feature that the definitions lack).
+        ClockBehind: what is in force began later than ``now``.
     """
     authority.holds(Permission.ACTIVATE)
     with tenant_transaction(database, authority.tenant) as connection:
+        connection.execute(repository.LOCK_ACTIVATIONS, (authority.tenant,))
         found = artifact(connection, name)
-        if not _SLOT.match(slot) or slot.partition(".")[0] != found.kind.value:
+        if not _SLOT.fullmatch(slot) or slot.partition(".")[0] != found.kind.value:
             raise WrongSlot(slot, found.kind.value)
         before = repository.active(connection, now)
         if before.get(slot) == found.digest:
             return
         _check_fit(connection, {**before, slot: found.digest})
+        begun = connection.execute(repository.BEGUN, (slot,)).fetchone()
+        if begun is not None and begun[0] >= now:
+            raise ClockBehind(slot, begun[0])
         actor = authority.actor.actor_id
         connection.execute(repository.END_ACTIVATION, (now, authority.tenant, slot))
         values = (authority.tenant, slot, found.digest, now, actor)
@@ -174,6 +218,8 @@ def check(kind: Kind, data: bytes) -> None:
         FeaturePlan.load(data)
     elif kind is Kind.BUNDLE:
         _check_model_kind(data)
+    elif kind is Kind.SIGNALS:
+        read_signals(data)
     else:
         _check_json(kind, data)
 
@@ -194,7 +240,7 @@ def _check_json(kind: Kind, data: bytes) -> None:
 
 
 def _check_fit(connection: Connection, slots: Mapping[str, str]) -> None:
-    """Models read features that exist, and the policy speaks of features and models that exist."""
+    """Models, policy and signals speak of features that exist."""
     if "definitions" not in slots:
         return
     plan = FeaturePlan.load(artifact(connection, slots["definitions"]).data)
@@ -203,9 +249,8 @@ def _check_fit(connection: Connection, slots: Mapping[str, str]) -> None:
         if slot.startswith("bundle."):
             unknown = set(load_bundle(artifact(connection, name).data).columns) - known
             if unknown:
-                problem = (
-                    f"{slot} reads features that the definitions lack: {', '.join(sorted(unknown)[:5])}."
-                )
-                raise Invalid(problem, remedy="Activate the definitions that it was trained on first.")
+                raise UnknownFeatures(slot, unknown)
     if "policy" in slots:
         check_against(load_policy(artifact(connection, slots["policy"]).data), known)
+    if "signals" in slots:
+        check_signals(read_signals(artifact(connection, slots["signals"]).data), [*known, *BOOK_VALUES])

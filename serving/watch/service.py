@@ -20,10 +20,15 @@ from serving.store.audit import record
 from serving.store.engine import Database
 from serving.store.session import tenant_transaction
 from serving.watch.book import Book, open_book
-from serving.watch.signals import Hit, Outcome, SignalsDocument, Values, check_signals, evaluate
-
-BOOK_VALUES = ("dpd", "overdue_yuan")
-"""What the loan book itself tells, beside the features."""
+from serving.watch.signals import (
+    BOOK_VALUES,
+    Hit,
+    Outcome,
+    SignalsDocument,
+    Values,
+    check_signals,
+    evaluate,
+)
 
 _GRAVER = "array_position(ARRAY['yellow', 'orange', 'red'], {}.level)"
 UPSERT = f"""

@@ -12,12 +12,16 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from features.canonical import canonical_bytes
 from features.contracts.load import convert, parse_yaml
 from features.contracts.model import Text
-from features.errors import Invalid
+from features.errors import Integrity, Invalid
 
 SHIPPED = Path(__file__).with_name("signals.yaml")
 """The signals that Yidai ships."""
+BOOK_VALUES = ("dpd", "overdue_yuan")
+"""What the loan book itself tells, beside the features."""
+SCHEMA = 1
 
 
 class Level(StrEnum):
@@ -120,13 +124,39 @@ def load_signals(path: Path, features: Iterable[str]) -> SignalsDocument:
         BrokenDocument, BrokenSignal: with the signal and what to mend.
     """
     document = convert(parse_yaml(path), SignalsDocument, path)
+    check_shape(document)
     check_signals(document, features)
     return document
 
 
-def check_signals(document: SignalsDocument, features: Iterable[str]) -> None:
-    """See ``load_signals``."""
-    known = set(features)
+def read_signals(data: bytes) -> SignalsDocument:
+    """The signals in these canonical bytes, as the registry keeps them.
+
+    Raises:
+        Integrity: not canonical, or no signals.
+        BrokenSignal: one that could hit everyone or could not tell its evidence.
+    """
+    try:
+        document = msgspec.json.decode(data, type=SignalsDocument)
+        canonical = canonical_bytes(msgspec.json.decode(data))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Integrity(f"the signals cannot be read: {error}.") from error
+    if canonical != data:
+        raise Integrity(
+            "the signals are not in canonical form.", remedy="Submit them with the command from their YAML."
+        )
+    check_shape(document)
+    return document
+
+
+def check_shape(document: SignalsDocument) -> None:
+    """Everything about signals that can be told without knowing the features.
+
+    Raises:
+        BrokenSignal: with the signal and what to mend.
+    """
+    if document.schema != SCHEMA:
+        raise BrokenSignal("schema", f"schema {document.schema} is not known.", f"Write schema: {SCHEMA}.")
     codes = [signal.code for signal in document.signals]
     for signal in document.signals:
         if codes.count(signal.code) > 1:
@@ -135,11 +165,26 @@ def check_signals(document: SignalsDocument, features: Iterable[str]) -> None:
             raise BrokenSignal(
                 signal.code, "a level without conditions would hit everyone.", "Add a condition."
             )
-        for name in (
-            *signal.features,
-            *_placeholders(signal.evidence.zh),
-            *_placeholders(signal.evidence.en),
-        ):
+        graveness = [list(Level).index(trigger.level) for trigger in signal.levels]
+        if graveness != sorted(set(graveness), reverse=True):
+            raise BrokenSignal(signal.code, "its levels do not stand gravest first, each once.", "Sort them.")
+        for text in (signal.evidence.zh, signal.evidence.en):
+            if not _is_plain(text):
+                raise BrokenSignal(
+                    signal.code, f"its evidence {text!r} cannot be filled in.", "Write features as {name}."
+                )
+
+
+def check_signals(document: SignalsDocument, features: Iterable[str]) -> None:
+    """Every name in conditions and evidence is a feature or a value of the loan book.
+
+    Raises:
+        BrokenSignal: with the signal and the name.
+    """
+    known = set(features)
+    for signal in document.signals:
+        told = (*_placeholders(signal.evidence.zh), *_placeholders(signal.evidence.en))
+        for name in (*signal.features, *told):
             if name not in known:
                 raise BrokenSignal(
                     signal.code, f"there is no feature {name!r}.", "Check the feature catalogue."
@@ -183,3 +228,15 @@ def _shown(values: Values, name: str, row: int) -> str:
 
 def _placeholders(text: str) -> list[str]:
     return [name for _, name, _, _ in string.Formatter().parse(text) if name]
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a text has a sentence and only placeholders of the form ``{name}``."""
+    try:
+        parts = list(string.Formatter().parse(text))
+    except ValueError:
+        return False
+    return bool(text.strip()) and all(
+        name is None or (name.isidentifier() and not spec and conversion is None)
+        for _, name, spec, conversion in parts
+    )

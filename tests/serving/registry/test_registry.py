@@ -1,0 +1,323 @@
+"""Two people for everything that decides, held by the code and again by the database."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+import psycopg
+import pytest
+
+from features.canonical import canonical_bytes, digest
+from features.errors import Integrity, Invalid, YidaiError
+from serving.access.model import Authority, Permission, Role
+from serving.access.repository import actor_of, create_token
+from serving.policy.load import CITY, policy_from_yaml
+from serving.registry.repository import ChangedArtifact, UnknownArtifact, history
+from serving.registry.service import (
+    ClockBehind,
+    Kind,
+    OwnApproval,
+    Verdict,
+    VerdictStands,
+    WrongSlot,
+    activate,
+    active_at,
+    approve,
+    submit,
+)
+from serving.store.session import RefusedByStore, owner_transaction, tenant_transaction
+from serving.watch.signals import SHIPPED, BrokenSignal, SignalsDocument, read_signals
+from tests.serving.world import NOW, PLAN, Bank, scorecard
+
+_shift = iter(range(1, 1_000))
+
+
+def fresh() -> bytes:
+    """A scorecard that the registry has not seen."""
+    return scorecard("risk", next(_shift) / 1_000)
+
+
+def submitted(bank: Bank, data: bytes | None = None, kind: Kind = Kind.BUNDLE, role: str = "analyst") -> str:
+    """A new version by that person."""
+    author = bank.authority(role, Permission.SUBMIT)
+    return submit(bank.database, author, kind, fresh() if data is None else data, bank.clock())
+
+
+def officer(bank: Bank, permission: Permission) -> Authority:
+    """The second person."""
+    return bank.authority("risk_officer", permission)
+
+
+def say(bank: Bank, name: str, verdict: Verdict = Verdict.APPROVED) -> None:
+    """What the risk officer says."""
+    approve(bank.database, officer(bank, Permission.APPROVE), name, bank.clock(), verdict=verdict)
+
+
+def put(bank: Bank, slot: str, name: str, at: int | None = None) -> None:
+    """Activate as the risk officer."""
+    now = bank.clock() if at is None else at
+    activate(bank.database, officer(bank, Permission.ACTIVATE), slot, name, now)
+
+
+def in_force(bank: Bank, at: int | None = None) -> dict[str, str]:
+    """Digest by slot."""
+    reader = bank.authority("auditor", Permission.READ_REGISTRY)
+    return active_at(bank.database, reader, bank.clock() if at is None else at)
+
+
+def test_the_author_may_not_approve_even_with_the_right_role(bank: Bank) -> None:
+    name = submitted(bank, role="risk_officer")
+    with pytest.raises(OwnApproval):
+        say(bank, name)
+    with pytest.raises(RefusedByStore, match="no second person"):
+        put(bank, "bundle.risk", name)
+
+
+def test_submitting_somebody_elses_bytes_does_not_make_one_their_author(bank: Bank) -> None:
+    data = fresh()
+    assert submitted(bank, data) == submitted(bank, data, role="risk_officer")
+    say(bank, digest(data))
+
+
+def test_the_database_holds_the_rule_against_raw_statements(bank: Bank) -> None:
+    name = submitted(bank)
+    author = bank.authority("analyst", Permission.SUBMIT).actor.actor_id
+    approval = "INSERT INTO approval VALUES ('city', %s, %s, 1, 'approved', '')"
+    with pytest.raises(RefusedByStore, match="author"), tenant_transaction(bank.database, "city") as raw:
+        raw.execute(approval, (name, author))
+    activation = "INSERT INTO activation VALUES ('city', 'bundle.raw', %s, 1, NULL, %s)"
+    with pytest.raises(RefusedByStore, match="no second"), tenant_transaction(bank.database, "city") as raw:
+        raw.execute(activation, (name, author))
+
+
+@pytest.mark.parametrize("table", ["artifact", "approval", "decision", "audit_log"])
+@pytest.mark.parametrize("statement", ["UPDATE {} SET tenant_id = tenant_id", "DELETE FROM {}", "TRUNCATE {} CASCADE"])  # fmt: skip
+def test_what_is_written_once_is_not_changed_by_anybody(bank: Bank, table: str, statement: str) -> None:
+    with pytest.raises(psycopg.Error, match="append-only"), owner_transaction(bank.database) as owner:
+        owner.execute(statement.format(table))
+    with (
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+        tenant_transaction(bank.database, "city") as app,
+    ):
+        app.execute(statement.format(table))
+
+
+@pytest.mark.parametrize(
+    "change", ["digest = repeat('0', 64)", "active_from = 1", "active_to = NULL", "slot = 'policy2'"]
+)
+def test_a_past_activation_can_only_be_ended_once(bank: Bank, change: str) -> None:
+    bank.approved("bundle.rating", Kind.BUNDLE, fresh())
+    with pytest.raises(RefusedByStore, match="never changed"), tenant_transaction(bank.database, "city") as raw:  # fmt: skip
+        raw.execute(f"UPDATE activation SET {change} WHERE slot = 'bundle.rating' AND active_to IS NOT NULL")
+
+
+def test_a_refused_version_is_never_activated_even_if_somebody_else_approved(bank: Bank) -> None:
+    name = submitted(bank)
+    say(bank, name, Verdict.REFUSED)
+    other = create_token(bank.database, "city", "second officer", [Role.RISK_OFFICER], bank.clock())
+    second = actor_of(bank.database, other, bank.clock()).allowed(Permission.APPROVE)
+    approve(bank.database, second, name, bank.clock())
+    with pytest.raises(RefusedByStore) as refusal:
+        put(bank, "bundle.risk", name)
+    assert refusal.value.code == "not_approved"
+
+
+def test_a_verdict_stands(bank: Bank) -> None:
+    name = submitted(bank)
+    say(bank, name)
+    say(bank, name)
+    with pytest.raises(VerdictStands, match="approved this version before"):
+        say(bank, name, Verdict.REFUSED)
+
+
+def test_what_was_active_at_a_moment_is_a_query(bank: Bank) -> None:
+    moments = {}
+    for _ in range(3):
+        name = bank.approved("bundle.rating", Kind.BUNDLE, fresh())
+        moments[bank.clock.now] = name
+    assert [in_force(bank, at)["bundle.rating"] for at in moments] == list(moments.values())
+    edge = list(moments)[1]
+    assert in_force(bank, edge - 1)["bundle.rating"] == next(iter(moments.values()))
+    assert in_force(bank, NOW - 1) == {}
+
+
+def test_rolling_back_is_activating_the_older_version_again(bank: Bank) -> None:
+    first = bank.approved("bundle.rating", Kind.BUNDLE, fresh())
+    second = bank.approved("bundle.rating", Kind.BUNDLE, fresh())
+    between = bank.clock()
+    put(bank, "bundle.rating", first)
+    assert in_force(bank)["bundle.rating"] == first
+    assert in_force(bank, between)["bundle.rating"] == second
+    with tenant_transaction(bank.database, "city") as connection:
+        held = [row["digest"] for row in history(connection) if row["slot"] == "bundle.rating"]
+    assert held[-3:] == [first, second, first]
+
+
+def test_activating_what_is_active_changes_nothing(bank: Bank) -> None:
+    name = bank.approved("bundle.rating", Kind.BUNDLE, fresh())
+    put(bank, "bundle.rating", name[:12])
+    with tenant_transaction(bank.database, "city") as connection:
+        assert [row["digest"] for row in history(connection)].count(name) == 1
+
+
+def test_a_clock_that_stepped_back_is_told_and_changes_nothing(bank: Bank) -> None:
+    current = bank.approved("bundle.rating", Kind.BUNDLE, fresh())
+    name = submitted(bank)
+    say(bank, name)
+    with pytest.raises(ClockBehind, match="not in the past"):
+        put(bank, "bundle.rating", name, at=NOW)
+    assert in_force(bank)["bundle.rating"] == current
+
+
+def test_simultaneous_activations_leave_one_in_force_and_a_whole_history(bank: Bank) -> None:
+    names = [submitted(bank) for _ in range(6)]
+    for name in names:
+        say(bank, name)
+
+    def one(name: str) -> bool:
+        try:
+            put(bank, "bundle.busy", name)
+        except ClockBehind:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as threads:
+        done = list(threads.map(one, names))
+    assert any(done)
+    with tenant_transaction(bank.database, "city") as connection:
+        rows = [row for row in history(connection) if row["slot"] == "bundle.busy"]
+    assert len(rows) == sum(done)
+    ends = [row["active_to"] for row in rows]
+    assert ends == [*(row["active_from"] for row in rows[1:]), None]
+
+
+def test_a_slot_takes_only_its_kind(bank: Bank) -> None:
+    name = submitted(bank)
+    say(bank, name)
+    for slot in ("policy", "bundle", "bundle.", "bundle.Risk", "bundle.risk\n", "elsewhere"):
+        with pytest.raises(WrongSlot):
+            put(bank, slot, name)
+
+
+@pytest.mark.parametrize("name", ["0" * 64, "", "abc", "%" * 8, "_" * 64, "x' OR 1=1 --"])
+def test_an_unknown_or_too_short_name_finds_nothing(bank: Bank, name: str) -> None:
+    with pytest.raises(UnknownArtifact):
+        say(bank, name)
+
+
+def _without(feature: str) -> bytes:
+    """The city's definitions without one feature."""
+    document = msgspec.json.decode(PLAN.document)
+    for group in document["definitions"]:
+        group["features"] = [f for f in group["features"] if not feature.startswith(f["name"])]
+    return canonical_bytes(document)
+
+
+@pytest.mark.parametrize("feature", ["ss_months_12m", "court_dishonest_cnt_60m"])
+def test_definitions_that_lack_what_is_active_beside_them_are_refused(bank: Bank, feature: str) -> None:
+    name = submitted(bank, _without(feature), Kind.DEFINITIONS)
+    say(bank, name)
+    with pytest.raises(Invalid, match=feature):
+        put(bank, "definitions", name)
+
+
+def test_a_policy_that_asks_for_an_unknown_feature_is_refused(bank: Bank) -> None:
+    document = msgspec.to_builtins(policy_from_yaml(CITY).document)
+    document["gates"][0]["rules"][2]["when"]["any"][0]["fact"] = "no_such_feature"
+    name = submitted(bank, canonical_bytes(document), Kind.POLICY)
+    say(bank, name)
+    with pytest.raises(Invalid, match="no_such_feature"):
+        put(bank, "policy", name)
+
+
+def shipped_signals() -> dict:
+    """The signals that Yidai ships, as a document."""
+    from features.contracts.load import read_yaml
+
+    return msgspec.json.decode(canonical_bytes(read_yaml(SHIPPED, SignalsDocument)))
+
+
+def test_signals_are_checked_when_submitted_and_against_the_features_when_activated(bank: Bank) -> None:
+    document = shipped_signals()
+    bank.approved("signals", Kind.SIGNALS, canonical_bytes(document))
+    document["signals"][1]["levels"][0]["all"][0]["feature"] = "no_such_feature"
+    name = submitted(bank, canonical_bytes(document), Kind.SIGNALS)
+    say(bank, name)
+    with pytest.raises(BrokenSignal, match="no_such_feature"):
+        put(bank, "signals", name)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda d: d.update(schema=2), "schema 2"),
+        (lambda d: d["signals"].append(d["signals"][0]), "stands twice"),
+        (lambda d: d["signals"][0]["levels"].reverse(), "gravest first"),
+        (lambda d: d["signals"][0]["levels"].clear(), "hit everyone"),
+        (lambda d: d["signals"][0]["evidence"].update(en="{dpd"), "cannot be filled in"),
+        (lambda d: d["signals"][0]["evidence"].update(en="{} days"), "cannot be filled in"),
+        (lambda d: d["signals"][0]["evidence"].update(zh="{dpd:.2f}"), "cannot be filled in"),
+        (lambda d: d["signals"][0]["evidence"].update(zh=" "), "cannot be filled in"),
+        (lambda d: d["signals"][0].update(surprise=1), "unknown field"),
+        (lambda d: d["signals"][0]["levels"][0]["all"][0].update(value="30"), "Expected `float`"),
+    ],
+)
+def test_signals_that_could_not_be_told_are_refused(change, problem) -> None:
+    document = shipped_signals()
+    change(document)
+    with pytest.raises(YidaiError, match=problem):
+        read_signals(canonical_bytes(document))
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"{}", b"\xff\xfe", b"null", b'{"schema":1e999}', b"NaN"])
+def test_bytes_that_are_no_document_are_refused_on_submit(bank: Bank, kind: Kind, data: bytes) -> None:
+    with pytest.raises((Invalid, Integrity)):
+        submitted(bank, data, kind)
+
+
+def test_a_model_of_a_kind_that_is_not_on_the_list_is_refused(bank: Bank) -> None:
+    with pytest.raises(Invalid, match="REG-IL-01"):
+        submitted(bank, scorecard("risk", 0.9, model_kind="marketing"))
+
+
+def test_a_changed_byte_is_found(bank: Bank) -> None:
+    name = submitted(bank)
+    with owner_transaction(bank.database) as owner:
+        owner.execute("ALTER TABLE artifact DISABLE TRIGGER append_only")
+        owner.execute("ALTER TABLE artifact DROP CONSTRAINT artifact_check")
+        owner.execute("UPDATE artifact SET bytes = set_byte(bytes, 5, 88) WHERE digest = %s", (name,))
+        owner.execute("ALTER TABLE artifact ENABLE TRIGGER append_only")
+    with pytest.raises(ChangedArtifact):
+        say(bank, name)
+
+
+def test_another_tenant_reaches_nothing(bank: Bank) -> None:
+    name = submitted(bank)
+    stranger = bank.authority("stranger", Permission.APPROVE)
+    with pytest.raises(UnknownArtifact):
+        approve(bank.database, stranger, name, bank.clock())
+    assert active_at(bank.database, bank.authority("stranger", Permission.READ_REGISTRY), bank.clock()) == {}
+
+
+def test_an_authority_for_something_else_opens_nothing(bank: Bank) -> None:
+    asker = officer(bank, Permission.READ_REGISTRY)
+    name = submitted(bank)
+    for attempt in (
+        lambda: submit(bank.database, asker, Kind.BUNDLE, fresh(), bank.clock()),
+        lambda: approve(bank.database, asker, name, bank.clock()),
+        lambda: activate(bank.database, asker, "bundle.risk", name, bank.clock()),
+    ):
+        with pytest.raises(YidaiError) as refusal:
+            attempt()
+        assert refusal.value.status == 403
+
+
+def test_every_deed_is_in_the_audit_log_with_its_actor(bank: Bank) -> None:
+    name = bank.approved("bundle.rating", Kind.BUNDLE, fresh())
+    with tenant_transaction(bank.database, "city") as connection:
+        statement = "SELECT action, actor_id FROM audit_log WHERE object = %s ORDER BY entry"
+        rows = connection.execute(statement, (name,)).fetchall()
+    assert [action for action, _ in rows] == ["artifact.submitted", "artifact.approved", "artifact.activated"]
+    assert rows[0][1] != rows[1][1] == rows[2][1]
