@@ -137,7 +137,7 @@ class Economy:
         """P(state | type) in the first month: the stationary share of the calm regime."""
         calm = self.transition(0)
         out = np.tile(_a(1.0, 0.0, 0.0), (TYPES, 1))
-        for _ in range(200):
+        for _ in range(1_000):
             out = np.einsum("ts,tsu->tu", out, calm)
         return out
 
