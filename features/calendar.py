@@ -21,6 +21,7 @@ NEVER = np.iinfo(np.int64).max
 """Open end of an interval."""
 NULL = np.iinfo(np.int64).min
 """A missing value in an int64 column."""
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def instant(text: str) -> int:
@@ -31,19 +32,19 @@ def instant(text: str) -> int:
     """
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        naive = moment.tzinfo is None
+        whole = ((moment.replace(tzinfo=UTC) if naive else moment) - _EPOCH) // timedelta(microseconds=1)
+    except (ValueError, OverflowError) as error:
         raise Invalid(
             f"{text!r} is not an ISO date or date-time.",
             remedy="Write 2024-05-31 or 2024-05-31T08:00:00+08:00.",
         ) from error
-    naive = moment.tzinfo is None
-    whole = int((moment.replace(tzinfo=UTC) if naive else moment).timestamp()) * SECOND + moment.microsecond
     return whole - CHINA_OFFSET if naive else whole
 
 
 def iso(moment: int) -> str:
     """ISO text in China time of an instant; whole days lose their clock part."""
-    local = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=moment + CHINA_OFFSET)
+    local = _EPOCH + timedelta(microseconds=moment + CHINA_OFFSET)
     if (moment + CHINA_OFFSET) % DAY == 0:
         return local.date().isoformat()
     return local.replace(tzinfo=None).isoformat() + "+08:00"

@@ -127,6 +127,8 @@ async def _sweep(held: Services) -> None:
             await held.consents.sweep(held.settings.tenant)
         except YidaiError as error:
             log.warning("consents were not swept: %s", error)
+        except Exception:
+            log.exception("consents were not swept")
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

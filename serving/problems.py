@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from features.errors import TooLarge, YidaiError
+from features.errors import Invalid, TooLarge, YidaiError
 
 MEDIA = "application/problem+json"
 log = logging.getLogger("yidai")
@@ -26,8 +26,21 @@ class BodyTooLarge(TooLarge):
         )
 
 
+class NotJson(Invalid):
+    """A body that is not JSON text."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the body is not JSON.", place="body", remedy="Send UTF-8 JSON.", code="invalid_request"
+        )
+
+
 class BodyLimit:
-    """ASGI middleware: a body over the limit is refused, declared or not, before it is in memory."""
+    """ASGI middleware: a body over the limit is refused, declared or not.
+
+    A body is read here, up to the limit, and handed on whole: routes that parse it would turn an error
+    raised from within their reading into one of their own.
+    """
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
         self._app = app
@@ -42,17 +55,31 @@ class BodyLimit:
         if not declared.isdigit() or int(declared) > self._limit:
             await problem(BodyTooLarge(self._limit))(scope, receive, send)
             return
+        body = await self._read(receive)
+        if body is None:
+            await problem(BodyTooLarge(self._limit))(scope, receive, send)
+            return
+        held = [body]
+
+        async def replayed() -> Message:
+            return held.pop() if held else await receive()
+
+        await self._app(scope, replayed, send)
+
+    async def _read(self, receive: Receive) -> Message | None:
+        """The whole body as one message; None if it is too large."""
+        parts: list[bytes] = []
         seen = 0
-
-        async def counted() -> Message:
-            nonlocal seen
+        while True:
             message = await receive()
-            seen += len(message.get("body", b""))
+            if message["type"] != "http.request":
+                return message
+            parts.append(message.get("body", b""))
+            seen += len(parts[-1])
             if seen > self._limit:
-                raise BodyTooLarge(self._limit)
-            return message
-
-        await self._app(scope, counted, send)
+                return None
+            if not message.get("more_body", False):
+                return {"type": "http.request", "body": b"".join(parts), "more_body": False}
 
 
 def problem(error: YidaiError) -> Response:
@@ -70,9 +97,7 @@ def add_problems(app: FastAPI) -> None:
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, YidaiError)
-    held = getattr(request.app.state, "services", None)
-    if held is not None:
-        held.metrics.refusals.labels(str(error.status), error.code).inc()
+    _count(request, error.status, error.code)
     answer = problem(error)
     if error.status == 401:
         answer.headers["WWW-Authenticate"] = "Bearer"
@@ -81,23 +106,39 @@ async def _refused(request: Request, error: Exception) -> Response:
     return answer
 
 
-async def _invalid(_: Request, error: Exception) -> Response:
+async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return await _refused(request, NotJson())
+    _count(request, 422, "invalid_request")
     place = ".".join(str(part) for part in first["loc"][1:]) or "body"
     return _response(422, "invalid_request", f"{first['msg']}.", place, "See /docs for what is expected.")
 
 
-async def _http(_: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400:  # the framework could not even decode the body
+        return await _refused(request, NotJson())
     code = {404: "no_such_route", 405: "method_not_allowed"}.get(error.status_code, "http_error")
-    return _response(error.status_code, code, f"{error.detail}.", "", "See /docs for the routes.")
+    _count(request, error.status_code, code)
+    answer = _response(error.status_code, code, f"{error.detail}.", "", "See /docs for the routes.")
+    answer.headers.update(error.headers or {})
+    return answer
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    route = getattr(request.scope.get("route"), "path", "an unknown route")
+    log.error("%s %s failed", request.method, route, exc_info=error)
+    _count(request, 500, "internal_error")
     remedy = "Send it again; if it stays, the log of the process has the details."
     return _response(500, "internal_error", "something of ours failed; nothing was decided.", "", remedy)
+
+
+def _count(request: Request, status: int, code: str) -> None:
+    held = getattr(request.app.state, "services", None)
+    if held is not None:
+        held.metrics.refusals.labels(str(status), code).inc()
 
 
 def _response(status: int, code: str, message: str, place: str, remedy: str) -> Response:
@@ -107,4 +148,10 @@ def _response(status: int, code: str, message: str, place: str, remedy: str) -> 
     }  # fmt: skip
     body |= {"place": place} if place else {}
     body |= {"remedy": remedy} if remedy else {}
-    return Response(msgspec.json.encode(body), status, media_type=MEDIA)
+    text = msgspec.json.encode({name: _encodable(value) for name, value in body.items()})
+    return Response(text, status, media_type=MEDIA)
+
+
+def _encodable(value: Any) -> Any:
+    """JSON may carry half a surrogate pair, which no answer can repeat."""
+    return value.encode(errors="replace").decode() if isinstance(value, str) else value

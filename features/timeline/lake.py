@@ -22,6 +22,7 @@ from features.timeline.events import EventTable, Int64, RawEvents, empty_raw, mi
 BUCKET_BITS = 16
 _TIMES = ("subject", "valid_from", "valid_to", "known_from", "version", "key")
 _ROW_GROUP = 1 << 16
+_SETTLED = "_settled"
 
 
 class LakeBusy(Conflict):
@@ -55,8 +56,9 @@ def views(contracts: Mapping[str, Contract]) -> dict[str, tuple[str, str]]:
 class Lake:
     """Reads and appends; nothing in a lake is ever changed.
 
-    Layout: ``<root>/<dataset>/<bucket>/<version>.parquet``, sorted by subject, and
-    ``<root>/_files/<dataset>/<sha256>.json`` for each feed file that was loaded whole.
+    Layout: ``<root>/<dataset>/<bucket>/<version>.parquet``, sorted by subject,
+    ``<root>/_files/<dataset>/<sha256>.json`` for each feed file that was loaded whole, and
+    ``<root>/_settled`` with the highest version that is stored whole.
     """
 
     def __init__(self, root: Path) -> None:
@@ -75,7 +77,18 @@ class Lake:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise LakeBusy(self.root) from None
+            if not (self.root / _SETTLED).exists():
+                self._settle()
             yield
+
+    def settled(self) -> int:
+        """The highest version of which every row is stored: what is read up to it never grows.
+
+        While a batch is being written, some of its segments are there and others are not; a reader who
+        pins a version for later must not have seen half of one.
+        """
+        path = self.root / _SETTLED
+        return int(path.read_bytes()) if path.exists() else self.next_version() - 1
 
     def next_version(self) -> int:
         """The version that the next ingest batch gives its rows."""
@@ -90,6 +103,7 @@ class Lake:
             rows = np.flatnonzero(fresh & (buckets == bucket))
             rows = rows[np.lexsort((raw.known_from[rows], raw.valid_from[rows], raw.subject[rows]))]
             self._write(dataset, int(bucket), raw.take(rows), imputed[rows])
+        self._settle()
         return int(fresh.sum())
 
     def read(self, contract: Contract, *, max_version: int | None = None) -> EventTable:
@@ -136,6 +150,10 @@ class Lake:
         path = self._ledger(dataset, file_digest)
         path.parent.mkdir(parents=True, exist_ok=True)
         _replace(path, msgspec.json.encode(report))
+
+    def _settle(self) -> None:
+        self.root.mkdir(parents=True, exist_ok=True)
+        _replace(self.root / _SETTLED, str(self.next_version() - 1).encode())
 
     def _ledger(self, dataset: str, file_digest: str) -> Path:
         return self.root / "_files" / dataset / f"{file_digest}.json"

@@ -69,7 +69,7 @@ class PrefillAnswer(BaseModel):
 
 @router.post("/consents", status_code=201, summary="Record a consent and bring its subject online")
 async def create(body: ConsentBody, authority: Manager, held: Held) -> ConsentAnswer:
-    """The online row is filled from the lake before this answers."""
+    """The online row is filled from the lake before this answers, or when the consent begins."""
     made = await held.consents.create(
         authority, body.id_number, body.categories, body.purpose, body.recipient, body.form, body.valid_from,
         body.valid_to,

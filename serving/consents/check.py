@@ -8,6 +8,7 @@ from uuid import UUID
 
 from features.calendar import iso
 from features.errors import Forbidden
+from features.identity.numbers import WrongNumber, check_person_number
 
 
 class Purpose(StrEnum):
@@ -40,6 +41,19 @@ class Consent:
         """Whether it holds at a moment, for whatever purpose."""
         withdrawn = self.withdrawn_at is not None and self.withdrawn_at <= at
         return self.valid_from <= at < self.valid_to and not withdrawn
+
+
+def person_number(text: str, place: str) -> str:
+    """The normal form of a number that came in the field ``place``.
+
+    Raises:
+        WrongNumber: with that place.
+    """
+    try:
+        return check_person_number(text)
+    except WrongNumber as error:
+        error.place = place
+        raise
 
 
 def check_consent(consent: Consent | None, subject: int, purpose: Purpose, at: int) -> Consent:

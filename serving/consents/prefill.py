@@ -12,11 +12,10 @@ from pydantic import BaseModel
 from features.calendar import NULL, iso, local_date
 from features.canonical import code_of
 from features.contracts.model import Contract, Field, FieldType, SubjectKind
-from features.identity.numbers import check_person_number
 from features.timeline.events import EventTable
 from features.timeline.packed import unpack
 from serving.access.model import Authority, Permission
-from serving.consents.check import Purpose, check_consent
+from serving.consents.check import Purpose, check_consent, person_number
 from serving.decisions import repository
 from serving.decisions.case import NotHydrated, is_authorised
 from serving.decisions.live import LiveCache
@@ -85,7 +84,7 @@ class PrefillService:
         """
         authority.holds(Permission.PREFILL)
         now = self._clock()
-        hashed = self._keys.pseudonym(SubjectKind.PERSON, check_person_number(number))
+        hashed = self._keys.pseudonym(SubjectKind.PERSON, person_number(number, "id_number"))
         kind = SubjectKind.PERSON.value
         inputs = await repository.read(self._pool, authority.tenant, _ASIDE, kind, hashed, consent_id, now)
         if inputs.subject_id is None:
@@ -100,7 +99,9 @@ class PrefillService:
         readable = [
             (contract, tables[name])
             for name, contract in sorted(live.plan.contracts.items())
-            if name in tables and is_authorised(contract, consent.categories)
+            if name in tables
+            and name not in self._settings.sources_down
+            and is_authorised(contract, consent.categories)
         ]
         found = (known_dataset(contract, table, as_of) for contract, table in readable)
         return as_of, [dataset for dataset in found if dataset is not None]

@@ -31,10 +31,15 @@ ON CONFLICT (tenant_id, subject_id) DO UPDATE
 SET version = EXCLUDED.version, packed = EXCLUDED.packed, hydrated_at = EXCLUDED.hydrated_at"""
 TIMELINE = "SELECT version, packed FROM subject_timeline WHERE subject_id = $1"
 EMPTY_TIMELINE = "DELETE FROM subject_timeline WHERE subject_id = $1"
-ENDED = """
-SELECT t.subject_id FROM subject_timeline t WHERE EXISTS (
-    SELECT 1 FROM consent c WHERE c.subject_id = t.subject_id
-    AND t.hydrated_at < c.valid_to AND c.valid_to <= $1)"""
+IS_ERASED = "SELECT key_of_subject($1) IS NULL"
+STALE = """
+SELECT DISTINCT c.subject_id FROM consent c LEFT JOIN subject_timeline t USING (tenant_id, subject_id)
+WHERE (c.valid_to <= $1 AND t.hydrated_at < c.valid_to)
+   OR (c.valid_from <= $1 AND $1 < c.valid_to AND c.withdrawn_at IS NULL
+       AND (t.hydrated_at IS NULL OR t.hydrated_at < greatest(c.valid_from, (
+           SELECT max(v.active_from) FROM activation v WHERE v.slot = 'definitions' AND v.active_from <= $1)))
+       AND key_of_subject(c.subject_id) IS NOT NULL)
+ORDER BY c.subject_id"""
 ONLINE = "SELECT subject_id FROM subject_timeline ORDER BY subject_id"
 
 

@@ -11,24 +11,23 @@ import asyncpg
 from features.calendar import instant, iso
 from features.contracts.model import SubjectKind
 from features.definitions.plan import FeaturePlan
-from features.errors import Forbidden, Invalid, NotFound
-from features.identity.numbers import check_person_number
+from features.errors import Forbidden, Integrity, Invalid, NotFound
 from features.timeline.lake import Lake
 from features.timeline.packed import pack
 from serving.access.model import Authority, Permission
 from serving.access.repository import new_id
 from serving.consents import repository
-from serving.consents.check import Consent, Purpose
+from serving.consents.check import Consent, Purpose, person_number
 from serving.consents.repository import NewConsent
 from serving.decisions.case import is_authorised
-from serving.decisions.live import LiveCache
+from serving.decisions.live import LiveCache, NothingActive
 from serving.registry.repository import active_async
 from serving.store.audit import record_async
 from serving.store.keys import KeyRing
 from serving.store.session import tenant_connection
 from serving.store.vault import UnknownSubject
 
-_LATEST = instant("2200-01-01")
+_EARLIEST, _LATEST = instant("1900-01-01"), instant("2200-01-01")
 FORMS = ("electronic", "paper", "voice")
 
 
@@ -88,7 +87,7 @@ class ConsentService:
             NothingActive: there are no definitions to hydrate for.
         """
         authority.holds(Permission.MANAGE_CONSENTS)
-        normal = check_person_number(number)
+        normal = person_number(number, "id_number")
         if recipient != authority.tenant:
             raise WrongRecipient(recipient)
         begins, ends = _period(valid_from, valid_to)
@@ -102,9 +101,10 @@ class ConsentService:
         async with tenant_connection(self._pool, tenant) as connection:
             await repository.lock_subject(connection, subject)
             await repository.insert(connection, tenant, new)
-            await self._refresh(connection, tenant, subject, plan, now)
+            seen = await self._refresh(connection, tenant, subject, plan, now)
             named = str(consent.consent_id)
             await record_async(connection, tenant, now, actor, "consent.given", named, purpose=purpose)
+        await self._catch_up(tenant, subject, plan, seen, now)
         return consent
 
     async def get(self, authority: Authority, consent_id: UUID) -> Consent:
@@ -129,7 +129,7 @@ class ConsentService:
         found = await self.get(authority, consent_id)
         now = self._clock()
         tenant, actor = authority.tenant, authority.actor.actor_id
-        plan = await self._plan(tenant, now)
+        plan = await self._plan_if_any(tenant, now)
         async with tenant_connection(self._pool, tenant) as connection:
             await repository.lock_subject(connection, found.subject_id)
             done = await connection.execute(repository.WITHDRAW, consent_id, now)
@@ -139,11 +139,11 @@ class ConsentService:
         return await self.get(authority, consent_id)
 
     async def sweep(self, tenant: str) -> int:
-        """Empty the rows whose consents ran out since they were hydrated; returns how many."""
+        """Bring the rows up to date whose consents or definitions began or ran out; returns how many."""
         now = self._clock()
         async with tenant_connection(self._pool, tenant) as connection:
-            ended = [int(row[0]) for row in await connection.fetch(repository.ENDED, now)]
-        return await self._refresh_all(tenant, ended, now)
+            stale = [int(row[0]) for row in await connection.fetch(repository.STALE, now)]
+        return await self._refresh_all(tenant, stale, now)
 
     async def rehydrate(self, tenant: str) -> int:
         """Bring every online subject up to the lake, after an ingest; returns how many."""
@@ -154,27 +154,42 @@ class ConsentService:
     async def _refresh_all(self, tenant: str, subjects: list[int], now: int) -> int:
         if not subjects:
             return 0
-        plan = await self._plan(tenant, now)
+        plan = await self._plan_if_any(tenant, now)
         for subject in subjects:
             async with tenant_connection(self._pool, tenant) as connection:
                 await repository.lock_subject(connection, subject)
                 await self._refresh(connection, tenant, subject, plan, now)
         return len(subjects)
 
-    async def _refresh(
-        self, connection: asyncpg.Connection, tenant: str, subject: int, plan: FeaturePlan, now: int
-    ) -> None:
-        """The subject's row holds what its live consents allow, or is gone. Under the subject's lock."""
-        live = [c for c in await repository.of_subject(connection, subject) if c.valid_to > now]
-        allowed = {name for c in live if c.withdrawn_at is None for name in c.categories}
-        if not allowed:
-            await connection.execute(repository.EMPTY_TIMELINE, subject)
-            return
-        packed, version = await asyncio.to_thread(self._hydrate, plan, subject, allowed)
-        await connection.execute(repository.PUT_TIMELINE, tenant, subject, version, packed, now)
+    async def _catch_up(self, tenant: str, subject: int, plan: FeaturePlan, seen: int, now: int) -> None:
+        """Read again what was ingested while the row was not yet there for ``rehydrate`` to find."""
+        while self._lake.settled() > seen:
+            async with tenant_connection(self._pool, tenant) as connection:
+                await repository.lock_subject(connection, subject)
+                seen = await self._refresh(connection, tenant, subject, plan, now)
 
-    def _hydrate(self, plan: FeaturePlan, subject: int, allowed: Collection[str]) -> tuple[bytes, int]:
-        tables = self._lake.subject_tables(plan.contracts, subject)
+    async def _refresh(
+        self, connection: asyncpg.Connection, tenant: str, subject: int, plan: FeaturePlan | None, now: int
+    ) -> int:
+        """The subject's row holds what its live consents allow, or is gone. Under the subject's lock.
+
+        Returns the lake's version as it was read. Without a plan nothing can be decided, so nothing is online.
+        """
+        settled = self._lake.settled()
+        live = [c for c in await repository.of_subject(connection, subject) if _holds(c, now)]
+        allowed = {name for c in live for name in c.categories}
+        if not allowed or plan is None or await connection.fetchval(repository.IS_ERASED, subject):
+            await connection.execute(repository.EMPTY_TIMELINE, subject)
+            return settled
+        packed, version = await asyncio.to_thread(self._hydrate, plan, subject, allowed, settled)
+        await connection.execute(repository.PUT_TIMELINE, tenant, subject, version, packed, now)
+        return settled
+
+    def _hydrate(
+        self, plan: FeaturePlan, subject: int, allowed: Collection[str], settled: int
+    ) -> tuple[bytes, int]:
+        """Never half of an ingest: the version that a receipt pins must mean the same when it is replayed."""
+        tables = self._lake.subject_tables(plan.contracts, subject, max_version=settled)
         version = self._lake.version_of(subject, tables)
         readable = {
             name: table
@@ -196,13 +211,35 @@ class ConsentService:
             slots = await active_async(connection, now)
         return (await self._lives.get(tenant, slots)).plan
 
+    async def _plan_if_any(self, tenant: str, now: int) -> FeaturePlan | None:
+        """A withdrawal or an end must take effect also where nothing usable is active."""
+        try:
+            return await self._plan(tenant, now)
+        except (NothingActive, Invalid, Integrity):
+            return None
+
+
+def _holds(consent: Consent, now: int) -> bool:
+    """As ``Consent.is_live``; but withdrawn is withdrawn, even if the clock steps back."""
+    return consent.withdrawn_at is None and consent.is_live(now)
+
 
 def _period(valid_from: str, valid_to: str) -> tuple[int, int]:
-    begins, ends = instant(valid_from), instant(valid_to)
-    if not begins < ends <= _LATEST:
+    begins, ends = _moment("valid_from", valid_from), _moment("valid_to", valid_to)
+    if not begins < ends:
         problem = f"it would hold from {iso(begins)} to {iso(ends)}."
-        raise WrongConsent("valid_to", problem, "The end lies after the beginning and before 2200.")
+        raise WrongConsent("valid_to", problem, "The end lies after the beginning.")
     return begins, ends
+
+
+def _moment(place: str, text: str) -> int:
+    try:
+        moment = instant(text)
+    except Invalid as error:
+        raise WrongConsent(place, error.message, error.remedy) from None
+    if not _EARLIEST <= moment <= _LATEST:
+        raise WrongConsent(place, f"{text} is no date of a consent.", "Take one between 1900 and 2200.")
+    return moment
 
 
 def _check_terms(plan: FeaturePlan, categories: Collection[str], purpose: str, form: str) -> None:

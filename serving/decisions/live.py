@@ -126,6 +126,9 @@ class LiveCache:
         if known is not None and known[0] == slots:
             return known[1]
         async with self._lock:
+            known = self._found.get(tenant)
+            if known is not None and known[0] == slots:  # while this one waited
+                return known[1]
             live = await self._compile(tenant, slots)
             self._found[tenant] = (dict(slots), live)
         return live

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+from features.canonical import digest
 from features.errors import Integrity, YidaiError
 from features.timeline.events import EventTable
 from features.timeline.lake import Lake
@@ -24,6 +25,13 @@ from serving.settings import Settings
 from serving.store.engine import Database
 from serving.store.keys import KeyRing
 from serving.store.session import Connection, tenant_transaction
+
+
+class ChangedAnswer(Integrity):
+    """A stored answer that is not the one that the receipt was written for."""
+
+    def __init__(self) -> None:
+        super().__init__("its bytes were changed.", place="answer", remedy="Restore the database.")
 
 
 class ReplayStatus(StrEnum):
@@ -88,6 +96,8 @@ class _Replay:
     def _compare(self, stored: StoredDecision, wrapped_key: bytes) -> Replayed:
         data = open_receipt(stored.receipt, self._keys.unwrap(wrapped_key), str(stored.decision_id))
         receipt = read_receipt(data)
+        if digest(stored.answer) != receipt.answer_digest:
+            raise ChangedAnswer
         live = self._live(receipt.digests)
         case = receipt.case
         tables = self._tables(case, live)

@@ -14,11 +14,10 @@ from features.calendar import iso, months_before
 from features.canonical import canonical_bytes
 from features.contracts.model import SubjectKind
 from features.errors import Invalid
-from features.identity.numbers import check_person_number
 from features.timeline.packed import unpack
 from serving.access.model import Authority, Permission
 from serving.access.repository import new_id
-from serving.consents.check import Consent, Purpose, check_consent
+from serving.consents.check import Consent, Purpose, check_consent, person_number
 from serving.decisions import repository
 from serving.decisions.case import (
     Case,
@@ -42,6 +41,8 @@ from serving.store.vault import UnknownSubject
 
 RANDOM_KEY = "random approvals"
 _REQUEST_KEY = "request digest"
+NUMBER = "applicant.id_number"
+"""Where an application has the number of a person."""
 
 
 class WrongKey(Invalid):
@@ -108,7 +109,7 @@ class DecisionService:
         authority.holds(Permission.DECIDE)
         key_hash = _key_hash(key)
         request = read_request(body)
-        number = check_person_number(request.applicant.id_number)
+        number = person_number(request.applicant.id_number, NUMBER)
         asked = Asked(
             request.product, amount_of(request), request.term_months, request.purpose, request.region
         )
@@ -137,7 +138,7 @@ class DecisionService:
         self, authority: Authority, number: str, consent_id: UUID, asked: Asked, inputs: Inputs, now: int
     ) -> tuple[Decision, bytes]:
         if inputs.subject_id is None or inputs.wrapped_key is None:
-            raise UnknownSubject
+            raise UnknownSubject(NUMBER)
         consent = check_consent(
             consent_of(consent_id, inputs), inputs.subject_id, Purpose.CREDIT_ASSESSMENT, now
         )

@@ -100,7 +100,7 @@ def unseal(key: bytes, sealed: bytes, context: bytes) -> bytes:
     """
     try:
         return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], context)
-    except InvalidTag:
+    except (InvalidTag, ValueError):  # ValueError: shorter than a nonce
         raise Unreadable(context.decode(errors="replace")) from None
 
 

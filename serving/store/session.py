@@ -13,7 +13,16 @@ from features.errors import Conflict, Unavailable
 from serving.store.engine import Database
 
 Connection = psycopg.Connection[tuple[Any, ...]]
-_LOST = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresConnectionError)
+_LOST = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+)
 _REFUSALS = {
     "YD001": ("append_only", "what was recorded is never changed.", "Submit a new version."),
     "YD002": ("own_approval", "the author of a version may not approve it.", "Ask a second person."),
@@ -54,7 +63,9 @@ def tenant_transaction(database: Database, tenant: str) -> Iterator[Connection]:
     except psycopg.OperationalError:
         raise StoreUnavailable from None
     except psycopg.Error as error:
-        raise _refused(error) from error
+        if error.sqlstate not in _REFUSALS:
+            raise
+        raise RefusedByStore(error.sqlstate) from error
 
 
 @contextmanager
@@ -100,9 +111,5 @@ async def store_errors() -> AsyncIterator[None]:
     """Every way in which a database can be lost becomes ``StoreUnavailable``."""
     try:
         yield
-    except (*_LOST, TimeoutError, asyncpg.CannotConnectNowError, asyncpg.OperatorInterventionError):
+    except _LOST:
         raise StoreUnavailable from None
-
-
-def _refused(error: psycopg.Error) -> Exception:
-    return RefusedByStore(error.sqlstate) if error.sqlstate in _REFUSALS else error

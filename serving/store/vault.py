@@ -25,10 +25,10 @@ _CHUNK = 20_000
 class UnknownSubject(NotFound):
     """A number of right form that stands in no record."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: str = "id_number") -> None:
         super().__init__(
             "no record of any department knows this number.",
-            place="applicant.id_number",
+            place=place,
             remedy="Compare it with the document; a newcomer has to be decided by a person.",
         )
 
@@ -71,8 +71,12 @@ class PostgresVault:
         return unseal(self._keys.unwrap(row[1]), row[0], b"number").decode()
 
     def erase(self, subject: int) -> None:
-        """Forget a subject: its number and its key. What was encrypted under the key is unreadable then."""
+        """Forget a subject: its number, its key and what is online of it, for every tenant.
+
+        What was encrypted under the key is unreadable then.
+        """
         with self._connection() as connection:
+            connection.execute("DELETE FROM subject_timeline WHERE subject_id = %s", (subject,))
             connection.execute("DELETE FROM subject WHERE subject_id = %s", (subject,))
         self._known = {key: known for key, known in self._known.items() if known != subject}
 

@@ -177,7 +177,11 @@ $$;
 
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO yidai_app;
-GRANT SELECT, INSERT, UPDATE ON consent, activation, budget, alert TO yidai_app;
+GRANT SELECT, INSERT ON consent, activation, budget, alert TO yidai_app;
+GRANT UPDATE (withdrawn_at) ON consent TO yidai_app;
+GRANT UPDATE (active_to) ON activation TO yidai_app;
+GRANT UPDATE (used) ON budget TO yidai_app;
+GRANT UPDATE (level, state, evidence, updated_at) ON alert TO yidai_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON subject_timeline TO yidai_app;
 GRANT SELECT, INSERT ON artifact, approval, decision, audit_log TO yidai_app;
 
