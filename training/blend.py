@@ -1,4 +1,4 @@
-"""Weights of booster and scorecard on the log-odds scale, from out-of-fold scores, never negative."""
+"""Weights of score columns on the log-odds scale, never negative: the blend, and the calibration of one score."""
 
 from __future__ import annotations
 
@@ -8,19 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from training.validation import log_loss
-
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Log-odds = ``shift + scores @ weights``; losses are out of fold, before and after."""
+    """Log-odds = ``shift + scores @ weights``."""
 
     weights: tuple[float, ...]
     shift: float
-    before: float
-    after: float
 
 
 def fit_weights(target: NDArray[np.int8], scores: Floats) -> Weights:
@@ -29,12 +25,10 @@ def fit_weights(target: NDArray[np.int8], scores: Floats) -> Weights:
 
     def loss(parameters: Floats) -> tuple[float, Floats]:
         raw = scores @ parameters[:-1] + parameters[-1]
-        p = 1.0 / (1.0 + np.exp(-raw))
-        error = p - target
+        error = np.exp(-np.logaddexp(0.0, -raw)) - target
         value = float(np.mean(np.logaddexp(0.0, raw) - target * raw))
         return value, np.append(scores.T @ error, error.sum()) / len(target)
 
     bounds = [(0.0, None)] * scores.shape[1] + [(None, None)]
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
-    before = log_loss(target, 1.0 / (1.0 + np.exp(-scores[:, 0])))
-    return Weights(tuple(found.x[:-1].tolist()), float(found.x[-1]), before, float(found.fun))
+    return Weights(tuple(found.x[:-1].tolist()), float(found.x[-1]))

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from features.contracts.load import convert
 from features.errors import Invalid
-from training.blend import Weights, fit_weights
 from training.boosting import Booster, constant_part, fit_booster, tree_parts
 from training.bundle import (
     FIXED,
@@ -26,12 +25,15 @@ from training.bundle import (
     Tree,
     with_vectors,
 )
-from training.sample import Progress, Sample, cross_predict
+from training.calibration import Calibration, calibrate
+from training.sample import Progress, Sample, Unlearnable, cross_predict, folds
 from training.scorecard import Scorecard, bundle_column, card_parts, fit_scorecard
 
 FEW_BADS = 1000
 """Under this many bads the booster is blended with the scorecard, where that helps out of fold."""
 VECTORS = 12
+FOLDS = 5
+SEED = 11
 
 
 class ModelName(StrEnum):
@@ -92,8 +94,17 @@ class _Predictor:
 
 
 def _rating(sample: Sample, origin: Origin) -> Bundle:
-    base, columns, bins = card_parts(fit_scorecard(sample))
-    notes: dict[str, float | int | str] = {"learner": "scorecard", "columns": len(columns)}
+    card = fit_scorecard(sample)
+    mended = calibrate(sample.target, _card_out_of_fold(sample)[:, None], folds(sample, FOLDS, SEED))
+    base, columns, bins = card_parts(card, mended.weights[0], mended.shift)
+    notes: dict[str, float | int | str] = {
+        "learner": "scorecard",
+        "columns": len(columns),
+        "calibration_slope": mended.weights[0],
+        "calibration_shift": mended.shift,
+        "log_loss_scorecard": mended.before,
+        "log_loss_calibrated": mended.after,
+    }
     return _bundle(ModelName.RATING, "scorecard", sample, origin, base, columns, notes, bins=bins)
 
 
@@ -114,18 +125,26 @@ def _risk(sample: Sample, origin: Origin, progress: Progress | None) -> Bundle:
     return _combine(sample, origin, booster, card, weights, notes)
 
 
-def _weights(sample: Sample, booster: Booster) -> Weights:
+def _weights(sample: Sample, booster: Booster) -> Calibration:
     """The blend where bads are few and it helps out of fold; the booster alone elsewhere."""
-    alone = Weights((1.0, 0.0), 0.0, 0.0, 0.0)
     if sample.bads >= FEW_BADS:
-        return alone
+        loss = booster.losses[booster.candidate.name]
+        return Calibration((1.0, 0.0), 0.0, loss, loss)
+    scores = np.column_stack([booster.out_of_fold, _card_out_of_fold(sample)])
+    return calibrate(sample.target, scores, folds(sample, FOLDS, SEED))
+
+
+def _card_out_of_fold(sample: Sample) -> NDArray[np.float64]:
+    """Log-odds [rows] of scorecards that have not seen the row; the bad rate where a part cannot teach one."""
 
     def of_card(train_sample: Sample, test: Sample) -> NDArray[np.float64]:
-        return fit_scorecard(train_sample).log_odds(test.matrix)
+        try:
+            return fit_scorecard(train_sample).log_odds(test.matrix)
+        except Unlearnable:
+            odds = (train_sample.bads + 1) / (len(train_sample) - train_sample.bads + 1)
+            return np.full(len(test), np.log(odds))
 
-    card = cross_predict(sample, of_card, 5, 11)
-    blended = fit_weights(sample.target, np.column_stack([booster.out_of_fold, card]))
-    return blended if blended.after < blended.before else alone
+    return cross_predict(sample, of_card, FOLDS, SEED)
 
 
 def _combine(
@@ -133,7 +152,7 @@ def _combine(
     origin: Origin,
     booster: Booster,
     card: Scorecard,
-    weights: Weights,
+    weights: Calibration,
     notes: dict[str, float | int | str],
 ) -> Bundle:
     trees = tree_parts(booster, weights.weights[0])

@@ -30,7 +30,8 @@ Int64 = NDArray[np.int64]
 class Rows:
     """The population of a portfolio, in the order of its as-of instants.
 
-    ``outcome`` is an ``Outcome``; ``identifier`` names the row in files (application or subject key).
+    ``outcome`` is an ``Outcome``; ``identifier`` names the row in files (application or subject key);
+    ``random`` marks rows that were approved at random, where the portfolio says which.
     """
 
     matrix: FeatureMatrix
@@ -39,6 +40,7 @@ class Rows:
     group: Int64
     outcome: NDArray[np.int8]
     identifier: Int64
+    random: NDArray[np.bool_] | None = None
 
     def labelled(self) -> NDArray[np.bool_]:
         """The rows whose outcome is good or bad."""
@@ -92,23 +94,11 @@ def population_rows(portfolio: Portfolio, lake: Lake, observed_to: int | None = 
     matrix = portfolio.plan.build(tables, people.subject, as_of, request=request)
     outcome, identifier = _outcomes(portfolio, tables, people, observed_to)
     group = _groups(portfolio, tables, people, as_of)
-    rows = Rows(matrix, people.subject, as_of, group, outcome, identifier)
+    rows = Rows(matrix, people.subject, as_of, group, outcome, identifier, _random(portfolio, people))
     bads = int((outcome == Outcome.BAD).sum())
     if bads == 0 or bads == int(rows.labelled().sum()):
         raise NothingToLearn(portfolio.name, int(rows.labelled().sum()), bads)
     return rows
-
-
-def score_rows(portfolio: Portfolio, folder: Path) -> tuple[FeatureMatrix, Int64, list[FileReport]]:
-    """Features of files that bring no outcome (``yidai predict``), with each row's subject key code."""
-    with TemporaryDirectory(prefix="yidai-") as scratch:
-        lake = Lake(Path(scratch))
-        reports = load_private(portfolio, folder, lake)
-        tables = lake.tables(portfolio.contracts, sorted({*portfolio.plan.datasets, *portfolio.contracts}))
-        people = _people(portfolio, tables)
-        as_of = _as_of(portfolio, people)
-        matrix = portfolio.plan.build(tables, people.subject, as_of, request=_request(portfolio, people))
-        return matrix, people.subject, reports
 
 
 def last_known(tables: Mapping[str, EventTable], dataset: str) -> int:
@@ -128,6 +118,14 @@ def _people(portfolio: Portfolio, tables: Mapping[str, EventTable]) -> EventTabl
     if not kept.any():
         raise NothingToLearn(portfolio.name, 0, 0)
     return current.take(kept)
+
+
+def _random(portfolio: Portfolio, people: EventTable) -> NDArray[np.bool_] | None:
+    population = portfolio.file.population
+    if not population.random:
+        return None
+    contract = portfolio.contracts[population.dataset]
+    return matches(contract, dict(population.random), people.columns, len(people))
 
 
 def _as_of(portfolio: Portfolio, people: EventTable) -> Int64:
@@ -198,11 +196,16 @@ def _groups(
 def as_of_value(table: EventTable, field: str, subjects: Int64, as_of: Int64) -> Int64:
     """The newest known value of a field for each (subject, as_of); the subject itself where there is none."""
     out = subjects.copy()
-    for row, (subject, moment) in enumerate(zip(subjects.tolist(), as_of.tolist(), strict=True)):
-        lo, hi = np.searchsorted(table.subject, [subject, subject + 1])
-        for event in range(hi - 1, lo - 1, -1):
-            known = table.known_from[event] <= moment < table.known_to[event]
-            if known and table.valid_from[event] < moment and table.columns[field][event] != NULL:
-                out[row] = table.columns[field][event]
-                break
+    first = np.searchsorted(table.subject, subjects, side="left")
+    event = np.searchsorted(table.subject, subjects, side="right") - 1
+    values = table.columns[field]
+    waiting = np.flatnonzero(event >= first)
+    while len(waiting):
+        at, moment = event[waiting], as_of[waiting]
+        found = (table.known_from[at] <= moment) & (moment < table.known_to[at])
+        found &= (table.valid_from[at] < moment) & (values[at] != NULL)
+        out[waiting[found]] = values[at[found]]
+        waiting = waiting[~found]
+        event[waiting] -= 1
+        waiting = waiting[event[waiting] >= first[waiting]]
     return out

@@ -36,7 +36,8 @@ class Population(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``request`` maps fields of an application (``amount``, ``term_months``) to fields of these rows.
     ``group`` names a field (of the rows, or ``dataset.field`` as known at the row's time) whose equal values
-    stay on one side of every split; without it, the subject does.
+    stay on one side of every split; without it, the subject does. ``random`` says which rows were approved
+    at random, so that the report can set them apart.
     """
 
     dataset: str
@@ -44,6 +45,7 @@ class Population(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     where: dict[str, object] = msgspec.field(default_factory=dict)
     request: dict[str, str] = msgspec.field(default_factory=dict)
     group: str = ""
+    random: dict[str, object] = msgspec.field(default_factory=dict)
 
 
 class ColumnLabel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="column", tag_field="kind"):
@@ -207,7 +209,13 @@ def _check_population(file: PortfolioFile, contracts: dict[str, Contract], path:
         remedy = f"Contracts: {', '.join(contracts)}."
         raise BrokenDocument(path, f"population.dataset {population.dataset!r} has no contract.", remedy)
     names = contracts[population.dataset].names
-    wanted = [population.as_of.field, population.group, *population.request.values(), *population.where]
+    wanted = [
+        population.as_of.field,
+        population.group,
+        *population.request.values(),
+        *population.where,
+        *population.random,
+    ]
     if isinstance(file.label, ColumnLabel):
         wanted.append(file.label.field)
     for name in filter(None, wanted):

@@ -7,18 +7,43 @@ bytes, the same digest and the same folder.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from features.canonical import digest
+from features.errors import Invalid
 from features.timeline.ingest import FileReport
-from training.bundle import Bundle
-from training.models import ModelName
-from training.population import Rows
+from features.timeline.lake import Lake
+from training.bundle import Bundle, dump_bundle
+from training.evaluation import judge, make_split
+from training.leaks import check_leaks
+from training.models import ModelName, Origin, predictor
+from training.page import interval_text, pictures, render
+from training.population import Rows, population_rows, private_rows
 from training.portfolio import Portfolio
-from training.sample import Progress, Sample
+from training.report import Report, build_report
+from training.sample import Progress, Sample, cross_predict
+from training.tracking import log_training, tracking_uri
+from training.validation import Metrics
+
+FOLDS = 5
+SEED = 11
+
+
+class NoLake(Invalid):
+    """A portfolio that lives in the lake, and no lake."""
+
+    def __init__(self, portfolio: str, lake: Path | None) -> None:
+        super().__init__(
+            f"portfolio {portfolio} reads the lake, and there is none.",
+            place=str(lake or "--lake"),
+            remedy="Load feeds first: yidai city make, then yidai ingest.",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +58,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What became of a training. ``folder`` holds bundle.json, report.html and report.json.
+    """What became of a training. ``folder`` holds bundle.json, report.html, report.json and the pictures.
 
     ``held_out`` float64 [rows of the sample] are the predictions of rows that the predicting model has
     not seen, NaN where there is none. ``run_id`` is empty where no tracking server is set.
@@ -43,19 +68,47 @@ class Trained:
     data: bytes
     digest: str
     folder: Path
+    report: Report
     held_out: NDArray[np.float64]
-    summary: str
-    warnings: tuple[str, ...]
     run_id: str
+
+    @property
+    def summary(self) -> str:
+        """One line for people."""
+        m = self.report.metrics
+        return (
+            f"AUC {interval_text(m.auc)}, KS {m.ks.value:.3f}, Brier {m.brier.value:.4f}, predicted/actual "
+            f"{m.predicted_over_actual:.2f} on {m.rows:,} rows, {self.report.split}; bundle {self.digest[:12]}"
+        )
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a validator must look at."""
+        return self.report.warnings
+
+
+def models_folder(home: Path | None = None) -> Path:
+    """Where trained models lie: ``models`` of ``home``, else of ``YIDAI_HOME``, else of ``.yidai``."""
+    return (home or Path(os.environ.get("YIDAI_HOME", ".yidai"))) / "models"
 
 
 def prepare(portfolio: Portfolio, *, data: Path | None = None, lake: Path | None = None) -> Prepared:
     """Read a portfolio's rows: from its own files (``data``), or from the lake if it says ``use_lake``.
 
     Raises:
-        Invalid: no data folder, no lake, rows that break the portfolio; see ``population_rows``.
+        NoLake: the portfolio lives in the lake, and nothing was ingested there.
+        Invalid: no data folder, or rows that break the portfolio; see ``population_rows``.
     """
-    raise NotImplementedError
+    files: list[FileReport] = []
+    if portfolio.file.use_lake:
+        if lake is None or not lake.is_dir():
+            raise NoLake(portfolio.name, lake)
+        rows = population_rows(portfolio, Lake(lake))
+    else:
+        rows, files = private_rows(portfolio, portfolio.data_folder(data))
+    known = rows.labelled()
+    sample = Sample(rows.matrix.take(known), rows.outcome[known], rows.group[known], rows.as_of[known])
+    return Prepared(portfolio, rows, sample, tuple(files))
 
 
 def train_model(
@@ -65,9 +118,82 @@ def train_model(
     *,
     progress: Progress | None = None,
     tracking: bool = True,
+    repeats: int | None = None,
 ) -> Trained:
     """Train, judge, report and, where ``MLFLOW_TRACKING_URI`` is set and ``tracking`` is true, log a model.
 
-    Files go to ``out/<portfolio>/<model>/<first 12 of the digest>``.
+    Files go to ``out/<portfolio>/<model>/<first 12 of the digest>``. ``repeats`` of the cross-validation
+    override the portfolio's.
+
+    Raises:
+        Unlearnable: rows that cannot teach.
+        TrackingDown: the files are written, but the tracking server does not answer.
     """
-    raise NotImplementedError
+    portfolio, sample = prepared.portfolio, prepared.sample
+    split = make_split(sample, portfolio.file.split, repeats)
+    judged = judge(model, sample, split, _origin(prepared), progress)
+    data = dump_bundle(judged.bundle)
+    name = digest(data)
+    if progress:
+        progress("report", 0, 1)
+    leaks = check_leaks(sample, list(split.parts[: len(split.parts) // split.repeats]))
+    report = build_report(
+        judged.bundle, name, portfolio.file.title, prepared.rows, sample, judged, leaks, prepared.files
+    )
+    folder = out / portfolio.name / model.value / name[:12]
+    charts = pictures(sample, judged, report)
+    _write(folder, data, report, charts)
+    run_id = ""
+    if tracking and tracking_uri():
+        run_id = _log(judged.bundle, name, folder, report)
+    return Trained(judged.bundle, data, name, folder, report, judged.pd[0], run_id)
+
+
+def out_of_fold(prepared: Prepared, model: ModelName) -> NDArray[np.float64]:
+    """A PD for every row of the sample by models that have not seen it nor its group, whatever the split."""
+    return cross_predict(prepared.sample, predictor(model, _origin(prepared)), FOLDS, SEED)
+
+
+def figures(metrics: Metrics, prefix: str = "") -> dict[str, float]:
+    """Metrics as flat numbers, as trackers and programs want them; those that are not finite are left out."""
+    flat = {
+        "auc": metrics.auc.value, "auc_low": metrics.auc.low, "auc_high": metrics.auc.high, "ks": metrics.ks.value,
+        "brier": metrics.brier.value, "log_loss": metrics.log_loss, "ece": metrics.ece,
+        "predicted_over_actual": metrics.predicted_over_actual,
+    }  # fmt: skip
+    return {f"{prefix}{key}": value for key, value in flat.items() if np.isfinite(value)}
+
+
+def _origin(prepared: Prepared) -> Origin:
+    portfolio = prepared.portfolio
+    if not len(prepared.sample):
+        raise Invalid(
+            "no row has an outcome.", place=f"portfolio {portfolio.name}", remedy="Check its label."
+        )
+    created = int(prepared.sample.time.max())
+    return Origin(portfolio.name, portfolio.file.model_kind, portfolio.plan.digest, created)
+
+
+def _write(folder: Path, data: bytes, report: Report, charts: dict[str, str]) -> None:
+    """The bundle last: a folder that has one is whole."""
+    (folder / "plots").mkdir(parents=True, exist_ok=True)
+    for caption, svg in charts.items():
+        _replace(folder / "plots" / f"{caption.split(':')[0].lower().replace(' ', '_')}.svg", svg.encode())
+    _replace(folder / "report.json", msgspec.json.format(msgspec.json.encode(report)))
+    _replace(folder / "report.html", render(report, charts).encode())
+    _replace(folder / "bundle.json", data)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    draft = path.with_suffix(f".{os.getpid()}.tmp")
+    draft.write_bytes(data)
+    draft.rename(path)
+
+
+def _log(bundle: Bundle, name: str, folder: Path, report: Report) -> str:
+    parameters = {"split": report.split, "model_kind": bundle.model_kind, **bundle.notes}
+    metrics = figures(report.metrics) | (
+        figures(report.challenger, "challenger_") if report.challenger else {}
+    )
+    tags = {"definitions_digest": bundle.definitions_digest, "training_digest": bundle.training_digest}
+    return log_training(bundle.portfolio, bundle.model, name, folder, parameters, metrics, tags)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta, norm
+from scipy.stats import beta, chi2, norm
 
 Floats = NDArray[np.float64]
 
@@ -25,7 +25,10 @@ class Interval(msgspec.Struct, frozen=True):
 
 
 class Metrics(msgspec.Struct, frozen=True):
-    """Discrimination and calibration of one set of predictions."""
+    """Discrimination and calibration of one set of predictions.
+
+    ``ece_by_chance`` is the calibration error that perfectly calibrated predictions would show on so many rows.
+    """
 
     rows: int
     bads: int
@@ -34,6 +37,7 @@ class Metrics(msgspec.Struct, frozen=True):
     brier: Interval
     log_loss: float
     ece: float
+    ece_by_chance: float
     predicted_over_actual: float
 
 
@@ -64,17 +68,21 @@ def log_loss(target: NDArray[np.int8], pd: Floats) -> float:
 
 def auc(target: NDArray[np.int8], score: Floats) -> Interval:
     """Area under the ROC curve with DeLong's interval (DeLong et al. 1988, midranks of Sun and Xu 2014)."""
-    bad, good = score[target == 1], score[target == 0]
-    m, n = len(bad), len(good)
-    if not m or not n:
+    if target.min(initial=1) == target.max(initial=0):
         return Interval(float("nan"), float("nan"), float("nan"))
-    together = _midranks(np.concatenate([bad, good]))
-    value = (together[:m].sum() - m * (m + 1) / 2) / (m * n)
-    of_bad = (together[:m] - _midranks(bad)) / n
-    of_good = 1 - (together[m:] - _midranks(good)) / m
-    spread = (of_bad.var(ddof=1) / m if m > 1 else 0.0) + (of_good.var(ddof=1) / n if n > 1 else 0.0)
-    half = float(norm.ppf(0.975) * np.sqrt(spread))
-    return Interval(float(value), max(float(value) - half, 0.0), min(float(value) + half, 1.0))
+    of_bad, of_good = _placements(target, score)
+    value, half = float(of_bad.mean()), _half_width(of_bad, of_good)
+    return Interval(value, max(value - half, 0.0), min(value + half, 1.0))
+
+
+def auc_difference(target: NDArray[np.int8], one: Floats, other: Floats) -> Interval:
+    """AUC of ``one`` minus that of ``other`` on the same rows, with DeLong's paired interval."""
+    if target.min(initial=1) == target.max(initial=0):
+        return Interval(float("nan"), float("nan"), float("nan"))
+    first, second = _placements(target, one), _placements(target, other)
+    of_bad, of_good = first[0] - second[0], first[1] - second[1]
+    value, half = float(of_bad.mean()), _half_width(of_bad, of_good)
+    return Interval(value, value - half, value + half)
 
 
 def ks(target: NDArray[np.int8], score: Floats) -> float:
@@ -88,9 +96,18 @@ def ks(target: NDArray[np.int8], score: Floats) -> float:
 
 def ece(target: NDArray[np.int8], pd: Floats, bins: int = 10) -> float:
     """Expected calibration error over bins of equal size."""
-    order = np.argsort(pd, kind="stable")
-    parts = [part for part in np.array_split(order, bins) if len(part)]
-    return float(sum(len(p) * abs(pd[p].mean() - target[p].mean()) for p in parts) / len(pd))
+    return float(sum(len(p) * abs(pd[p].mean() - target[p].mean()) for p in _tenths(pd, bins)) / len(pd))
+
+
+def ece_by_chance(pd: Floats, bins: int = 10) -> float:
+    """Mean ECE of predictions that are exactly right: outcomes still scatter about them."""
+    spreads = (np.sqrt((pd[p] * (1 - pd[p])).sum()) for p in _tenths(pd, bins))
+    return float(sum(spreads) * np.sqrt(2 / np.pi) / len(pd))
+
+
+def psi_by_chance(expected_rows: int, rows: int, cells: int, level: float = 0.99) -> float:
+    """PSI that so few rows of the same population exceed only in 1 - ``level`` of all samples."""
+    return float(chi2.ppf(level, cells - 1) * (1 / expected_rows + 1 / rows))
 
 
 def evaluate(target: NDArray[np.int8], pd: Floats, group: NDArray[np.int64], *, draws: int = 200) -> Metrics:
@@ -106,6 +123,7 @@ def evaluate(target: NDArray[np.int8], pd: Floats, group: NDArray[np.int64], *, 
         Interval(brier, float(lows[1]), float(highs[1])),
         log_loss(target, pd),
         ece(target, pd),
+        ece_by_chance(pd),
         float(pd.mean() / target.mean()) if target.any() else float("nan"),
     )
 
@@ -137,6 +155,24 @@ def roc(target: NDArray[np.int8], score: Floats, points: int = 200) -> Curve:
     y = np.concatenate([[0.0], np.cumsum(bad) / max(bad.sum(), 1)])
     keep = np.unique(np.linspace(0, len(x) - 1, points).astype(int))
     return Curve(x[keep], y[keep])
+
+
+def _tenths(pd: Floats, bins: int) -> list[NDArray[np.intp]]:
+    return [part for part in np.array_split(np.argsort(pd, kind="stable"), bins) if len(part)]
+
+
+def _placements(target: NDArray[np.int8], score: Floats) -> tuple[Floats, Floats]:
+    """For each bad the share of goods below it, for each good the share of bads above it; ties are halves."""
+    bad, good = score[target == 1], score[target == 0]
+    together = _midranks(np.concatenate([bad, good]))
+    of_bad = (together[: len(bad)] - _midranks(bad)) / len(good)
+    of_good = 1 - (together[len(bad) :] - _midranks(good)) / len(bad)
+    return of_bad, of_good
+
+
+def _half_width(of_bad: Floats, of_good: Floats) -> float:
+    parts = [side.var(ddof=1) / len(side) if len(side) > 1 else 0.0 for side in (of_bad, of_good)]
+    return float(norm.ppf(0.975) * np.sqrt(sum(parts)))
 
 
 def _midranks(values: Floats) -> Floats:

@@ -1,0 +1,120 @@
+"""The pictures of a report as SVG text: no script, no font file, readable in print.
+
+Colours are chosen to be told apart by a colour-blind reader and in grey.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair as alt
+import numpy as np
+import vl_convert as vlc
+from numpy.typing import NDArray
+
+from training.validation import roc
+
+Floats = NDArray[np.float64]
+INK, GOOD, BAD, PALE = "#1f3a5f", "#4c86b8", "#c8553d", "#9aa5b1"
+WIDTH, HEIGHT = 330, 250
+DECILES = 10
+_PSI_MODERATE, _PSI_LARGE = 0.1, 0.25
+_CONFIG: dict[str, Any] = {
+    "background": "transparent",
+    "font": "system-ui, sans-serif",
+    "view": {"stroke": None},
+    "axis": {"gridColor": "#e6eaee", "domainColor": PALE, "tickColor": PALE, "labelColor": "#44525f",
+             "titleColor": "#44525f", "titleFontWeight": "normal"},
+    "legend": {"orient": "top", "title": None, "labelColor": "#44525f"},
+}  # fmt: skip
+
+
+def roc_chart(target: NDArray[np.int8], scores: Mapping[str, Floats]) -> str:
+    """ROC curves of several scores of the same rows, with the line of chance."""
+    points = []
+    for name, score in scores.items():
+        curve = roc(target, score)
+        points += [
+            {"false": x, "true": y, "model": name}
+            for x, y in zip(curve.x.tolist(), curve.y.tolist(), strict=True)
+        ]
+    names = list(scores)
+    lines = _chart(points).mark_line(strokeWidth=2).encode(
+        x=alt.X("false:Q", title="goods refused", axis=alt.Axis(format="%")),
+        y=alt.Y("true:Q", title="bads refused", axis=alt.Axis(format="%")),
+        color=alt.Color("model:N", scale=alt.Scale(domain=names, range=[INK, BAD][: len(names)])),
+    )  # fmt: skip
+    return _svg(_diagonal(1.0) + lines)
+
+
+def calibration_chart(target: NDArray[np.int8], pd: Floats) -> str:
+    """Observed bad rate against mean PD by decile, with 95 % intervals of the rate (Wilson)."""
+    points = []
+    order = np.argsort(pd, kind="stable")
+    for part in np.array_split(order, DECILES):
+        if len(part):
+            rate = float(target[part].mean())
+            low, high = _wilson(rate, len(part))
+            points.append({"predicted": float(pd[part].mean()), "observed": rate, "low": low, "high": high})
+    top = max(max(point["predicted"], point["high"]) for point in points)
+    x = alt.X("predicted:Q", title="mean PD of the tenth", axis=alt.Axis(format="%"))
+    spans = _chart(points).mark_rule(color=GOOD).encode(x=x, y="low:Q", y2="high:Q")
+    dots = _chart(points).mark_circle(size=60, color=INK, opacity=1).encode(
+        x=x, y=alt.Y("observed:Q", title="bad rate", axis=alt.Axis(format="%"))
+    )  # fmt: skip
+    return _svg(_diagonal(top) + spans + dots)
+
+
+def distribution_chart(target: NDArray[np.int8], pd: Floats) -> str:
+    """Share of goods and of bads by score; the axis is log-odds, labelled as PD."""
+    odds = np.log(pd / (1 - pd))
+    edges = np.linspace(odds.min() - 1e-9, odds.max() + 1e-9, 31)
+    points = []
+    for name, rows in (("good", target == 0), ("bad", target == 1)):
+        shares = np.histogram(odds[rows], edges)[0] / max(int(rows.sum()), 1)
+        points += [
+            {"from": float(a), "to": float(b), "share": float(share), "outcome": name}
+            for a, b, share in zip(edges[:-1], edges[1:], shares, strict=True)
+        ]
+    shown = "format(100 / (1 + exp(-datum.value)), '.2~g') + ' %'"
+    chart = _chart(points).mark_rect(opacity=0.55).encode(
+        x=alt.X("from:Q", title="PD", axis=alt.Axis(labelExpr=shown, tickCount=7), scale=alt.Scale(zero=False)),
+        x2="to:Q",
+        y=alt.Y("share:Q", title="share of the outcome", axis=alt.Axis(format="%"), stack=None),
+        y2=alt.datum(0),
+        color=alt.Color("outcome:N", scale=alt.Scale(domain=["good", "bad"], range=[GOOD, BAD])),
+    )  # fmt: skip
+    return _svg(chart)
+
+
+def stability_chart(months: Sequence[tuple[str, float]]) -> str:
+    """PSI of the score by month against the rows learned from, with the usual limits."""
+    points = [{"month": month, "psi": value} for month, value in months]
+    limits = [{"limit": _PSI_MODERATE}, {"limit": _PSI_LARGE}]
+    bars = _chart(points).mark_bar(color=GOOD).encode(
+        x=alt.X("month:O", title=None, axis=alt.Axis(labelAngle=-60)), y=alt.Y("psi:Q", title="PSI of the score")
+    )  # fmt: skip
+    rules = _chart(limits).mark_rule(color=BAD, strokeDash=[4, 3]).encode(y="limit:Q")
+    return _svg(bars + rules)
+
+
+def _chart(points: list[dict[str, Any]]) -> alt.Chart:
+    """A chart over plain values, so that no DataFrame is made."""
+    return alt.Chart(alt.Data(values=points), width=WIDTH, height=HEIGHT)
+
+
+def _diagonal(top: float) -> alt.Chart:
+    ends = [{"x": 0.0, "y": 0.0}, {"x": top, "y": top}]
+    return _chart(ends).mark_line(color=PALE, strokeDash=[4, 3]).encode(x="x:Q", y="y:Q")
+
+
+def _svg(chart: alt.Chart | alt.LayerChart) -> str:
+    return str(vlc.vegalite_to_svg(chart.configure(**_CONFIG).to_dict()))
+
+
+def _wilson(rate: float, rows: int) -> tuple[float, float]:
+    z = 1.96
+    middle = (rate + z * z / (2 * rows)) / (1 + z * z / rows)
+    half = z / (1 + z * z / rows) * float(np.sqrt(rate * (1 - rate) / rows + z * z / (4 * rows * rows)))
+    return max(middle - half, 0.0), min(middle + half, 1.0)

@@ -1,0 +1,215 @@
+"""The report as one page: tables and pictures in the file itself, no script and nothing to fetch."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from importlib.resources import files
+
+from training.evaluation import Judged
+from training.report import Report, held_out_rows
+from training.sample import Sample
+from training.validation import Interval, Metrics
+
+_SIGNS = {-1: "lowers", 0: "free", 1: "raises"}
+
+
+def pictures(sample: Sample, judged: Judged, report: Report) -> dict[str, str]:
+    """SVG text by caption, over the rows held out (of the first repeat)."""
+    from training.charts import (  # noqa: PLC0415 - three seconds that only a report pays
+        calibration_chart,
+        distribution_chart,
+        roc_chart,
+        stability_chart,
+    )
+
+    rows = held_out_rows(judged)
+    target, pd = sample.target[rows], judged.pd[0][rows]
+    scores = {report.model: pd}
+    if judged.challenger is not None:
+        scores["scorecard beside it"] = judged.challenger[0][rows]
+    found = {
+        "Discrimination: ROC": roc_chart(target, scores),
+        "Calibration by tenths": calibration_chart(target, pd),
+        "Score by outcome": distribution_chart(target, pd),
+    }
+    if report.stability:
+        found["Stability of the score by month"] = stability_chart(
+            [(m.month, m.psi) for m in report.stability]
+        )
+    return found
+
+
+def render(report: Report, charts: Mapping[str, str]) -> str:
+    """The page as HTML text."""
+    parts = (
+        _head(report), _warnings(report), _figures(report.metrics), _pictures(charts), _judgement(report),
+        _grades(report), _features(report), _rows(report), _leaks(report), _origin(report),
+    )  # fmt: skip
+    page = string.Template((files("training") / "report.html").read_text(encoding="utf-8"))
+    title = escape(f"{report.portfolio}.{report.model} {report.origin.bundle[:12]}")
+    return page.substitute(title=title, body="\n".join(parts))
+
+
+def _head(report: Report) -> str:
+    return (
+        f"<header><h1>{escape(report.title.en)} <span lang='zh'>{escape(report.title.zh)}</span></h1>"
+        f"<p class='soft'>Validation report of <b>{escape(report.portfolio)}.{escape(report.model)}</b>, "
+        f"{escape(report.model_kind.replace('_', ' '))}; bundle <code>{report.origin.bundle[:12]}</code>, data to "
+        f"{escape(report.created)}; judged {escape(report.split)}.</p></header>"
+    )
+
+
+def _warnings(report: Report) -> str:
+    if not report.warnings:
+        return "<div class='clear'><b>No warning.</b> Every gate of promotion.yaml is met.</div>"
+    items = "".join(f"<li>{escape(text)}</li>" for text in report.warnings)
+    return f"<div class='warnings'><b>{len(report.warnings)} to look at</b><ul>{items}</ul></div>"
+
+
+def _figures(metrics: Metrics) -> str:
+    shown = (
+        (f"{metrics.auc.value:.3f}", f"AUC, {metrics.auc.low:.3f} to {metrics.auc.high:.3f}"),
+        (f"{metrics.ks.value:.3f}", f"KS, {metrics.ks.low:.3f} to {metrics.ks.high:.3f}"),
+        (f"{metrics.brier.value:.4f}", "Brier score"),
+        (f"{metrics.ece:.4f}", "calibration error (ECE)"),
+        (f"{metrics.predicted_over_actual:.2f}", "predicted over actual"),
+        (f"{metrics.bads:,} / {metrics.rows:,}", "bads of rows judged"),
+    )
+    return (
+        "<div class='figures'>"
+        + "".join(f"<div><b>{a}</b><span>{b}</span></div>" for a, b in shown)
+        + "</div>"
+    )
+
+
+def _pictures(charts: Mapping[str, str]) -> str:
+    cells = "".join(
+        f"<figure><figcaption>{escape(k)}</figcaption>{svg}</figure>" for k, svg in charts.items()
+    )
+    return f"<div class='pictures'>{cells}</div>"
+
+
+def _judgement(report: Report) -> str:
+    names = ["figure, with its 95 % interval", report.model]
+    both = [report.metrics]
+    if report.challenger is not None:
+        names.append("scorecard beside it")
+        both.append(report.challenger)
+    lines = [
+        ("AUC (DeLong)", *(str(m.auc) for m in both)),
+        ("KS (bootstrap of groups)", *(str(m.ks) for m in both)),
+        ("Brier", *(str(m.brier) for m in both)),
+        ("log loss", *(f"{m.log_loss:.5f}" for m in both)),
+        ("ECE, ten equal bins", *(f"{m.ece:.4f}" for m in both)),
+        ("predicted over actual", *(f"{m.predicted_over_actual:.3f}" for m in both)),
+    ]
+    apart = "" if report.gap is None else f"<p>AUC over the scorecard's: <b>{report.gap}</b>, paired.</p>"
+    how = (
+        "The bundle that ships is the one that was judged: it learned from the rows before the split only."
+        if report.out_of_time
+        else "The bundle that ships learned from all rows; the figures are those of its recipe on rows held out."
+    )
+    return f"<h2>Figures</h2><p class='soft'>{how}</p>" + _table(names, lines, 1) + apart
+
+
+def _grades(report: Report) -> str:
+    lines = [
+        (
+            g.grade, f"{g.rows:,}", g.bads, f"{g.mean_pd:.2%}" if g.rows else "", f"{g.observed:.2%}" if g.rows else "",
+            f"{g.p_value:.3f}" if g.rows else "",
+        )
+        for g in report.grades
+    ]  # fmt: skip
+    names = ("grade", "rows", "bads", "mean PD", "bad rate", "p (Jeffreys)")
+    about = "p is the probability that the true rate is at most the mean PD; a small one says the grade is told too low."
+    return f"<h2>Calibration by grade</h2><p class='soft'>{about}</p>" + _table(names, lines)
+
+
+def _features(report: Report) -> str:
+    is_card = any(line.iv is not None for line in report.features)
+    lines = [
+        (
+            _Html(f"<span lang='zh'>{escape(f.zh)}</span> {escape(f.en)}<br><small><code>{escape(f.name)}</code></small>"),
+            f.dataset, _SIGNS[f.sign], f"{f.weight:.3f}", f"{f.iv:.3f}" if f.iv is not None else "", f"{f.absent:.1%}",
+        )
+        for f in report.features
+    ]  # fmt: skip
+    about = "Weight is the mean absolute contribution to the log-odds over the rows judged."
+    names = ["feature", "source", "risk", "weight", "IV" if is_card else "", "absent"]
+    return f"<h2>Strongest features</h2><p class='soft'>{about}</p>" + _table(names, lines, 3)
+
+
+def _rows(report: Report) -> str:
+    reached = report.population
+    outcomes = ", ".join(f"{count:,} {name}" for name, count in reached.outcomes.items())
+    lines = [
+        (
+            "rows of the portfolio",
+            f"{reached.rows:,} in {reached.groups:,} groups, {reached.first} to {reached.last}",
+        ),
+        ("outcomes", outcomes),
+        ("learned from by the bundle", f"{report.learned_rows:,} rows"),
+    ]
+    if report.random is not None:
+        pd = (
+            ""
+            if report.random.mean_pd is None
+            else f"; mean PD of those held out {report.random.mean_pd:.2%}"
+        )
+        text = f"{report.random.rows:,} rows ({report.random.share:.1%}), bad rate {report.random.bad_rate:.2%}{pd}"
+        lines.append(("approved at random", text))
+    return "<h2>Rows</h2>" + _table(("", ""), lines, 2)
+
+
+def _leaks(report: Report) -> str:
+    suspects = ", ".join(f"{one.name} ({one.auc:.3f})" for one in report.leaks.suspects) or "none"
+    lines = [
+        ("AUC after the outcomes were shuffled (should be 0.5)", str(report.leaks.shuffled)),
+        ("features that alone reach AUC 0.95", suspects),
+    ]
+    return "<h2>Looks for leaks</h2>" + _table(("", ""), lines, 2)
+
+
+def _origin(report: Report) -> str:
+    digests = [(name, _Html(f"<code>{escape(getattr(report.origin, name))}</code>")) for name in
+               ("bundle", "definitions", "training")]  # fmt: skip
+    settings = [
+        (key, f"{value:.6g}" if isinstance(value, float) else value) for key, value in report.settings.items()
+    ]
+    parts = [
+        "<h2>Origin</h2>", _table(("digest of", "SHA-256"), digests, 2),
+        "<h2>Settings and inner figures</h2>", _table(("", ""), settings, 2),
+    ]  # fmt: skip
+    if report.origin.files:
+        lines = [
+            (f.dataset, f.file, f"{f.rows:,}", f"{f.loaded:,}", f.quarantined) for f in report.origin.files
+        ]
+        parts += ["<h2>Files</h2>", _table(("dataset", "file", "rows", "loaded", "quarantined"), lines, 2)]
+    return "".join(parts)
+
+
+class _Html(str):
+    """Text that is markup already."""
+
+    __slots__ = ()
+
+
+def _table(names: Sequence[str], lines: Iterable[Sequence[object]], texts: int = 0) -> str:
+    """A table whose first ``texts`` columns are set left, the numbers after them right."""
+
+    def cell(tag: str, place: int, value: object) -> str:
+        text = value if isinstance(value, _Html) else escape(str(value))
+        return f"<{tag}{'' if place < texts else ' class=n'}>{text}</{tag}>"
+
+    def row(tag: str, values: Sequence[object]) -> str:
+        return "<tr>" + "".join(cell(tag, place, value) for place, value in enumerate(values)) + "</tr>"
+
+    head = row("th", names) if any(names) else ""
+    return f"<div class='wide'><table>{head}{''.join(row('td', line) for line in lines)}</table></div>"
+
+
+def interval_text(interval: Interval) -> str:
+    """An interval as the commands print it."""
+    return f"{interval.value:.3f} ({interval.low:.3f}-{interval.high:.3f})"

@@ -1,0 +1,219 @@
+"""What a validator asks of a model, as one document: the JSON twin of the page in ``training.page``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from features.calendar import iso, month_index
+from features.contracts.model import Text
+from features.matrix import Missing
+from features.timeline.ingest import FileReport
+from training.bundle import FIXED, Bundle, Scorer
+from training.evaluation import Judged, gap, measure
+from training.gates import load_gates, missed_gates
+from training.labels import Outcome
+from training.leaks import LeakCheck
+from training.population import Rows
+from training.sample import Sample
+from training.validation import GradeTest, Interval, Metrics, by_grade, psi
+
+STRONGEST = 15
+PSI_LARGE = 0.25
+_CELLS = 10
+
+
+class Reached(msgspec.Struct, frozen=True):
+    """Who is in the portfolio and of whom the outcome is known."""
+
+    rows: int
+    outcomes: dict[str, int]
+    first: str
+    last: str
+    groups: int
+
+
+class RandomStream(msgspec.Struct, frozen=True):
+    """Applicants approved at random, whose outcomes no policy selected."""
+
+    rows: int
+    share: float
+    bad_rate: float
+    mean_pd: float | None
+    """Mean PD of those held out; none where none of them was."""
+
+
+class FeatureLine(msgspec.Struct, frozen=True):
+    """One feature: ``weight`` is its mean absolute contribution in logits over the rows judged."""
+
+    name: str
+    zh: str
+    en: str
+    dataset: str
+    sign: int
+    weight: float
+    iv: float | None
+    absent: float
+
+
+class Stability(msgspec.Struct, frozen=True):
+    """PSI of the score in one month against the rows learned from; ``by_chance`` is seldom exceeded by chance."""
+
+    month: str
+    rows: int
+    psi: float
+    by_chance: float
+
+    @property
+    def large(self) -> bool:
+        """Whether the month differs by more than the usual limit and more than chance."""
+        return self.psi > max(PSI_LARGE, self.by_chance)
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Digests and files: which data and definitions the model was made of."""
+
+    bundle: str
+    definitions: str
+    training: str
+    files: tuple[FileReport, ...]
+
+
+class Report(msgspec.Struct, frozen=True):
+    """Everything in the report but its pictures."""
+
+    schema: int
+    portfolio: str
+    title: Text
+    model: str
+    model_kind: str
+    created: str
+    split: str
+    out_of_time: bool
+    learned_rows: int
+    population: Reached
+    random: RandomStream | None
+    metrics: Metrics
+    challenger: Metrics | None
+    gap: Interval | None
+    grades: tuple[GradeTest, ...]
+    features: tuple[FeatureLine, ...]
+    leaks: LeakCheck
+    stability: tuple[Stability, ...]
+    settings: dict[str, float | int | str]
+    origin: Origin
+    warnings: tuple[str, ...]
+
+
+def build_report(
+    bundle: Bundle,
+    bundle_digest: str,
+    title: Text,
+    rows: Rows,
+    sample: Sample,
+    judged: Judged,
+    leaks: LeakCheck,
+    files: Sequence[FileReport],
+) -> Report:
+    """The report of a trained bundle."""
+    metrics = measure(sample, judged.pd)
+    challenger = None if judged.challenger is None else measure(sample, judged.challenger)
+    difference = None if judged.challenger is None else gap(sample, judged.pd, judged.challenger)
+    grades = _grades(bundle, sample, judged)
+    stability = _stability(sample, bundle, judged)
+    warnings = (
+        *missed_gates(load_gates(), metrics, difference, grades),
+        *leaks.warnings,
+        *(f"PSI of the score is {one.psi:.2f} in {one.month}." for one in stability if one.large),
+        *(f"{f.file}: {f.quarantined} of {f.rows} rows are in quarantine." for f in files if f.quarantined),
+    )
+    return Report(
+        1, bundle.portfolio, title, bundle.model, bundle.model_kind, iso(bundle.created_at),
+        judged.split.text, judged.split.out_of_time, int(bundle.notes["rows"]), _reached(rows),
+        _random(rows, judged), metrics, challenger, difference, tuple(grades), _features(bundle, sample, judged),
+        leaks, stability, bundle.notes,
+        Origin(bundle_digest, bundle.definitions_digest, bundle.training_digest, tuple(files)), warnings,
+    )  # fmt: skip
+
+
+def held_out_rows(judged: Judged) -> NDArray[np.bool_]:
+    """Rows of the sample that were predicted without being learned from (of the first repeat)."""
+    return np.asarray(~np.isnan(judged.pd[0]))
+
+
+def _reached(rows: Rows) -> Reached:
+    counts = np.bincount(rows.outcome, minlength=len(Outcome))
+    outcomes = {one.name.lower(): int(counts[one]) for one in Outcome if counts[one]}
+    return Reached(
+        len(rows.outcome), outcomes, iso(int(rows.as_of.min())), iso(int(rows.as_of.max())),
+        len(np.unique(rows.group)),
+    )  # fmt: skip
+
+
+def _random(rows: Rows, judged: Judged) -> RandomStream | None:
+    if rows.random is None:
+        return None
+    chosen = rows.random[rows.labelled()]
+    if not chosen.any():
+        return None
+    target = rows.outcome[rows.labelled()]
+    pd = judged.pd[0][chosen]
+    known = pd[~np.isnan(pd)]
+    mean_pd = float(known.mean()) if len(known) else None
+    return RandomStream(int(chosen.sum()), float(chosen.mean()), float(target[chosen].mean()), mean_pd)
+
+
+def _grades(bundle: Bundle, sample: Sample, judged: Judged) -> list[GradeTest]:
+    chosen = held_out_rows(judged)
+    pd = judged.pd[0][chosen]
+    return by_grade(sample.target[chosen], pd, bundle.scale.grade(pd), len(bundle.scale.upper))
+
+
+def _features(bundle: Bundle, sample: Sample, judged: Judged) -> tuple[FeatureLine, ...]:
+    scorer = Scorer(bundle, "")
+    chosen = sample.matrix.take(held_out_rows(judged)).select(scorer.columns)
+    shares = np.abs(scorer.score(chosen.values, chosen.missing).contributions).mean(axis=0) / FIXED
+    absent = (chosen.missing != Missing.PRESENT).mean(axis=0)
+    is_card = bundle.kind == "scorecard"
+    lines = [
+        FeatureLine(
+            column.name, column.zh, column.en, column.dataset, column.sign, round(float(shares[place]), 6),
+            bundle.bins[place].iv if is_card else None, round(float(absent[place]), 6),
+        )
+        for place, column in enumerate(bundle.columns)
+    ]  # fmt: skip
+    return tuple(sorted(lines, key=lambda line: (-line.weight, line.name))[:STRONGEST])
+
+
+def _stability(sample: Sample, bundle: Bundle, judged: Judged) -> tuple[Stability, ...]:
+    """By month of the rows held out, against those learned from; nothing where there is no time."""
+    if not judged.split.out_of_time:
+        return ()
+    scorer = Scorer(bundle, "")
+    chosen = sample.matrix.select(scorer.columns)
+    score = scorer.score(chosen.values, chosen.missing).log_odds
+    learned, held_out = judged.split.parts[0]
+    edges = np.unique(np.quantile(score[learned], np.linspace(0, 1, _CELLS + 1)[1:-1]))
+    expected = _shares(score[learned], edges)
+    months = month_index(sample.time)
+    found = []
+    for month in np.unique(months[held_out]):
+        own = score[held_out[months[held_out] == month]]
+        value = psi(expected, _shares(own, edges))
+        chance = psi_by_chance(len(learned), len(own), len(edges) + 1)
+        found.append(Stability(_month_text(int(month)), len(own), round(value, 6), round(chance, 6)))
+    return tuple(found)
+
+
+def _shares(score: NDArray[np.int64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Counts by cell, half a row added to each so that a small month is not all tail."""
+    return np.asarray(
+        np.bincount(np.searchsorted(edges, score, side="right"), minlength=len(edges) + 1) + 0.5
+    )
+
+
+def _month_text(month: int) -> str:
+    return f"{1970 + month // 12}-{month % 12 + 1:02d}"
