@@ -19,7 +19,7 @@ from training.labels import Outcome
 from training.leaks import LeakCheck
 from training.population import Rows
 from training.sample import Sample
-from training.validation import GradeTest, Interval, Metrics, by_grade, psi
+from training.validation import GradeTest, Interval, Metrics, by_grade, psi, psi_by_chance
 
 STRONGEST = 15
 PSI_LARGE = 0.25
