@@ -3,40 +3,53 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from uuid import UUID
 
-from features.errors import Invalid, YidaiError
+import msgspec
+
+from features.canonical import canonical_bytes
+from features.contracts.load import BUILTIN, load_contracts, read_yaml
+from features.definitions.plan import FeaturePlan
+from features.errors import Conflict, Invalid
+from features.terminal import Step
+from features.timeline.ingest import IngestReport, ingest_folder
 from features.timeline.lake import Lake
 from serving.access.model import Authority, Permission, Role
-from serving.access.repository import actor_of, create_tenant, create_token
+from serving.access.repository import actor_of, create_tenant, create_token, revoke_tokens
 from serving.app import run
-from serving.decisions.live import NothingActive, needed
+from serving.decisions.live import NothingActive
 from serving.decisions.replay import Replayed
 from serving.decisions.replay import replay as replay_decisions
-from serving.policy.load import load_policy
+from serving.policy.load import policy_from_yaml
 from serving.registry import repository as registry_rows
 from serving.registry import service as registry
+from serving.registry.overview import ArtifactRow, overview
 from serving.registry.service import Kind, Verdict
 from serving.services import close_services, open_services, wall_clock
 from serving.settings import Settings
 from serving.store.engine import Database, open_database
 from serving.store.keys import KeyRing
-from serving.store.migrate import is_current, migrate
+from serving.store.migrate import migrate
 from serving.store.session import tenant_transaction
 from serving.store.vault import PostgresVault
+from serving.watch import service as watching
+from serving.watch.service import WatchReport
+from serving.watch.signals import SignalsDocument
+from training.bundle import load_bundle
+from training.portfolio import find_portfolio, load_portfolio
+from training.tracking import mirror_champion
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line of `yidai doctor`."""
+class NothingBefore(Conflict):
+    """A slot without an earlier version."""
 
-    name: str
-    ok: bool
-    detail: str
-    remedy: str = ""
+    def __init__(self, slot: str) -> None:
+        super().__init__(
+            f"the slot {slot} has held no other version.",
+            remedy="`yidai models active` shows what is in force.",
+        )
 
 
 def prepare(settings: Settings) -> Database:
@@ -51,9 +64,19 @@ def prepare(settings: Settings) -> Database:
     return database
 
 
-def vault_of(settings: Settings, database: Database) -> PostgresVault:
-    """The vault for an ingest."""
-    return PostgresVault(database, KeyRing.open(settings.key_file))
+def ingest(settings: Settings, folder: Path, progress: Step | None = None) -> IngestReport:
+    """`yidai ingest`: feeds into the lake, then every online subject up to the lake.
+
+    Raises:
+        HalfWritten, UnknownFeed, UnreadableFeed, LakeBusy: with the place; what was loaded stays.
+    """
+    database = prepare(settings)
+    vault = PostgresVault(database, KeyRing.open(settings.key_file))
+    contracts = load_contracts([BUILTIN])
+    report = ingest_folder(folder, contracts, vault, Lake(settings.lake_root), progress)
+    if report.loaded:
+        asyncio.run(_rehydrate(settings, database))
+    return report
 
 
 def serve(settings: Settings) -> None:
@@ -76,6 +99,15 @@ def create_access(settings: Settings, name: str, roles: Iterable[str]) -> str:
     return create_token(prepare(settings), settings.tenant, name, [known[r] for r in wanted], wall_clock())
 
 
+def end_access(settings: Settings, name: str) -> int:
+    """`yidai tokens revoke`: end every token of an actor; returns how many.
+
+    Raises:
+        UnknownActor: nobody of that name.
+    """
+    return revoke_tokens(prepare(settings), settings.tenant, name, wall_clock())
+
+
 def authority(settings: Settings, database: Database, permission: Permission) -> Authority:
     """Who runs a command (YIDAI_TOKEN), for one permission.
 
@@ -85,11 +117,32 @@ def authority(settings: Settings, database: Database, permission: Permission) ->
     return actor_of(database, settings.token, wall_clock()).allowed(permission)
 
 
-def submit(settings: Settings, kind: str, data: bytes, note: str = "") -> str:
+def document_of(kind: Kind, source: str) -> bytes:
+    """The canonical bytes of a version: a JSON file as it stands, a YAML file read as its kind; for
+    definitions a portfolio, whose contracts and features are taken together.
+
+    Raises:
+        Invalid: there is no such file, or it is not of that kind.
+    """
+    if kind is Kind.DEFINITIONS:
+        return load_portfolio(find_portfolio(source)).plan.document
+    path = Path(source)
+    if not path.is_file():
+        raise Invalid("there is no such file.", place=source, remedy="Name a .json or .yaml file.")
+    if path.suffix == ".json":
+        return path.read_bytes()
+    if kind is Kind.POLICY:
+        return policy_from_yaml(path).data
+    if kind is Kind.SIGNALS:
+        return canonical_bytes(read_yaml(path, SignalsDocument))
+    raise Invalid(f"a {kind.value} is submitted as JSON.", place=source, remedy="`yidai train` writes it.")
+
+
+def submit(settings: Settings, kind: Kind, data: bytes, note: str = "") -> str:
     """Check and store a version as YIDAI_TOKEN's actor; returns its digest."""
     database = prepare(settings)
     asker = authority(settings, database, Permission.SUBMIT)
-    return registry.submit(database, asker, Kind(kind), data, wall_clock(), note=note)
+    return registry.submit(database, asker, kind, data, wall_clock(), note=note)
 
 
 def approve(settings: Settings, name: str, *, refused: bool = False, reason: str = "") -> None:
@@ -100,11 +153,46 @@ def approve(settings: Settings, name: str, *, refused: bool = False, reason: str
     registry.approve(database, asker, name, wall_clock(), verdict=verdict, reason=reason)
 
 
-def activate(settings: Settings, slot: str, name: str) -> None:
-    """Put an approved version in force as YIDAI_TOKEN's actor."""
+def promote(settings: Settings, slot: str, name: str) -> str:
+    """Put an approved version in force as YIDAI_TOKEN's actor; returns its whole digest.
+
+    For a model the alias `champion` follows in MLflow, where a tracking server is set: promoting again
+    mends an alias that could not follow.
+
+    Raises:
+        WrongSlot, RefusedByStore, UnknownArtifact: nothing changed.
+    """
     database = prepare(settings)
     asker = authority(settings, database, Permission.ACTIVATE)
     registry.activate(database, asker, slot, name, wall_clock())
+    with tenant_transaction(database, asker.tenant) as connection:
+        found = registry.artifact(connection, name)
+    if found.kind is Kind.BUNDLE:
+        bundle = load_bundle(found.data).bundle
+        mirror_champion(bundle.portfolio, bundle.model, found.digest)
+    return found.digest
+
+
+def rollback(settings: Settings, slot: str) -> str:
+    """Put in force again what was in force in a slot before; returns its digest.
+
+    Raises:
+        NothingBefore: the slot has held one version only.
+    """
+    database = prepare(settings)
+    asker = authority(settings, database, Permission.READ_REGISTRY)
+    with tenant_transaction(database, asker.tenant) as connection:
+        held = [row["digest"] for row in registry_rows.history(connection) if row["slot"] == slot]
+    earlier = [name for name in held if name != held[-1]]
+    if not earlier:
+        raise NothingBefore(slot)
+    return promote(settings, slot, earlier[-1])
+
+
+def versions(settings: Settings) -> list[ArtifactRow]:
+    """`yidai models list`: every version, oldest first."""
+    database = prepare(settings)
+    return overview(database, authority(settings, database, Permission.READ_REGISTRY), wall_clock())
 
 
 def active(settings: Settings, at: int | None = None) -> dict[str, str]:
@@ -120,23 +208,26 @@ def replay(settings: Settings, decision_id: UUID | None = None) -> Iterator[Repl
     return replay_decisions(settings, database, authority(settings, database, Permission.REPLAY), decision_id)
 
 
-def rehydrate(settings: Settings) -> int:
-    """After an ingest: bring every online subject of the tenant up to the lake; returns how many."""
+def watch(settings: Settings) -> WatchReport:
+    """`yidai watch`: the active signals over the open book, as of now or of the sample's moment.
+
+    Raises:
+        NothingActive: no definitions or no signals are in force.
+    """
     database = prepare(settings)
-    return asyncio.run(_rehydrate(settings, database))
-
-
-def doctor(settings: Settings) -> list[Check]:
-    """`yidai doctor`: what is set up, reachable, out of date. Never raises."""
-    found = [_check("master key", lambda: _key(settings), "Restore the key file.")]
-    found.append(_check("lake", lambda: _lake(settings), "Run `yidai ingest DIR`."))
-    try:
-        database = open_database(settings)
-    except YidaiError as error:
-        return [*found, Check("database", ok=False, detail=error.message, remedy=error.remedy)]
-    found.append(_check("database", lambda: _schema(database), "Run any `yidai` command that writes."))
-    found.append(_check("registry", lambda: _active(settings, database), "Run `yidai models promote`."))
-    return [*found, _port(settings)]
+    asker = authority(settings, database, Permission.HANDLE_ALERTS)
+    now = wall_clock()
+    with tenant_transaction(database, asker.tenant) as connection:
+        slots = registry_rows.active(connection, now)
+        for slot in ("definitions", "signals"):
+            if slot not in slots:
+                raise NothingActive(slot)
+        plan = FeaturePlan.load(registry.artifact(connection, slots["definitions"]).data)
+        signals = registry.artifact(connection, slots["signals"])
+    document = msgspec.json.decode(signals.data, type=SignalsDocument)
+    as_of = now if settings.as_of is None else settings.as_of
+    lake = Lake(settings.lake_root)
+    return watching.watch(database, asker, plan, document, signals.digest, lake, as_of)
 
 
 async def _rehydrate(settings: Settings, database: Database) -> int:
@@ -145,49 +236,3 @@ async def _rehydrate(settings: Settings, database: Database) -> int:
         return await held.consents.rehydrate(settings.tenant)
     finally:
         await close_services(held)
-
-
-def _check(name: str, look: Callable[[], str], remedy: str) -> Check:
-    try:
-        return Check(name, ok=True, detail=look())
-    except YidaiError as error:
-        return Check(name, ok=False, detail=error.message, remedy=error.remedy or remedy)
-
-
-def _key(settings: Settings) -> str:
-    if not settings.key_file.exists():
-        return "not made yet"
-    mode = settings.key_file.stat().st_mode & 0o777
-    if mode & 0o077:
-        raise Invalid(f"others may read {settings.key_file}.", remedy=f"chmod 600 {settings.key_file}")
-    return f"key {KeyRing.open(settings.key_file).identity}"
-
-
-def _lake(settings: Settings) -> str:
-    version = Lake(settings.lake_root).next_version() - 1
-    if version == 0:
-        raise Invalid("nothing was ingested yet.")
-    return f"{version} ingest batches"
-
-
-def _schema(database: Database) -> str:
-    if not is_current(database):
-        raise Invalid("migrations are missing.")
-    return "reachable, schema up to date"
-
-
-def _active(settings: Settings, database: Database) -> str:
-    with tenant_transaction(database, settings.tenant) as connection:
-        slots = registry_rows.active(connection, wall_clock())
-        if "policy" not in slots:
-            raise NothingActive("policy")
-        used = needed(slots, load_policy(registry_rows.artifact_row(connection, slots["policy"])[1]))
-    return ", ".join(f"{slot} {name[:12]}" for slot, name in used.items())
-
-
-def _port(settings: Settings) -> Check:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        answers = probe.connect_ex((settings.host, settings.port)) == 0
-    detail = f"{settings.host}:{settings.port} {'answers' if answers else 'is free'}"
-    return Check("api", ok=True, detail=detail, remedy="" if answers else "Start it with `yidai serve`.")

@@ -66,6 +66,7 @@ class Settings:
     database_name: str = _setting("yidai", "Database of the embedded server.")
     host: str = _setting("127.0.0.1", "Address on which `yidai serve` listens.")
     port: int = _setting(8100, "Port on which `yidai serve` listens.", int)
+    mlflow_port: int = _setting(5100, "Port on which `yidai mlflow` listens, on this machine only.", int)
     master_key_file: Path | None = _setting(
         None, "File with the master key (32 bytes in hexadecimal), made on first use. Empty: home/master.key.",
         lambda value: Path(value) if value else None,

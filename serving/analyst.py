@@ -1,0 +1,136 @@
+"""What the analyst's commands do: train the three models, and run the MLflow server."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from features.canonical import digest
+from features.errors import Invalid
+from features.terminal import Step
+from features.timeline.lake import Lake
+from serving.backtest import AccessReport, read_history, train_access
+from serving.policy.load import CITY, policy_from_yaml
+from serving.registry.service import Kind
+from serving.settings import Settings
+from serving.store.engine import open_database
+from training.mlflow_server import client_environment, prepare_server, server_command, server_environment
+from training.models import ModelName
+from training.portfolio import find_portfolio, load_portfolio
+from training.run import Prepared, prepare, train_model
+from training.tracking import log_training, tracking_uri
+
+ACCESS = "access"
+NAMES = (ACCESS, *(name.value for name in ModelName))
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """A trained version: what is submitted (``kind``, ``data`` at ``path``) and where it goes (``slot``)."""
+
+    slot: str
+    kind: Kind
+    data: bytes
+    path: Path
+    summary: str
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """Where its files lie, the report among them."""
+        return self.path.parent
+
+
+class Trainer:
+    """Trains the models of one portfolio; its rows are read once."""
+
+    def __init__(self, settings: Settings, portfolio: str, data: Path | None = None) -> None:
+        """Read the portfolio.
+
+        Raises:
+            Invalid: there is no such portfolio, or it is broken.
+        """
+        self._settings = settings
+        self._portfolio = load_portfolio(find_portfolio(portfolio))
+        self._data = data
+        self._out = settings.home / "models"
+
+    @cached_property
+    def _prepared(self) -> Prepared:
+        return prepare(self._portfolio, data=self._data, lake=self._settings.lake_root)
+
+    def train(self, name: str, progress: Step | None = None) -> TrainedModel:
+        """Train access, rating or risk; see `yidai train`.
+
+        Raises:
+            Invalid: another name, or a portfolio that cannot teach it.
+        """
+        if name not in NAMES:
+            problem = f"there is no model {name!r}."
+            raise Invalid(problem, place="MODEL", remedy=f"Choose of: {', '.join(NAMES)}.")
+        if name == ACCESS:
+            return self._access(progress)
+        trained = train_model(self._prepared, ModelName(name), self._out, progress=progress)
+        path = trained.folder / "bundle.json"
+        return TrainedModel(
+            f"bundle.{name}", Kind.BUNDLE, trained.data, path, trained.summary, trained.warnings
+        )
+
+    def _access(self, progress: Step | None) -> TrainedModel:
+        """The shipped policy, its data-sufficiency limit set by what the scorecard could tell of history."""
+        prepared = self._prepared
+        rating = train_model(prepared, ModelName.RATING, self._out, progress=progress, tracking=False)
+        pd = np.full(len(prepared.rows.outcome), np.nan)
+        pd[prepared.rows.labelled()] = rating.held_out
+        history = read_history(prepared.rows, self._portfolio, Lake(self._settings.lake_root))
+        data, report = train_access(policy_from_yaml(CITY), history, pd)
+        name = digest(data)
+        folder = self._out / self._portfolio.name / ACCESS / name[:12]
+        _write(folder, data, report)
+        if tracking_uri():
+            figures = {
+                "min_sources": report.min_sources,
+                "declined": report.declined,
+                "referred": report.referred,
+            }
+            metrics = {key: float(value) for key, value in figures.items()}
+            log_training(
+                self._portfolio.name, ACCESS, name, folder, {"policy": name}, metrics, {"kind": "policy"}
+            )
+        return TrainedModel("policy", Kind.POLICY, data, folder / "policy.json", _summary(report))
+
+
+def run_mlflow(settings: Settings) -> None:
+    """Become the MLflow server; does not return."""
+    url = open_database(settings).admin_url
+    prepare_server(settings.home, url)
+    command = server_command(port=settings.mlflow_port)
+    os.execve(command[0], command, {**os.environ, **server_environment(settings.home, url)})  # noqa: S606 - our own command
+
+
+def mlflow_environment(settings: Settings) -> dict[str, str]:
+    """What a training needs in its environment to be tracked by that server."""
+    return client_environment(settings.home, port=settings.mlflow_port)
+
+
+def _write(folder: Path, policy: bytes, report: AccessReport) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in (
+        ("policy.json", policy),
+        ("report.json", msgspec.json.format(msgspec.json.encode(report))),
+    ):
+        draft = folder / f"{name}.tmp"
+        draft.write_bytes(data)
+        draft.rename(folder / name)
+
+
+def _summary(report: AccessReport) -> str:
+    return (
+        f"of {report.rows:,} past applications its rules decline {report.declined:,} and refer {report.referred:,}; "
+        f"at least {report.min_sources} sources must hold a record"
+    )

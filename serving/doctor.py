@@ -1,0 +1,88 @@
+"""What is set up, reachable, out of date; it looks and never mends."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from features.errors import Invalid, YidaiError
+from features.timeline.lake import Lake
+from serving.decisions.live import NothingActive, needed
+from serving.policy.load import load_policy
+from serving.registry import repository as registry_rows
+from serving.services import wall_clock
+from serving.settings import Settings
+from serving.store.engine import Database, open_database
+from serving.store.keys import KeyRing
+from serving.store.migrate import is_current
+from serving.store.session import tenant_transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of `yidai doctor`."""
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+
+
+def doctor(settings: Settings) -> list[Check]:
+    """`yidai doctor`: what is set up, reachable, out of date. Never raises."""
+    found = [_check("master key", lambda: _key(settings), "Restore the key file.")]
+    found.append(_check("lake", lambda: _lake(settings), "Run `yidai ingest DIR`."))
+    try:
+        database = open_database(settings)
+    except YidaiError as error:
+        return [*found, Check("database", ok=False, detail=error.message, remedy=error.remedy)]
+    found.append(_check("database", lambda: _schema(database), "Run any `yidai` command that writes."))
+    found.append(_check("registry", lambda: _active(settings, database), "Run `yidai models promote`."))
+    return [*found, _port(settings)]
+
+
+def _check(name: str, look: Callable[[], str], remedy: str) -> Check:
+    try:
+        return Check(name, ok=True, detail=look())
+    except YidaiError as error:
+        return Check(name, ok=False, detail=error.message, remedy=error.remedy or remedy)
+
+
+def _key(settings: Settings) -> str:
+    if not settings.key_file.exists():
+        return "not made yet"
+    mode = settings.key_file.stat().st_mode & 0o777
+    if mode & 0o077:
+        raise Invalid(f"others may read {settings.key_file}.", remedy=f"chmod 600 {settings.key_file}")
+    return f"key {KeyRing.open(settings.key_file).identity}"
+
+
+def _lake(settings: Settings) -> str:
+    version = Lake(settings.lake_root).next_version() - 1
+    if version == 0:
+        raise Invalid("nothing was ingested yet.")
+    return f"{version} ingest batches"
+
+
+def _schema(database: Database) -> str:
+    if not is_current(database):
+        raise Invalid("migrations are missing.")
+    return "reachable, schema up to date"
+
+
+def _active(settings: Settings, database: Database) -> str:
+    with tenant_transaction(database, settings.tenant) as connection:
+        slots = registry_rows.active(connection, wall_clock())
+        if "policy" not in slots:
+            raise NothingActive("policy")
+        used = needed(slots, load_policy(registry_rows.artifact_row(connection, slots["policy"])[1]))
+    return ", ".join(f"{slot} {name[:12]}" for slot, name in used.items())
+
+
+def _port(settings: Settings) -> Check:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        answers = probe.connect_ex((settings.host, settings.port)) == 0
+    detail = f"{settings.host}:{settings.port} {'answers' if answers else 'is free'}"
+    return Check("api", ok=True, detail=detail, remedy="" if answers else "Start it with `yidai serve`.")

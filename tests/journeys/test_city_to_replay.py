@@ -1,0 +1,164 @@
+"""The whole path, narrated: a city's feeds become models, decisions, receipts, replays and alerts."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from features.calendar import iso
+from features.city.make import make_city
+from serving import operations
+from serving.access.model import Role
+from serving.analyst import Trainer
+from serving.demo.access import tokens
+from serving.demo.run import CATEGORIES, REQUEST, applicants
+from serving.registry.service import Kind, OwnApproval
+from serving.services import wall_clock
+from serving.settings import Settings
+from serving.store.engine import stop_embedded
+from serving.watch.signals import SHIPPED
+from tests.serving.world import Bank, serving
+
+
+@dataclass
+class World:
+    """One bank over one city."""
+
+    settings: Settings
+    city: Path
+    people: dict[Role, str]
+
+    def as_(self, role: Role) -> Settings:
+        return replace(self.settings, token=self.people[role])
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A city of 700 households, ingested; nothing is trained yet."""
+    home = tmp_path_factory.mktemp("home")
+    city = home / "city"
+    make_city(city, households=700, months=48, seed=4)
+    ends_at = json.loads((city / "city.json").read_text())["ends_at"]
+    settings = Settings(home=home, as_of=ends_at)
+    operations.prepare(settings)
+    yield World(settings, city, tokens(settings))
+    stop_embedded(settings)
+
+
+def test_feeds_are_loaded_once_and_bad_rows_are_named(world: World) -> None:
+    first = operations.ingest(world.settings, world.city)
+    again = operations.ingest(world.settings, world.city)
+    assert first.loaded > 200_000
+    assert 0 < first.quarantined < first.loaded / 500
+    assert again.loaded == 0
+    assert all(file.again for file in again.files)
+
+
+def test_an_analyst_trains_and_two_people_put_in_force(world: World) -> None:
+    trainer = Trainer(world.settings, "city")
+    models = [trainer.train(name) for name in ("rating", "risk", "access")]
+    versions = [
+        ("definitions", Kind.DEFINITIONS, operations.document_of(Kind.DEFINITIONS, "city")),
+        *((model.slot, model.kind, model.data) for model in models),
+        ("signals", Kind.SIGNALS, operations.document_of(Kind.SIGNALS, str(SHIPPED))),
+    ]
+    for slot, kind, data in versions:
+        name = operations.submit(world.as_(Role.ANALYST), kind, data)
+        with pytest.raises(Exception, match="may not approve"):
+            operations.approve(world.as_(Role.ANALYST), name)
+        operations.approve(world.as_(Role.RISK_OFFICER), name)
+        operations.promote(world.as_(Role.RISK_OFFICER), slot, name)
+    in_force = operations.active(world.as_(Role.AUDITOR))
+    assert set(in_force) == {"definitions", "bundle.rating", "bundle.risk", "policy", "signals"}
+    own = operations.submit(
+        world.as_(Role.RISK_OFFICER), Kind.POLICY, operations.document_of(Kind.POLICY, policy())
+    )
+    with pytest.raises(OwnApproval):
+        operations.approve(world.as_(Role.RISK_OFFICER), own)
+
+
+def policy() -> str:
+    from serving.policy.load import CITY
+
+    return str(CITY)
+
+
+def test_applicants_are_decided_with_reasons_and_every_decision_replays(world: World) -> None:
+    bank = Bank(world.settings, operations.prepare(world.settings), {}, wall_clock)
+    seen: dict[str, dict[str, Any]] = {}
+    with serving(bank) as url, httpx.Client(base_url=url, timeout=30) as http:
+        http.headers["Authorization"] = f"Bearer {world.people[Role.INTEGRATION_ENGINEER]}"
+        for number in list(applicants(world.city))[:40]:
+            answer = apply(http, number)
+            seen.setdefault(answer["outcome"], answer)
+        for answer in seen.values():
+            check_sum(http, answer)
+    assert {"approve", "decline"} <= set(seen)
+    found = list(operations.replay(world.as_(Role.AUDITOR)))
+    assert len(found) == 40
+    assert {(one.status.value, one.differences) for one in found} == {("same", ())}
+
+
+def apply(http: httpx.Client, number: str) -> dict[str, Any]:
+    terms = {"purpose": "credit_assessment", "recipient": "city", "form": "electronic"}
+    consent = {
+        "id_number": number,
+        "categories": CATEGORIES,
+        **terms,
+        "valid_from": "2020-01-01",
+        "valid_to": "2100-01-01",
+    }
+    made = http.post("/v1/consents", json=consent)
+    assert made.status_code == 201, made.text
+    body = {
+        "applicant": {"id_number": number},
+        "consent_id": made.json()["consent_id"],
+        "amount_yuan": "30000",
+        **REQUEST,
+    }
+    answer = http.post("/v1/decisions", json=body, headers={"Idempotency-Key": f"k{number}"})
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
+
+
+def check_sum(http: httpx.Client, answer: dict[str, Any]) -> None:
+    why = http.get(f"/v1/decisions/{answer['decision_id']}/explanation").json()
+    assert why["base"] + sum(part["log_odds"] for part in why["features"]) == why["log_odds"]
+    told = sum(reason["log_odds"] or 0 for reason in answer["reasons"])
+    score = answer["score"]
+    assert score["base"] + told + score["other"] == score["log_odds"] == why["log_odds"]
+    assert len(answer["reasons"]) <= 4
+
+
+def test_a_late_record_with_an_old_known_time_changes_no_decision_that_was_made(world: World) -> None:
+    numbers = list(applicants(world.city))[:40]
+    late = world.settings.home / "late"
+    late.mkdir()
+    with (late / "court_case.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id_number", "case_id", "filed_on", "closed_on", "amount", "kind", "published_at"])
+        known = iso((world.settings.as_of or 0) - 40 * 86_400_000_000)
+        writer.writerows(
+            [n, f"LATE{k}", "2023-01-05", "", "9000", "dishonest", f"{known[:10]}T09:00:00"]
+            for k, n in enumerate(numbers)
+        )
+    assert operations.ingest(world.settings, late).loaded == len(numbers)
+    found = list(operations.replay(world.as_(Role.AUDITOR)))
+    assert {one.status.value for one in found} == {"same"}
+
+
+def test_the_book_is_watched_and_twice_raises_nothing_twice(world: World) -> None:
+    first = operations.watch(world.as_(Role.RISK_OFFICER))
+    again = operations.watch(world.as_(Role.RISK_OFFICER))
+    assert first.loans > 50
+    assert first.raised == len(first.hits) > 0
+    assert (again.raised, again.worsened) == (0, 0)
+    assert len({hit.signal for hit in first.hits}) >= 3
+    assert all(hit.evidence_zh and hit.evidence_en and hit.action_en for hit in first.hits)
