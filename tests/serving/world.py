@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -12,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import uvicorn
 
 from features.calendar import instant
+from features.canonical import canonical_bytes
 from features.contracts.load import BUILTIN as CONTRACTS
 from features.definitions.plan import BUILTIN as DEFINITIONS
 from features.definitions.plan import FeaturePlan, load_plan
@@ -247,6 +250,25 @@ class Client:
             json=body,
             headers={"Idempotency-Key": key or f"{self.role}-{time.time_ns()}"},
         )
+
+
+def problem(got: httpx.Response, status: int, code: str = "") -> dict[str, Any]:
+    """The problem of a refusal, after a look at its form: place or remedy, and nothing of our insides."""
+    assert got.status_code == status, got.text
+    assert got.headers["content-type"] == "application/problem+json"
+    body: dict[str, Any] = got.json()
+    assert (body["status"], body["type"]) == (status, f"urn:yidai:problem:{body['code']}")
+    assert body["code"] == code or not code, body
+    assert body["detail"]
+    assert body["remedy"] or body["place"]
+    assert not re.search(r"Traceback|File \"|\.py\b|asyncpg|psycopg|msgspec|pydantic", got.text)
+    return body
+
+
+def policy_with(**changes: Any) -> bytes:
+    """The city's policy with some parts replaced."""
+    document = msgspec.to_builtins(policy_from_yaml(CITY).document)
+    return canonical_bytes({**document, **changes})
 
 
 def application(number: str, consent: str, **changes: Any) -> dict[str, Any]:
