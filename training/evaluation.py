@@ -33,6 +33,8 @@ class Split:
     text: str
     parts: tuple[tuple[Rows, Rows], ...]
     repeats: int
+    base_rate: float | None = None
+    """Bad rate of all rows before the moment, those left out for the sake of the groups among them."""
 
     @property
     def out_of_time(self) -> bool:
@@ -59,7 +61,8 @@ def make_split(sample: Sample, rule: OutOfTime | Folds, repeats: int | None = No
     if isinstance(rule, OutOfTime):
         start = instant(rule.start) if rule.start else None
         train_rows, test_rows, moment = out_of_time(sample, start, rule.share)
-        return Split(f"out of time from {iso(moment)[:10]} on", ((train_rows, test_rows),), 1)
+        rate = float(sample.target[sample.time < moment].mean())
+        return Split(f"out of time from {iso(moment)[:10]} on", ((train_rows, test_rows),), 1, rate)
     times = rule.repeats if repeats is None else repeats
     parts = [part for r in range(times) for part in folds(sample, rule.folds, rule.seed + r)]
     often = f", {times} times" if times > 1 else ""
@@ -77,14 +80,14 @@ def judge(
         Unlearnable: rows that cannot teach.
     """
     if split.out_of_time:
-        bundle = train(name, sample.take(split.parts[0][0]), origin, progress)
+        bundle = train(name, sample.take(split.parts[0][0]), origin, progress, base_rate=split.base_rate)
         pd = _held_out(sample, split, lambda _, test: _score(bundle, test), progress)
     else:
         pd = _held_out(sample, split, predictor(name, origin), progress)
         bundle = train(name, sample, origin, progress)
     challenger = None
     if name is ModelName.RISK:
-        challenger = _held_out(sample, split, predictor(ModelName.RATING, origin), progress)
+        challenger = _held_out(sample, split, predictor(ModelName.RATING, origin, split.base_rate), progress)
     return Judged(bundle, split, pd, challenger)
 
 

@@ -52,9 +52,10 @@ def missed_gates(
             f"Predicted over actual is {metrics.predicted_over_actual:.3f}, outside {low} to {high}."
         )
     rate = metrics.bads / metrics.rows
-    if metrics.ece > gates.max_ece_over_rate * rate:
+    chance = metrics.ece_by_chance
+    if metrics.ece > max(gates.max_ece_over_chance * chance, gates.max_ece_over_rate * rate):
         found.append(
-            f"ECE {metrics.ece:.4f} is over {gates.max_ece_over_rate:.0%} of the bad rate {rate:.4f}."
+            f"ECE is {metrics.ece:.4f}, where chance gives {chance:.4f}; the bad rate is {rate:.4f}."
         )
     if gap is not None and gap.value < -gates.max_auc_below_challenger:
         found.append(f"AUC is {gap} from the challenger's: the simpler model ranks better.")

@@ -4,7 +4,8 @@ Bad is, at borrower level and from the borrower's first drawdown on the applicat
 ``over_days`` past due above a material amount, charge-off, distressed restructuring, or refinancing to
 repay. The window ends ``months`` after the drawdown or ``days_after_last_due`` after the last due date,
 whichever is later (REG-IRB-01 says what else would count). An undrawn line has no label; one whose window
-has not ended is immature and left out.
+has not ended is immature and left out, also where it is bad already: its good neighbours cannot be known
+yet, and among the newest rows only bads would be left.
 """
 
 from __future__ import annotations
@@ -131,9 +132,9 @@ def _judge(
 ) -> Outcome:
     start = int(book.drawn_at[row])
     end = window_end(label, start, int(book.last_due[row]))
-    if any(start <= day <= min(end, observed_to) for day in bad_days):
-        return Outcome.BAD
-    return Outcome.GOOD if end <= observed_to else Outcome.IMMATURE
+    if end > observed_to:
+        return Outcome.IMMATURE
+    return Outcome.BAD if any(start <= day <= end for day in bad_days) else Outcome.GOOD
 
 
 def _settled_at(due: EventTable, paid: EventTable) -> Int64:

@@ -61,8 +61,19 @@ def master_scale() -> MasterScale:
     return convert(yaml.safe_load(text)["scale"], MasterScale, "training/scales/master_scale.yaml")
 
 
-def train(name: ModelName, sample: Sample, origin: Origin, progress: Progress | None = None) -> Bundle:
+def train(
+    name: ModelName,
+    sample: Sample,
+    origin: Origin,
+    progress: Progress | None = None,
+    *,
+    base_rate: float | None = None,
+) -> Bundle:
     """A fitted bundle.
+
+    ``base_rate`` is the bad rate of the population where the sample's own is known to be another: whoever
+    stays good applies again, so that leaving out households of the later rows leaves out goods. The score is
+    shifted by the difference of the logits (prior correction, King and Zeng 2001).
 
     Raises:
         Unlearnable: rows that cannot teach.
@@ -71,24 +82,36 @@ def train(name: ModelName, sample: Sample, origin: Origin, progress: Progress | 
     if origin.model_kind not in MODEL_KINDS:
         problem = f"{origin.model_kind!r} is no kind of model."
         raise Invalid(problem, place="model_kind", remedy=f"Choose of: {', '.join(MODEL_KINDS)}.")
+    sample.check()
     bundle = _rating(sample, origin) if name is ModelName.RATING else _risk(sample, origin, progress)
+    bundle = _anchored(bundle, sample, base_rate)
     chosen = sample.matrix.select(tuple(column.name for column in bundle.columns))
     rows = np.linspace(0, len(sample) - 1, VECTORS).astype(int)
     return with_vectors(bundle, chosen.values[rows], chosen.missing[rows])
 
 
-def predictor(name: ModelName, origin: Origin) -> _Predictor:
+def _anchored(bundle: Bundle, sample: Sample, base_rate: float | None) -> Bundle:
+    if base_rate is None or not 0 < base_rate < 1:
+        return bundle
+    own = sample.bads / len(sample)
+    shift = float(np.log(base_rate / (1 - base_rate)) - np.log(own / (1 - own)))
+    notes = bundle.notes | {"base_rate": base_rate, "base_rate_shift": shift}
+    return msgspec.structs.replace(bundle, base=bundle.base + round(shift * FIXED), notes=notes)
+
+
+def predictor(name: ModelName, origin: Origin, base_rate: float | None = None) -> _Predictor:
     """Fits on one sample and scores another, as cross-validation wants it: through the bundle itself."""
-    return _Predictor(name, origin)
+    return _Predictor(name, origin, base_rate)
 
 
 @dataclass(frozen=True, slots=True)
 class _Predictor:
     name: ModelName
     origin: Origin
+    base_rate: float | None
 
     def __call__(self, train_sample: Sample, test: Sample) -> NDArray[np.float64]:
-        scorer = Scorer(train(self.name, train_sample, self.origin), "")
+        scorer = Scorer(train(self.name, train_sample, self.origin, base_rate=self.base_rate), "")
         chosen = test.matrix.select(scorer.columns)
         return scorer.score(chosen.values, chosen.missing).pd
 

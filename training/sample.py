@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from features.canonical import digest
 from features.errors import Invalid
@@ -74,14 +73,20 @@ class Sample:
 
 
 def folds(sample: Sample, count: int, seed: int) -> list[tuple[Rows, Rows]]:
-    """Pairs of (train, test) rows, stratified by outcome, groups kept whole."""
+    """Pairs of (train, test) rows, stratified by outcome, groups kept whole.
+
+    Groups in random order, those with most bads first, are dealt out like cards.
+    """
     count = max(2, min(count, sample.bads, len(sample) - sample.bads))
-    everything = np.zeros(len(sample))
-    if len(np.unique(sample.group)) == len(sample):
-        splitter = StratifiedKFold(count, shuffle=True, random_state=seed)
-        return list(splitter.split(everything, sample.target))
-    grouped = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
-    return list(grouped.split(everything, sample.target, sample.group))
+    groups, of_row = np.unique(sample.group, return_inverse=True)
+    bads = np.bincount(of_row, weights=sample.target, minlength=len(groups))
+    sizes = np.bincount(of_row, minlength=len(groups))
+    shuffled = np.random.default_rng(seed).permutation(len(groups))
+    order = shuffled[np.lexsort((-sizes[shuffled], -bads[shuffled]))]
+    place = np.empty(len(groups), dtype=np.intp)
+    place[order] = np.arange(len(groups)) % count
+    fold = place[of_row]
+    return [(np.flatnonzero(fold != one), np.flatnonzero(fold == one)) for one in range(count)]
 
 
 def out_of_time(sample: Sample, start: int | None, share: float) -> tuple[Rows, Rows, int]:

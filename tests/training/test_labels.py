@@ -94,9 +94,10 @@ def test_an_undrawn_line_has_no_label() -> None:
     assert outcome(book([0] * 12, drawn=False)) == Outcome.UNDRAWN
 
 
-def test_a_window_that_has_not_ended_is_immature_unless_it_is_bad_already() -> None:
+def test_a_window_that_has_not_ended_is_immature_even_if_it_is_bad_already() -> None:
     assert outcome(book([0] * 12), months_before(START, -14)) == Outcome.IMMATURE
-    assert outcome(book([None] * 12), months_before(START, -14)) == Outcome.BAD
+    assert outcome(book([None] * 12), months_before(START, -14)) == Outcome.IMMATURE
+    assert outcome(book([None] * 12), months_before(START, -16)) == Outcome.BAD
 
 
 def test_the_window_lasts_until_ninety_days_after_the_last_due_date() -> None:
