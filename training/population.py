@@ -86,11 +86,7 @@ def population_rows(portfolio: Portfolio, lake: Lake, observed_to: int | None = 
     """
     names = sorted({*portfolio.plan.datasets, *portfolio.contracts})
     tables = lake.tables(portfolio.contracts, names)
-    people = _people(portfolio, tables)
-    as_of = _as_of(portfolio, people)
-    order = np.lexsort((people.subject, as_of))
-    people, as_of = people.take(order), as_of[order]
-    request = _request(portfolio, people)
+    people, as_of, request = read_people(portfolio, tables)
     matrix = portfolio.plan.build(tables, people.subject, as_of, request=request)
     outcome, identifier = _outcomes(portfolio, tables, people, observed_to)
     group = _groups(portfolio, tables, people, as_of)
@@ -99,6 +95,22 @@ def population_rows(portfolio: Portfolio, lake: Lake, observed_to: int | None = 
     if bads == 0 or bads == int(rows.labelled().sum()):
         raise NothingToLearn(portfolio.name, int(rows.labelled().sum()), bads)
     return rows
+
+
+def read_people(
+    portfolio: Portfolio, tables: Mapping[str, EventTable]
+) -> tuple[EventTable, Int64, dict[str, NDArray[np.float64]]]:
+    """Rows of the population, their as-of instants, by which they are ordered, and what they ask for.
+
+    Raises:
+        NothingToLearn: no row meets the portfolio's conditions.
+        Invalid: rows without an as-of date.
+    """
+    people = _people(portfolio, tables)
+    as_of = _as_of(portfolio, people)
+    order = np.lexsort((people.subject, as_of))
+    people = people.take(order)
+    return people, as_of[order], _request(portfolio, people)
 
 
 def last_known(tables: Mapping[str, EventTable], dataset: str) -> int:

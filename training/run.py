@@ -87,6 +87,25 @@ class Trained:
         return self.report.warnings
 
 
+class UnknownModel(Invalid):
+    """A name that no engine trains."""
+
+    def __init__(self, name: str) -> None:
+        known = ", ".join(one.value for one in ModelName)
+        super().__init__(f"there is no model {name!r}.", place="MODEL", remedy=f"Choose of: {known}.")
+
+
+def model_name(text: str) -> ModelName:
+    """The model of that name.
+
+    Raises:
+        UnknownModel: there is none.
+    """
+    if text not in list(ModelName):
+        raise UnknownModel(text)
+    return ModelName(text)
+
+
 def models_folder(home: Path | None = None) -> Path:
     """Where trained models lie: ``models`` of ``home``, else of ``YIDAI_HOME``, else of ``.yidai``."""
     return (home or Path(os.environ.get("YIDAI_HOME", ".yidai"))) / "models"

@@ -1,0 +1,102 @@
+"""Commands of the analyst: train a model of a portfolio, score a file with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from features.terminal import console, notes, progress, show_json, show_table
+
+Portfolio = Annotated[str, typer.Option(help="A portfolio.yaml, its folder, or a shipped name.")]
+Data = Annotated[Path | None, typer.Option(help="The portfolio's data folder, if not the one it names.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+MOST_FINDINGS = 20
+
+
+def train(
+    model: Annotated[str, typer.Argument(help="rating (the scorecard) or risk (the monotone booster).")],
+    portfolio: Portfolio = "city",
+    data: Data = None,
+    lake: Annotated[
+        Path | None, typer.Option(help="The lake of `yidai ingest`; ${YIDAI_HOME:-.yidai}/lake without it.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where models go; ${YIDAI_HOME:-.yidai}/models without it.")
+    ] = None,
+    repeats: Annotated[
+        int | None, typer.Option(min=1, help="Repeats of the cross-validation, if not the portfolio's.")
+    ] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Train a model of a portfolio: its bundle, its validation report and, where a server is set, MLflow.
+
+    The same data give the same bundle. Example: yidai train risk --portfolio gmsc
+    """
+    from training.portfolio import find_portfolio, load_portfolio
+    from training.run import figures, model_name, models_folder, prepare, train_model
+
+    name = model_name(model)
+    found = load_portfolio(find_portfolio(portfolio))
+    with progress(f"training {found.name}.{name}") as step:
+        step("reading the rows", 0, 1)
+        prepared = prepare(found, data=data, lake=lake or models_folder().parent / "lake")
+        trained = train_model(prepared, name, out or models_folder(), progress=step, repeats=repeats)
+    if as_json:
+        show_json({
+            "digest": trained.digest, "folder": trained.folder, "run_id": trained.run_id,
+            "figures": figures(trained.report.metrics), "report": trained.report,
+        })  # fmt: skip
+        return
+    console.print(f"[bold]{found.name}.{name}[/]: {trained.summary}")
+    for warning in trained.warnings:
+        console.print(f"  to look at: {warning}", markup=False)
+    console.print(f"Report: {trained.folder / 'report.html'}", soft_wrap=True)
+    console.print(f"Next: yidai models submit bundle {trained.folder / 'bundle.json'}", soft_wrap=True)
+
+
+def predict(
+    portfolio: Portfolio,
+    model: Annotated[str, typer.Option(help="rating, risk, or the path of a bundle.json.")],
+    file: Annotated[
+        Path, typer.Option("--in", help="Rows with the columns of the contract; no label needed.")
+    ],
+    out: Annotated[Path, typer.Option(help="The CSV to write: key, pd, grade, reasons.")],
+    data: Data = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Score a file that the model has never seen.
+
+    Rows that break the contract are listed with their line and left out; the others are scored.
+    Example: yidai predict --portfolio gmsc --model risk --in new.csv --out scored.csv
+    """
+    from training.portfolio import find_portfolio, load_portfolio
+    from training.predict import find_model, predict_file, write_answers
+    from training.run import models_folder
+
+    found = load_portfolio(find_portfolio(portfolio))
+    scorer = find_model(found, model, models_folder())
+    with progress(f"scoring {file.name}"):
+        predicted = predict_file(found, scorer, file, data)
+    write_answers(predicted, out)
+    if as_json:
+        show_json({
+            "model": predicted.model, "digest": predicted.digest, "scored": len(predicted.answers), "out": out,
+            "findings": predicted.findings,
+        })  # fmt: skip
+        return
+    console.print(
+        f"{len(predicted.answers):,} rows scored by {predicted.model} {predicted.digest[:12]}: {out}"
+    )
+    if predicted.findings:
+        rows = [(f.line, f.field, f.value_class, f.remedy) for f in predicted.findings[:MOST_FINDINGS]]
+        show_table(
+            f"{len(predicted.findings)} findings; their rows were left out",
+            ("line", "field", "is", "remedy"),
+            rows,
+        )
+        if len(predicted.findings) > MOST_FINDINGS:
+            notes.print(f"the first {MOST_FINDINGS} are shown; --json prints all")
