@@ -1,0 +1,214 @@
+"""``yidai``: the commands of the four doors. Each may be run twice; ``--json`` is for programs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from training import cli as analysts
+
+from features.cli import city_app, features_app
+from features.terminal import console, plain_errors, progress, show_json, show_table
+from serving.models_cli import models_app
+
+app = typer.Typer(
+    help="Yidai (易贷): credit decisions from point-in-time data, explained and replayable.\n\n"
+    "Begin with `yidai demo`, or with `yidai city make`, `yidai ingest`, `yidai train`, `yidai serve`.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+tokens_app = typer.Typer(help="Who may ask: people and systems of a tenant.", no_args_is_help=True)
+app.add_typer(city_app, name="city")
+app.add_typer(features_app, name="features")
+app.add_typer(models_app, name="models")
+app.add_typer(tokens_app, name="tokens")
+app.command("predict")(analysts.predict)
+
+OTHER_VARIABLES = ("YIDAI_DATASETS", "YIDAI_DEBUG", "YIDAI_CAMPAIGN")
+"""Variables that other parts read: public data, stack traces, the length of the long tests."""
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+@app.command()
+def ingest(
+    folder: Annotated[Path, typer.Argument(help="A city, or a folder of <dataset>.csv feeds.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Load feeds: good rows into the lake, the others into quarantine with place and remedy.
+
+    Loading a folder twice changes nothing; a run that was stopped can be started again.
+    """
+    from serving import operations
+    from serving.settings import Settings
+
+    settings = Settings.load()
+    with progress("ingesting") as step:
+        report = operations.ingest(settings, folder, step)
+    if as_json:
+        show_json(report)
+        return
+    columns = ("dataset", "rows", "loaded", "repeated", "quarantined", "imputed known", "")
+    rows = [
+        (f.dataset, f"{f.rows:,}", f"{f.loaded:,}", f"{f.repeated:,}", f.quarantined, f.imputed_known, "known" * f.again)
+        for f in report.files
+    ]  # fmt: skip
+    show_table(f"{report.loaded:,} new records", columns, rows)
+    if report.quarantined:
+        console.print(f"{report.quarantined} rows are in quarantine: {settings.lake_root}/_quarantine")
+
+
+@app.command()
+def train(
+    model: Annotated[str, typer.Argument(help="access, rating or risk.")],
+    portfolio: analysts.Portfolio = "city",
+    data: analysts.Data = None,
+    repeats: Annotated[
+        int | None, typer.Option(min=1, help="Repeats of the cross-validation, if not the portfolio's.")
+    ] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Train a model of a portfolio: its version, its report and, where a server is set, MLflow.
+
+    access sets the policy's data-sufficiency limit, rating is the scorecard, risk the monotone booster.
+    The same data give the same version. Example: yidai train risk --portfolio gmsc --data my_data
+    """
+    from serving import analyst
+    from serving.settings import Settings
+
+    if model != analyst.ACCESS:
+        analysts.train(model, portfolio, data, repeats=repeats, as_json=as_json)
+        return
+    with progress(f"training {model}") as step:
+        trained = analyst.Trainer(Settings.load(), portfolio, data).train(model, step)
+    if as_json:
+        show_json({"slot": trained.slot, "path": str(trained.path), "summary": trained.summary})
+        return
+    console.print(f"[bold]{model}[/]: {trained.summary}")
+    console.print(f"Next: yidai models submit policy {trained.path}", soft_wrap=True)
+
+
+@tokens_app.command("create")
+def create_token(
+    name: Annotated[str, typer.Argument(help="A person or a system.")],
+    role: Annotated[
+        list[str], typer.Option(help="integration_engineer, analyst, risk_officer, auditor, administrator.")
+    ],
+) -> None:
+    """Make a bearer token. It is shown once and stored only as a hash."""
+    from serving import operations
+    from serving.settings import Settings
+
+    typer.echo(operations.create_access(Settings.load(), name, role))
+
+
+@tokens_app.command("revoke")
+def revoke_tokens(name: Annotated[str, typer.Argument(help="A person or a system.")]) -> None:
+    """End every token of a person or system, within five seconds."""
+    from serving import operations
+    from serving.settings import Settings
+
+    console.print(f"{operations.end_access(Settings.load(), name)} tokens of {name} ended.")
+
+
+@app.command()
+def serve() -> None:
+    """Serve decisions over HTTP until stopped; the page of the API is at /docs."""
+    from serving import operations
+    from serving.settings import Settings
+
+    settings = Settings.load()
+    console.print(f"http://{settings.host}:{settings.port}/docs")
+    operations.serve(settings)
+
+
+@app.command()
+def mlflow() -> None:
+    """Run the MLflow server of the analysts on Yidai's PostgreSQL, with its access control on."""
+    from serving import analyst
+    from serving.settings import Settings
+
+    analyst.run_mlflow(Settings.load())
+
+
+@app.command()
+def replay(
+    decision: Annotated[UUID | None, typer.Argument(help="A decision's id; all without it.")] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Decide again from the lake and the receipt, and compare bytes. Exit code 1 where one differs."""
+    from serving import operations
+    from serving.settings import Settings
+
+    found = list(operations.replay(Settings.load(), decision))
+    bad = [one for one in found if one.status.value in {"different", "broken"}]
+    if as_json:
+        show_json(found)
+    else:
+        show_table(
+            f"{len(found)} decisions, {len(found) - len(bad)} as they were",
+            ("decision", "status", "what differs"),
+            [(one.decision_id, one.status.value, "; ".join(one.differences)) for one in found],
+        )
+    raise typer.Exit(1 if bad else 0)
+
+
+@app.command()
+def watch(*, as_json: Json = False) -> None:
+    """Look at every open loan: signals with their evidence become alerts. Twice raises nothing twice."""
+    from serving import operations, show
+    from serving.settings import Settings
+
+    report = operations.watch(Settings.load())
+    if as_json:
+        show_json(report)
+        return
+    console.print(show.watch_summary(report, most=20))
+
+
+@app.command()
+def doctor(*, as_json: Json = False) -> None:
+    """Say what is set up, reachable or out of date, and what to do about it."""
+    from serving.doctor import doctor as examine
+    from serving.settings import Settings
+
+    checks = examine(Settings.load())
+    if as_json:
+        show_json(checks)
+    else:
+        rows = [("ok" if c.ok else "[red]no[/]", c.name, c.detail, c.remedy) for c in checks]
+        show_table("yidai doctor", ("", "part", "found", "remedy"), rows)
+    raise typer.Exit(0 if all(check.ok for check in checks) else 1)
+
+
+@app.command()
+def demo(
+    households: Annotated[int, typer.Option(min=300, help="Households of the city.")] = 5_000,
+    seed: Annotated[int, typer.Option(help="Another seed gives other people.")] = 1,
+) -> None:
+    """Run the main job from end to end: a city, its models, served decisions, their replay, the watch.
+
+    It may be run again; what is there already is used.
+    """
+    from serving.demo.run import Demo
+    from serving.settings import Settings
+
+    Demo(Settings.load(), households, seed).run()
+
+
+def main() -> None:
+    """The console command."""
+    with plain_errors():
+        from serving.settings import check_names
+
+        check_names(os.environ, OTHER_VARIABLES)
+        app()
+
+
+if __name__ == "__main__":
+    main()
