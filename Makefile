@@ -21,6 +21,7 @@ setup: .venv/ready  ## make .venv from the hashed locks and compile the kernel
 	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes --link-mode copy -r requirements/dev.txt || $(BIN)/python -m pip install -q --require-hashes -r requirements/dev.txt
 	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e . || $(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
 	@$(BIN)/python -m compileall -q features training serving $(BIN)/../lib/python*/site-packages 2>/dev/null || true
+	@$(BIN)/python -c "import features.kernel, training.trees"
 	@touch $@
 
 demo: setup  ## a city, its models, a served decision, its replay: the whole path in minutes
@@ -53,12 +54,13 @@ mlflow: setup  ## the MLflow server of the analysts on http://127.0.0.1:5100
 	@$(BIN)/yidai mlflow
 
 bench: setup  ## the benchmarks, in their quick form
-	@for name in decision portfolios; do $(BIN)/python -m benchmarks.$$name --quick; done
+	@for name in serve portfolios lift; do $(BIN)/python -m benchmarks.$$name --quick; done
 
 lock:  ## compile the locks anew from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal -q -o requirements/run.txt
 	@$(BIN)/uv pip compile pyproject.toml --extra dev -c requirements/run.txt --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal -q -o requirements/dev.txt
 	@$(BIN)/uv pip compile pyproject.toml --extra peers --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal -q -o requirements/peers.txt
 
-clean:  ## remove what the demo made (keeps .venv)
+clean:  ## stop the embedded database and remove what the demo made (keeps .venv)
+	@test ! -x $(BIN)/yidai || $(BIN)/yidai stop
 	@rm -rf .yidai build *.egg-info

@@ -26,7 +26,8 @@ from training.run import Prepared, prepare, train_model
 from training.tracking import log_training, tracking_uri
 
 ACCESS = "access"
-NAMES = (ACCESS, *(name.value for name in ModelName))
+SCORED = tuple(name.value for name in ModelName)
+NAMES = (ACCESS, *SCORED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ def train(
     from serving import analyst
     from serving.settings import Settings
 
-    if model != analyst.ACCESS:
+    if model in analyst.SCORED:
         analysts.train(model, portfolio, data, repeats=repeats, as_json=as_json)
         return
     with progress(f"training {model}") as step:
@@ -124,6 +124,16 @@ def serve() -> None:
     settings = Settings.load()
     console.print(f"http://{settings.host}:{settings.port}/docs")
     operations.serve(settings)
+
+
+@app.command()
+def stop() -> None:
+    """Stop the embedded database, which goes on after a command ends. The next command starts it again."""
+    from serving.settings import Settings
+    from serving.store.engine import stop_embedded
+
+    stop_embedded(Settings.load())
+    console.print("The embedded database is stopped.")
 
 
 @app.command()

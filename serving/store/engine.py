@@ -100,6 +100,7 @@ def _embedded(settings: Settings) -> str:
         socket = _socket_folder(data)
         url = _socket_url(socket, "postgres")
         if not _answers(url):
+            _stop_cut_off(settings, socket)
             _start(data, socket)
         _create_database(url, settings.database_name)
     return _socket_url(socket, settings.database_name)
@@ -110,6 +111,12 @@ def _starting(home: Path) -> Iterator[None]:
     with (home / "postgres.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _stop_cut_off(settings: Settings, socket: Path) -> None:
+    """Stop a server whose socket is gone: one that outlived its removed folder takes it away when it ends."""
+    if not (socket / ".s.PGSQL.5432").exists():
+        stop_embedded(settings)
 
 
 def _socket_folder(data: Path) -> Path:
