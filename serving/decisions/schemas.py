@@ -14,7 +14,7 @@ from serving.offers.offer import Offer
 from serving.policy.model import Outcome
 
 Short = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-_YUAN = re.compile(r"^(\d{1,12})(?:\.(\d{1,2}))?$")
+_YUAN = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,2}))?")
 MOST_FEN = 100_000_000_000
 
 
@@ -137,7 +137,7 @@ def amount_of(request: DecisionRequest) -> int:
     """
     if request.amount_fen is not None:
         return request.amount_fen
-    found = _YUAN.match(request.amount_yuan or "")
+    found = _YUAN.fullmatch(request.amount_yuan or "")
     fen = int(found[1]) * 100 + int((found[2] or "").ljust(2, "0")) if found else 0
     if not 0 < fen <= MOST_FEN:
         raise BadRequest("the amount is yuan with at most two decimals, above zero.", "amount_yuan")

@@ -252,6 +252,15 @@ class Client:
         )
 
 
+@contextmanager
+def asking(
+    bank: Bank, settings: Settings | None = None, role: str = "integration_engineer"
+) -> Iterator[Client]:
+    """Somebody who asks an API of the bank's that runs beside the module's."""
+    with serving(bank, settings) as url, httpx.Client(base_url=url, timeout=30) as http:
+        yield Client(http, bank, role)
+
+
 def problem(got: httpx.Response, status: int, code: str = "") -> dict[str, Any]:
     """The problem of a refusal, after a look at its form: place or remedy, and nothing of our insides."""
     assert got.status_code == status, got.text

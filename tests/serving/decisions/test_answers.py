@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 
 from features.canonical import canonical_bytes
@@ -27,9 +26,9 @@ from tests.serving.world import (
     Bank,
     Client,
     application,
+    asking,
     problem,
     scorecard,
-    serving,
 )
 
 PEOPLE = (GOOD, LATE, MIDDLE, STRANGER)
@@ -217,12 +216,10 @@ def test_a_smaller_offer_says_what_bounds_it(
 
 def test_a_source_that_is_down_is_neutral_and_told(client: Client, bank: Bank) -> None:
     consent = client.consent_id(GOOD)
-    with serving(bank, replace(bank.settings, sources_down=("bank_transaction",))) as url:
-        with httpx.Client(base_url=url, timeout=30) as http:
-            other = Client(http, bank)
-            answer = other.decide(GOOD, consent, amount_yuan="50000").json()
-            why = other.ask("GET", f"/v1/decisions/{answer['decision_id']}/explanation").json()
-            known = other.ask("POST", "/v1/prefill", json={"id_number": GOOD, "consent_id": consent}).json()
+    with asking(bank, replace(bank.settings, sources_down=("bank_transaction",))) as other:
+        answer = other.decide(GOOD, consent, amount_yuan="50000").json()
+        why = other.ask("GET", f"/v1/decisions/{answer['decision_id']}/explanation").json()
+        known = other.ask("POST", "/v1/prefill", json={"id_number": GOOD, "consent_id": consent}).json()
     assert answer["missing_sources"] == {"bank_transaction": "SOURCE_DOWN"}
     share = next(s for s in why["features"] if s["feature"] == "bank_inflow_sum_12m")
     assert (share["value"], share["log_odds"]) == ("SOURCE_DOWN", 0)
