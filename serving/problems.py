@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from features.errors import Invalid, TooLarge, YidaiError
 
 MEDIA = "application/problem+json"
 log = logging.getLogger("yidai")
+_NUMBER = re.compile(r"\d{15,}[Xx]?")
 
 
 class BodyTooLarge(TooLarge):
@@ -148,10 +150,16 @@ def _response(status: int, code: str, message: str, place: str, remedy: str) -> 
     }  # fmt: skip
     body |= {"place": place} if place else {}
     body |= {"remedy": remedy} if remedy else {}
-    text = msgspec.json.encode({name: _encodable(value) for name, value in body.items()})
+    text = msgspec.json.encode({name: _tellable(value) for name, value in body.items()})
     return Response(text, status, media_type=MEDIA)
 
 
-def _encodable(value: Any) -> Any:
-    """JSON may carry half a surrogate pair, which no answer can repeat."""
-    return value.encode(errors="replace").decode() if isinstance(value, str) else value
+def _tellable(value: Any) -> Any:
+    """A text without what an answer may not repeat.
+
+    That is half a surrogate pair, which JSON may carry but UTF-8 may not, and whatever looks like an
+    identity number: a client may have put one in a wrong field, whose value or name the message quotes.
+    """
+    if not isinstance(value, str):
+        return value
+    return _NUMBER.sub("(number)", value.encode(errors="replace").decode())
