@@ -90,37 +90,33 @@ class Filter:
 
     def likelihood(self, month: int, age: int) -> Floats:
         """Log likelihood [n, CELLS] of what is known of ``month`` after ``age`` further months."""
+        e, m = self._economy, self._emitted
+        by_state = self._told(month, age) + _poisson(m.enquiries[:, month], e.enquiries)
+        by_state += _yes_no(m.autopay_fail[:, month], e.autopay_fail)
+        inflow = (e.inflow_income[:, None] + e.inflow_state).ravel()
+        balance = (e.balance_income[:, None] + e.balance_state).ravel()
+        by_income = _normal(m.inflow[:, month], inflow, e.inflow_spread)
+        by_income += _normal(m.balance[:, month], balance, e.balance_spread)
+        return by_state[:, _STATE] + by_income[:, _INCOME * STATES + _STATE] + self._own(month, age)
+
+    def _told(self, month: int, age: int) -> Floats:
+        """Log likelihood [n, states] of what the departments have told of a month."""
         e, m, known = self._economy, self._emitted, self._known
-        total = np.zeros((len(known.employed), CELLS))
-        total += (
-            _bernoulli(e, m, "social_insurance", m.ss_paid, e.ss_paid, month, age) * known.employed[:, None]
-        )
+        told = np.log1p(-e.ss_paid * _share_out(e, "social_insurance", month, age))
+        paid = m.ss_paid[:, month] & _out(m, "social_insurance", month, age)
+        total = np.where(paid[:, None], np.log(e.ss_paid), told) * known.employed[:, None]
         out = _out(m, "electricity", month, age) & known.metered
-        load = _normal(m.load[:, month], e.load_mean[_STATE], e.load_spread)
-        bill = _categorical(
-            m.bill_on_time[:, month].astype(int), np.column_stack([1 - e.bill_on_time, e.bill_on_time])
-        )
-        total += np.where(out[:, None], load + bill, 0.0)
+        load = _normal(m.load[:, month], e.load_mean, e.load_spread)
+        total += (load + _yes_no(m.bill_on_time[:, month], e.bill_on_time)) * out[:, None]
         out = _out(m, "tax_filing", month, age) & known.trader
-        total += np.where(out[:, None], _categorical(m.tax_status[:, month], e.tax_status), 0.0)
+        total += _categorical(m.tax_status[:, month], e.tax_status) * out[:, None]
         out = _out(m, "bureau_repayment", month, age) & known.bureau
-        total += np.where(out[:, None], _categorical(m.bureau_bucket[:, month], e.bureau_bucket), 0.0)
-        total += self._court(month, age)
-        total += _poisson(m.enquiries[:, month], e.enquiries[_STATE])
-        total += _normal(
-            m.inflow[:, month], e.inflow_income[_INCOME] + e.inflow_state[_STATE], e.inflow_spread
-        )
-        total += _normal(
-            m.balance[:, month], e.balance_income[_INCOME] + e.balance_state[_STATE], e.balance_spread
-        )
-        total += _categorical(
-            m.autopay_fail[:, month].astype(int), np.column_stack([1 - e.autopay_fail, e.autopay_fail])
-        )
-        return total + self._own(month, age)
+        total += _categorical(m.bureau_bucket[:, month], e.bureau_bucket) * out[:, None]
+        return np.asarray(total + self._court(month, age))
 
     def _court(self, month: int, age: int) -> Floats:
         e, m = self._economy, self._emitted
-        rate = e.court[_STATE]
+        rate = e.court
         seen = _out(m, "court_case", month, age) & (m.court[:, month] > 0)
         told = _poisson(m.court[:, month], rate) + _categorical(m.court_kind[:, month], e.court_kind)
         silent = np.log1p(np.expm1(-rate) * _share_out(e, "court_case", month, age))
@@ -129,19 +125,17 @@ class Filter:
     def _own(self, month: int, age: int) -> Floats:
         e, book = self._economy, self._book
         hazard = e.type_hazard().ravel()
-        late = _categorical(
-            self._emitted.late[:, month].astype(int), np.column_stack([1 - e.late_payment, e.late_payment])
-        )
-        paid = np.log1p(-hazard)[None, :] + late
+        paid = np.log1p(-hazard)[None, :] + _yes_no(self._emitted.late[:, month], e.late_payment)[:, _STATE]
         total = np.where(book.paying[:, month][:, None], paid, 0.0)
         total = np.where(book.defaulted[:, month][:, None], np.log(hazard)[None, :], total)
         perhaps = np.log(e.fraud + (1 - e.fraud) * hazard)[None, :]
         fraud = perhaps if age < FRAUD_TOLD else np.where(book.fraud[:, None], 0.0, np.log(hazard)[None, :])
         total = np.where(book.at_once[:, month][:, None], fraud, total)
         if age >= 1:
-            approved = approval(e, book.score[:, month][:, None], _STATE[None, :])
+            approved = approval(e, book.score[:, month][:, None], np.arange(STATES)[None, :])
             decided = book.decision[:, month][:, None]
-            total += np.where(decided > 0, np.log(approved), np.where(decided < 0, np.log1p(-approved), 0.0))
+            seen = np.where(decided > 0, np.log(approved), np.where(decided < 0, np.log1p(-approved), 0.0))
+            total += seen[:, _STATE]
         return total
 
 
@@ -212,19 +206,15 @@ def _share_out(economy: Economy, source: str, month: int, age: int) -> float:
     return float(sum(told.lag[: min(age, LAGS - 1) + 1]) * (1 - told.lost))
 
 
-def _bernoulli(
-    economy: Economy, emitted: Emissions, source: str, event: Flags, share: Floats, month: int, age: int
-) -> Floats:
-    p = share[_STATE][None, :]
-    seen = event[:, month] & _out(emitted, source, month, age)
-    return np.where(seen[:, None], np.log(p), np.log1p(-p * _share_out(economy, source, month, age)))
+def _yes_no(drawn: Flags, share: Floats) -> Floats:
+    return np.where(drawn[:, None], np.log(share), np.log1p(-share))
 
 
-def _categorical(drawn: NDArray[np.int64], shares: Floats) -> Floats:
-    return np.asarray(np.log(shares)[_STATE][:, drawn].T)
+def _categorical(drawn: Ints, shares: Floats) -> Floats:
+    return np.asarray(np.log(shares).T[drawn])
 
 
-def _poisson(count: NDArray[np.int64], rate: Floats) -> Floats:
+def _poisson(count: Ints, rate: Floats) -> Floats:
     return np.asarray(count[:, None] * np.log(np.maximum(rate, 1e-300))[None, :] - rate[None, :])
 
 

@@ -106,7 +106,7 @@ def _mangle(table: pa.Table, g: np.random.Generator) -> tuple[pa.Table, list[int
     chosen = np.flatnonzero(g.random(table.num_rows) < MALFORMED)
     bad = table.take(pa.array(chosen))
     numbers = [f"{text[:17]}{'X' if text[17] != 'X' else '0'}" for text in bad["id_number"].to_pylist()]
-    bad = bad.set_column(bad.column_names.index("id_number"), "id_number", pa.array(numbers))
+    bad = bad.set_column(bad.column_names.index("id_number"), "id_number", pa.array(numbers, pa.string()))
     start = table.num_rows + 2
     return pa.concat_tables([table, bad]), list(range(start, start + len(numbers)))
 
