@@ -19,7 +19,7 @@ from serving.decisions import api as decisions
 from serving.problems import MEDIA, BodyLimit, add_problems
 from serving.registry.repository import active_async
 from serving.services import Clock, Services, close_services, open_services, services, wall_clock
-from serving.settings import Settings
+from serving.settings import Settings, WrongSetting
 from serving.store.engine import Database, open_database
 from serving.store.migrate import migrate
 from serving.store.session import store_errors, tenant_connection
@@ -109,7 +109,11 @@ async def _readiness(held: Services) -> dict[str, str]:
     tenant = held.settings.tenant
     async with store_errors(), tenant_connection(held.pool, tenant) as connection:
         slots = await active_async(connection, held.clock())
-    return dict((await held.lives.get(tenant, slots)).slots)
+    live = await held.lives.get(tenant, slots)
+    for name in held.settings.sources_down:
+        if name not in live.plan.contracts:
+            raise WrongSetting("YIDAI_SOURCES_DOWN", name, "a dataset of the active definitions")
+    return dict(live.slots)
 
 
 async def _warm(held: Services) -> None:

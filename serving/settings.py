@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,7 +30,10 @@ class UnknownSetting(Invalid):
     """A ``YIDAI_*`` variable that nothing reads: most often a misspelling."""
 
     def __init__(self, variable: str, known: tuple[str, ...]) -> None:
-        super().__init__("nothing reads this variable.", place=variable, remedy=f"Known: {', '.join(known)}.")
+        endings = [name.removeprefix(PREFIX) for name in known]
+        near = get_close_matches(variable.removeprefix(PREFIX), endings, n=1)
+        remedy = f"Did you mean {PREFIX}{near[0]}?" if near else f"Known: {', '.join(known)}."
+        super().__init__("nothing reads this variable.", place=variable, remedy=remedy)
 
 
 def _text(value: str) -> str:
@@ -42,15 +48,44 @@ def _moment(value: str) -> int | None:
     return instant(value) if value else None
 
 
+def _port(value: str) -> int:
+    return _within(int(value), 1, 65_535)
+
+
+def _count(value: str) -> int:
+    return _within(int(value), 1, 1_000_000_000)
+
+
+def _seconds(value: str) -> float:
+    seconds = float(value)
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise ValueError(value)
+    return seconds
+
+
+def _tenant(value: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_-]{0,31}", value):
+        raise ValueError(value)
+    return value
+
+
+def _within(value: int, least: int, most: int) -> int:
+    if not least <= value <= most:
+        raise ValueError(value)
+    return value
+
+
 _EXPECTED: dict[Callable[[str], Any], str] = {
-    int: "a whole number",
-    float: "a number",
+    _port: "a port from 1 to 65535",
+    _count: "a whole number above zero",
+    _seconds: "a number of seconds above zero",
+    _tenant: "a tenant: a small letter, then at most 31 small letters, digits, _ or -",
     _moment: "an ISO date or date-time",
 }
 
 
-def _setting(default: Any, about: str, parse: Callable[[str], Any] = _text) -> Any:
-    return field(default=default, metadata={"about": about, "parse": parse})
+def _setting(default: Any, about: str, parse: Callable[[str], Any] = _text, *, secret: bool = False) -> Any:
+    return field(default=default, repr=not secret, metadata={"about": about, "parse": parse})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,28 +96,30 @@ class Settings:
         Path(".yidai"), "Folder of all local state: lake, embedded database, master key.", Path
     )
     database_url: str = _setting(
-        "", "PostgreSQL to use, as an owner who may create roles. Empty: the embedded server."
+        "", "PostgreSQL to use, as an owner who may create roles. Empty: the embedded server.", secret=True
     )
     database_name: str = _setting("yidai", "Database of the embedded server.")
     host: str = _setting("127.0.0.1", "Address on which `yidai serve` listens.")
-    port: int = _setting(8100, "Port on which `yidai serve` listens.", int)
-    mlflow_port: int = _setting(5100, "Port on which `yidai mlflow` listens, on this machine only.", int)
+    port: int = _setting(8100, "Port on which `yidai serve` listens.", _port)
+    mlflow_port: int = _setting(5100, "Port on which `yidai mlflow` listens, on this machine only.", _port)
     master_key_file: Path | None = _setting(
         None, "File with the master key (32 bytes in hexadecimal), made on first use. Empty: home/master.key.",
         lambda value: Path(value) if value else None,
     )  # fmt: skip
-    token: str = _setting("", "Bearer token by which a command says who is asking.")
-    tenant: str = _setting("city", "Tenant of the commands that are not given one.")
-    body_limit: int = _setting(65_536, "Largest request body in bytes.", int)
-    pool_size: int = _setting(8, "Connections of one API process to PostgreSQL.", int)
-    group_size: int = _setting(64, "Decisions that one commit may take together.", int)
+    token: str = _setting("", "Bearer token by which a command says who is asking.", secret=True)
+    tenant: str = _setting("city", "Tenant of the commands that are not given one.", _tenant)
+    body_limit: int = _setting(65_536, "Largest request body in bytes.", _count)
+    pool_size: int = _setting(8, "Connections of one API process to PostgreSQL.", _count)
+    group_size: int = _setting(64, "Decisions that one commit may take together.", _count)
     as_of: int | None = _setting(
         None, "For sample data only: the moment as of which features are read. Empty: now.", _moment
     )
     sources_down: tuple[str, ...] = _setting(
         (), "Datasets, comma separated, that an operator has taken out of service.", _names
     )
-    sweep_seconds: float = _setting(60.0, "How often ended consents are swept from the online store.", float)
+    sweep_seconds: float = _setting(
+        60.0, "How often ended consents are swept from the online store.", _seconds
+    )
 
     @staticmethod
     def load(environment: Mapping[str, str] | None = None) -> Settings:
@@ -128,16 +165,24 @@ def check_names(environment: Mapping[str, str], others: tuple[str, ...] = ()) ->
 
 
 def settings_reference() -> str:
-    """The table of settings in Markdown, for the generated page."""
+    """The page ``docs/settings.md``; ``python -m serving.settings`` prints it."""
     rows = [
-        f"| `{variable_of(each.name)}` | `{_shown(each.default)}` | {each.metadata['about']} |"
+        f"| `{variable_of(each.name)}` | {_shown(each.default)} | {each.metadata['about']} |"
         for each in fields(Settings)
     ]
-    return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows]) + "\n"
+    return "\n".join([_ABOUT, "| variable | default | meaning |", "|---|---|---|", *rows]) + "\n"
+
+
+_ABOUT = """# Settings
+
+Every process and command reads its settings from the environment, once, when it starts. A value that cannot
+be read and a `YIDAI_*` variable that nothing reads are refused by name. This page is generated:
+`python -m serving.settings > docs/settings.md`.
+"""
 
 
 def _shown(default: object) -> str:
-    return "" if default in {None, ()} else str(default)
+    return "" if default in {None, (), ""} else f"`{default}`"
 
 
 def _parse(each: Field[Any], value: str) -> Any:
@@ -146,3 +191,7 @@ def _parse(each: Field[Any], value: str) -> Any:
         return parse(value)
     except (ValueError, Invalid):
         raise WrongSetting(variable_of(each.name), value, _EXPECTED.get(parse, "valid")) from None
+
+
+if __name__ == "__main__":
+    print(settings_reference(), end="")

@@ -16,7 +16,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -59,8 +59,8 @@ class Database:
     security that every request uses.
     """
 
-    admin_url: str
-    app_url: str
+    admin_url: str = field(repr=False)
+    app_url: str = field(repr=False)
 
     @property
     def sqlalchemy_url(self) -> str:

@@ -7,7 +7,7 @@ import hmac
 import os
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -40,7 +40,7 @@ class Unreadable(Integrity):
 class KeyRing:
     """Keys by purpose, each an HMAC of the master key, so that none reveals another."""
 
-    _master: bytes
+    _master: bytes = field(repr=False)
 
     @staticmethod
     def open(path: Path) -> KeyRing:
