@@ -71,7 +71,7 @@ def draw_book(
         if month < WARM_UP:
             continue
         risk = 1 - alive[12, :, regime[month]]
-        filtered[:, month - WARM_UP] = belief @ risk
+        filtered[:, month - WARM_UP] = (belief * risk).sum(axis=1)
         true[:, month - WARM_UP] = risk[lives.kind * STATES + lives.state[:, month]]
         people = np.flatnonzero((generator.random(n) < economy.apply) & (busy_until < month) & ~ruined)
         score = visible_score(known, emitted, people, month)

@@ -61,7 +61,7 @@ class Filter:
         self._known = known
         self._emitted = emitted
         self._book = book
-        self._chains = [_block(economy.transition(0)), _block(economy.transition(1))]
+        self._chains = [economy.transition(0), economy.transition(1)]
         self._settled: Floats | None = None
         self._settled_month = -1
         self._start = np.log(economy.prior())[None, :] + _static(economy, known)
@@ -82,7 +82,7 @@ class Filter:
             first = np.exp(self._start - self._start.max(axis=1, keepdims=True))
             ahead = np.repeat(first, STATES, axis=1) * self._economy.initial().ravel()[None, :]
         else:
-            ahead = belief @ self._chains[self._regime[month]]
+            ahead = _move(belief, self._chains[self._regime[month]])
         seen = self.likelihood(month, age)
         seen = np.exp(seen - seen.max(axis=1, keepdims=True))
         ahead = ahead * seen
@@ -148,14 +148,15 @@ def approval(economy: Economy, score: Floats, state: NDArray[np.int64]) -> Float
 def survival(economy: Economy, months: int) -> Floats:
     """P(no trigger in the next k months | type, state, regime now) [months + 1, CELLS, regimes]."""
     hazard = economy.type_hazard().ravel()
-    chains = [_block(economy.transition(0)), _block(economy.transition(1))]
-    out = np.ones((months + 1, CELLS, 2))
+    chains = [economy.transition(0), economy.transition(1)]
+    out = np.zeros((months + 1, CELLS, 2))
+    out[0] = 1.0
     for k in range(1, months + 1):
         for now in range(2):
-            out[k, :, now] = sum(
-                economy.regime[now, then] * (chains[then] @ ((1 - hazard) * out[k - 1, :, then]))
-                for then in range(2)
-            )
+            for then in range(2):
+                safe = ((1 - hazard) * out[k - 1, :, then]).reshape(TYPES, STATES)
+                ahead = np.einsum("kst,kt->ks", chains[then], safe).ravel()
+                out[k, :, now] += economy.regime[now, then] * ahead
     return out
 
 
@@ -170,16 +171,14 @@ def default_risk(economy: Economy, alive: Floats, belief: Floats, regime: int, t
         rows = term == months
         whole, before = alive[months, :, regime], alive[months - 1, :, regime]
         bad = 1 - whole if months < 12 else (1 - before) + economy.restructured * (before - whole)
-        out[rows] = belief[rows] @ bad
+        out[rows] = (belief[rows] * bad).sum(axis=1)
     return out
 
 
-def _block(transition: Floats) -> Floats:
-    out = np.zeros((CELLS, CELLS))
-    for kind in range(TYPES):
-        at = slice(kind * STATES, (kind + 1) * STATES)
-        out[at, at] = transition[kind]
-    return out
+def _move(belief: Floats, chain: Floats) -> Floats:
+    """A month ahead; written out, because a matrix product's last bits depend on the machine's BLAS."""
+    by_type = belief.reshape(-1, TYPES, STATES)
+    return np.asarray(np.einsum("nks,kst->nkt", by_type, chain).reshape(belief.shape))
 
 
 def _static(economy: Economy, known: Attributes) -> Floats:
