@@ -62,3 +62,53 @@ def list_features(
         ("column", "dataset", "risk", "名称", "name", "reason"),
         rows,
     )
+
+
+@features_app.command("docs")
+def write_docs(
+    out: Annotated[Path, typer.Option(help="The folder of the pages.")] = Path("docs/reference"),
+) -> None:
+    """Write the reference pages of contracts and features anew from the data."""
+    from features.contracts.load import BUILTIN as CONTRACTS
+    from features.definitions.plan import BUILTIN as DEFINITIONS
+    from features.definitions.plan import load_plan
+    from features.reference import contracts_page, features_page
+
+    plan = load_plan([CONTRACTS], [DEFINITIONS])
+    out.mkdir(parents=True, exist_ok=True)
+    for name, page in (("contracts", contracts_page(plan.contracts)), ("features", features_page(plan))):
+        (out / f"{name}.md").write_text(page, encoding="utf-8")
+        console.print(f"wrote [bold]{out / name}.md[/]")
+
+
+@features_app.command("show")
+def show(
+    subject: Annotated[int, typer.Argument(help="The subject's id in the lake.")],
+    lake: Annotated[Path, typer.Option(help="The lake's folder.")],
+    as_of: Annotated[str, typer.Option(help="The moment, such as 2024-05-31 or 2024-05-31T08:00:00+08:00.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show one subject's features as of a moment, with the datasets that each comes from."""
+    import numpy as np
+
+    from features.calendar import instant
+    from features.contracts.load import BUILTIN as CONTRACTS
+    from features.definitions.plan import BUILTIN as DEFINITIONS
+    from features.definitions.plan import load_plan
+    from features.matrix import Missing
+    from features.timeline.lake import Lake
+
+    plan = load_plan([CONTRACTS], [DEFINITIONS])
+    tables = Lake(lake).subject_tables(plan.contracts, subject)
+    matrix = plan.build(tables, np.array([subject]), np.array([instant(as_of)]))
+    kinds = [Missing(int(kind)) for kind in matrix.missing[0]]
+    found = [
+        (column.name, float(value) if kind is Missing.PRESENT else kind.name, column.unit, column.dataset)
+        for column, value, kind in zip(plan.columns, matrix.values[0], kinds, strict=True)
+    ]
+    if as_json:
+        names = ("column", "value", "unit", "sources")
+        show_json([dict(zip(names, row, strict=True)) for row in found])
+        return
+    show_table(f"subject {subject} as of {as_of}", ("column", "value", "unit", "sources"), found)

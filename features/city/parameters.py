@@ -1,9 +1,7 @@
 """The economy of the sample city: every number of it, frozen before any model was trained.
 
-The orders of magnitude come from public sources (household default rates of 5-8 % a year in unsecured
-rural lending, lags of the departments as in ``docs/city.md``); the rest is chosen so that a third of the
-defaults come without warning and the best possible ranking stays far from certain. ``shifted`` is
-another economy: more strain, other incomes.
+They were chosen, not estimated; ``docs/city.md`` says of each group why. ``shifted`` is another economy: more
+strain, other incomes.
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ WARM_UP = 18
 BEYOND = 26
 """Months that are simulated after the last record, so that every outcome is known to the truth."""
 LAGS = 4
-"""A record is published 0 to 3 months after its month (days 2 to 25); applications come on day 26 or 27."""
+"""A record is published 0 to 3 months after its month (by day 25); applications come on day 26 or 27."""
 FRAUD_TOLD = 3
 """A fraud is confirmed on day 20 of the third month after its first instalment was missed."""
 QUALITIES, INCOMES, STATES = 3, 2, 3

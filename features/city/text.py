@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from features.calendar import CHINA_OFFSET
+from features.calendar import CHINA_OFFSET, DAY, SECOND
 from features.identity.numbers import person_check_digit
 
 Ints = NDArray[np.int64]
@@ -47,22 +48,30 @@ def id_text(prefix: str, values: Ints) -> pa.Array:
     return pc.binary_join_element_wise(prefix, text, "")
 
 
-def _local(moments: Ints) -> pa.Array:
-    return pa.array(
-        ((np.asarray(moments, dtype=np.int64) + CHINA_OFFSET) // 1_000_000).astype("datetime64[s]")
-    )
-
-
 def instant_text(moments: Ints) -> pa.Array:
     """Seconds of China time with their offset."""
-    return pc.binary_join_element_wise(pc.strftime(_local(moments), format="%Y-%m-%dT%H:%M:%S"), "+08:00", "")
+    days, clock = np.divmod((moments + CHINA_OFFSET) // SECOND, DAY // SECOND)
+    return pc.binary_join_element_wise(_day_text(days, "%Y-%m-%d"), _clock_text().take(pa.array(clock)), "T")
 
 
 def date_text(moments: Ints) -> pa.Array:
     """Days in China."""
-    return pc.strftime(_local(moments), format="%Y-%m-%d")
+    return _day_text((moments + CHINA_OFFSET) // DAY, "%Y-%m-%d")
 
 
 def month_text(moments: Ints) -> pa.Array:
     """Months in China."""
-    return pc.strftime(_local(moments), format="%Y-%m")
+    return _day_text((moments + CHINA_OFFSET) // DAY, "%Y-%m")
+
+
+def _day_text(days: Ints, form: str) -> pa.Array:
+    """A text a day, written once for each day between the first and the last."""
+    first, last = int(days.min(initial=0)), int(days.max(initial=0))
+    every = pa.array(np.arange(first, last + 1).astype("datetime64[D]").astype("datetime64[s]"))
+    return pc.strftime(every, format=form).take(pa.array(days - first))
+
+
+@cache
+def _clock_text() -> pa.Array:
+    """Every second of a day."""
+    return pa.array([f"{s // 3600:02}:{s // 60 % 60:02}:{s % 60:02}+08:00" for s in range(DAY // SECOND)])

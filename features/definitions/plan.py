@@ -37,6 +37,10 @@ REQUEST = "request"
 
 _COMPOSITIONS = {composition.value for composition in Composition}
 _VALUE_OF_CODE = {Aggregate.LAST}
+_WITHOUT_UNIT = {
+    Aggregate.DISTINCT, Aggregate.TREND, Aggregate.VARIATION, Aggregate.SHARE_SUM, Aggregate.CONCENTRATION,
+    Aggregate.YEAR_ON_YEAR, Aggregate.MONTHS_SINCE_VALUE, Aggregate.NEGATIVE_MONTHS,
+}  # fmt: skip
 
 
 class SnapshotTooEarly(Invalid):
@@ -181,7 +185,7 @@ class FeaturePlan:
                 definition.sign,
                 _titled(definition.zh, window.text),
                 _titled(definition.en, window.text),
-                definition.unit or (field.unit if field else ""),
+                definition.unit or (field.unit if field and kind not in _WITHOUT_UNIT else ""),
                 definition.rationale,
                 definition.reason,
                 field.special_codes if field and kind in _VALUE_OF_CODE else (),
