@@ -14,7 +14,7 @@ import http.client
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,12 +28,11 @@ import numpy as np
 
 from benchmarks.common import finish
 from features.calendar import iso
-from features.canonical import canonical_bytes
 from features.city.make import make_city
 from features.contracts.model import SubjectKind
 from features.timeline.packed import unpack
 from serving import operations
-from serving.access.model import Actor, Authority, Permission, Role
+from serving.access.model import Authority, Permission, Role
 from serving.access.repository import actor_of
 from serving.analyst import Trainer
 from serving.consents.check import Purpose, check_consent
@@ -42,11 +41,11 @@ from serving.decisions.case import features_of, sources_with_record
 from serving.decisions.decider import decide
 from serving.decisions.receipt import seal_receipt, write_receipt
 from serving.decisions.schemas import Asked
-from serving.decisions.service import RANDOM_KEY, _row, consent_of
+from serving.decisions.service import _row, consent_of
 from serving.demo.access import tokens
 from serving.demo.processes import Api, free_port, running, wait_until
 from serving.demo.run import CATEGORIES, REQUEST, applicants
-from serving.registry.service import Kind
+from serving.registry.model import Kind
 from serving.services import open_services, wall_clock
 from serving.settings import Settings
 from serving.store.engine import open_database, stop_embedded
@@ -163,7 +162,9 @@ async def stages(settings: Settings, token: str, given: dict[str, str], count: i
     return {name: float(np.median(values)) * 1e6 for name, values in spent.items()}
 
 
-async def _one(held: Any, authority: Authority, number: str, consent_id: str, spent: dict[str, list[float]]) -> None:
+async def _one(
+    held: Any, authority: Authority, number: str, consent_id: str, spent: dict[str, list[float]]
+) -> None:
     clock = _Stopwatch(spent)
     service = held.decisions
     now = wall_clock()

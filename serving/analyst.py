@@ -16,7 +16,7 @@ from features.terminal import Step
 from features.timeline.lake import Lake
 from serving.backtest import AccessReport, read_history, train_access
 from serving.policy.load import CITY, policy_from_yaml
-from serving.registry.service import Kind
+from serving.registry.model import Kind
 from serving.settings import Settings
 from serving.store.engine import open_database
 from training.mlflow_server import client_environment, prepare_server, server_command, server_environment

@@ -8,11 +8,11 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from training import cli as analysts
 
 from features.cli import city_app, features_app
 from features.terminal import console, plain_errors, progress, show_json, show_table
 from serving.models_cli import models_app
+from training import cli as analysts
 
 app = typer.Typer(
     help="Yidai (易贷): credit decisions from point-in-time data, explained and replayable.\n\n"

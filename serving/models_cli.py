@@ -8,7 +8,7 @@ import typer
 
 from features.calendar import instant, iso
 from features.terminal import console, show_json, show_table
-from serving.registry.service import Kind
+from serving.registry.model import Kind
 
 models_app = typer.Typer(
     help="Versions of models, policies, definitions and signals. Two people for everything that decides.\n\n"

@@ -25,8 +25,8 @@ from serving.decisions.replay import replay as replay_decisions
 from serving.policy.load import policy_from_yaml
 from serving.registry import repository as registry_rows
 from serving.registry import service as registry
+from serving.registry.model import Kind, Verdict
 from serving.registry.overview import ArtifactRow, overview
-from serving.registry.service import Kind, Verdict
 from serving.services import close_services, open_services, wall_clock
 from serving.settings import Settings
 from serving.store.engine import Database, open_database

@@ -23,7 +23,7 @@ from serving.access.model import Role
 from serving.analyst import NAMES, TrainedModel, Trainer, mlflow_environment
 from serving.demo.access import tokens
 from serving.demo.processes import Api, answers, free_port, running, wait_until
-from serving.registry.service import Kind
+from serving.registry.model import Kind
 from serving.settings import Settings
 from serving.watch.signals import SHIPPED
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from serving.access.model import Authority, Permission
 from serving.access.repository import actor_names
 from serving.registry import repository
-from serving.registry.service import Kind
+from serving.registry.model import Kind
 from serving.store.engine import Database
 from serving.store.session import tenant_transaction
 

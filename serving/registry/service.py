@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from uuid import UUID
 
 import msgspec
@@ -17,6 +16,7 @@ from features.errors import Conflict, Invalid
 from serving.access.model import Authority, Permission
 from serving.policy.load import check_against, load_policy
 from serving.registry import repository
+from serving.registry.model import Kind, Verdict
 from serving.store.audit import record
 from serving.store.engine import Database
 from serving.store.session import Connection, tenant_transaction
@@ -24,23 +24,6 @@ from serving.watch.signals import BOOK_VALUES, check_signals, read_signals
 from training.bundle import MODEL_KINDS, load_bundle
 
 _SLOT = re.compile(r"(policy|definitions|signals|scale|bundle\.[a-z][a-z0-9_]*)")
-
-
-class Kind(StrEnum):
-    """What the registry holds."""
-
-    POLICY = "policy"
-    DEFINITIONS = "definitions"
-    BUNDLE = "bundle"
-    SIGNALS = "signals"
-    SCALE = "scale"
-
-
-class Verdict(StrEnum):
-    """What a second person says."""
-
-    APPROVED = "approved"
-    REFUSED = "refused"
 
 
 class OwnApproval(Conflict):

@@ -19,7 +19,8 @@ from serving.access.model import Role
 from serving.analyst import Trainer
 from serving.demo.access import tokens
 from serving.demo.run import CATEGORIES, REQUEST, applicants
-from serving.registry.service import Kind, OwnApproval
+from serving.registry.model import Kind
+from serving.registry.service import OwnApproval
 from serving.services import wall_clock
 from serving.settings import Settings
 from serving.store.engine import stop_embedded

@@ -28,7 +28,8 @@ from serving.access.model import Permission, Role
 from serving.access.repository import actor_of, create_tenant, create_token
 from serving.app import create_app
 from serving.policy.load import CITY, policy_from_yaml
-from serving.registry.service import Kind, activate, approve, submit
+from serving.registry.model import Kind
+from serving.registry.service import activate, approve, submit
 from serving.settings import Settings
 from serving.store.engine import Database
 from serving.store.keys import KeyRing

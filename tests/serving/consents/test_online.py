@@ -13,8 +13,9 @@ from features.calendar import DAY
 from features.canonical import canonical_bytes
 from features.timeline.lake import Lake
 from serving.access.model import Permission
+from serving.registry.model import Kind
 from serving.registry.repository import active
-from serving.registry.service import Kind, activate
+from serving.registry.service import activate
 from serving.store.session import tenant_transaction
 from tests.serving.feeding import COURT, ingest, online, rehydrate, subject_of, sweep, vault_of
 from tests.serving.world import GOOD, LATE, MIDDLE, PLAN, POOR, YOUNG, Bank, Client, number_of, problem

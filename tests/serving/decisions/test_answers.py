@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 from features.canonical import canonical_bytes
-from serving.registry.service import Kind
+from serving.registry.model import Kind
 from serving.store.session import owner_transaction, tenant_transaction
 from tests.serving.world import (
     CATEGORIES,

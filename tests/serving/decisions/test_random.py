@@ -13,7 +13,7 @@ import pytest
 from serving.access.model import Permission
 from serving.decisions.decider import draws
 from serving.decisions.replay import ReplayStatus, replay
-from serving.registry.service import Kind
+from serving.registry.model import Kind
 from serving.store.keys import KeyRing
 from serving.store.session import tenant_transaction
 from tests.serving.world import DISHONEST, GOOD, MIDDLE, Bank, Client, policy_with

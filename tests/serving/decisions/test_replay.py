@@ -13,7 +13,7 @@ from psycopg import Connection
 from serving.access.model import Permission
 from serving.decisions.replay import Replayed, ReplayStatus, replay
 from serving.decisions.repository import UnknownDecision
-from serving.registry.service import Kind
+from serving.registry.model import Kind
 from serving.store.session import owner_transaction
 from tests.serving.feeding import COURT, ingest, rehydrate, subject_of, vault_of
 from tests.serving.world import (

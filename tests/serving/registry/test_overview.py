@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from serving.access.model import NotPermitted, Permission
+from serving.registry.model import Kind, Verdict
 from serving.registry.overview import overview
-from serving.registry.service import Kind, Verdict, active_at, approve, submit
+from serving.registry.service import active_at, approve, submit
 from tests.serving.world import NOW, Bank, scorecard
 
 

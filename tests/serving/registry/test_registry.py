@@ -13,12 +13,11 @@ from features.errors import Integrity, Invalid, YidaiError
 from serving.access.model import Authority, Permission, Role
 from serving.access.repository import actor_of, create_token
 from serving.policy.load import CITY, policy_from_yaml
+from serving.registry.model import Kind, Verdict
 from serving.registry.repository import ChangedArtifact, UnknownArtifact, history
 from serving.registry.service import (
     ClockBehind,
-    Kind,
     OwnApproval,
-    Verdict,
     VerdictStands,
     WrongSlot,
     activate,

@@ -1,0 +1,22 @@
+"""What the registry holds, and what a second person says of it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What the registry holds."""
+
+    POLICY = "policy"
+    DEFINITIONS = "definitions"
+    BUNDLE = "bundle"
+    SIGNALS = "signals"
+    SCALE = "scale"
+
+
+class Verdict(StrEnum):
+    """What a second person says."""
+
+    APPROVED = "approved"
+    REFUSED = "refused"
