@@ -13,8 +13,6 @@ from serving.watch.signals import SHIPPED, BrokenSignal, SignalsDocument, read_s
 from tests.serving.registry.test_registry import put, say, submitted
 from tests.serving.world import PLAN, Bank, scorecard
 
-_shift = iter(range(1, 1_000))
-
 
 def _without(feature: str) -> bytes:
     """The city's definitions without one feature."""
