@@ -20,6 +20,8 @@ from features.contracts.model import Field, FieldType
 from features.identity.numbers import WrongNumber, check_person_number, check_uscc
 
 Int64 = NDArray[np.int64]
+_YEAR_ONE = int(np.datetime64("0001-01-02", "us").astype(np.int64))
+"""The calendar begins there; a day is left for the zone."""
 Flags = NDArray[np.bool_]
 
 
@@ -145,7 +147,7 @@ def _boolean(field: Field, text: pa.Array, present: Flags) -> Outcome:
 
 
 def _month(field: Field, text: pa.Array, present: Flags) -> Outcome:
-    good = _matching(text, r"^\d{4}-(0[1-9]|1[0-2])$", present)
+    good = _matching(text, r"^(000[1-9]|00[1-9]\d|0[1-9]\d\d|[1-9]\d{3})-(0[1-9]|1[0-2])$", present)
     chosen = text.filter(pa.array(good))
     year = _ints(pc.utf8_slice_codeunits(chosen, 0, 4))
     month = _ints(pc.utf8_slice_codeunits(chosen, 5, 7))
@@ -157,9 +159,11 @@ def _parse_local(text: pa.Array, form: str, rows: Flags) -> tuple[Int64, Flags]:
     chosen = text.filter(pa.array(rows))
     parsed = pc.strptime(chosen, format=form, unit="us", error_is_null=True)
     same = _flags(pc.fill_null(pc.equal(pc.strftime(parsed, format=form), chosen), False))
+    moments = _ints(parsed.cast(pa.int64()))
+    same &= moments >= _YEAR_ONE
     good = rows.copy()
     good[good] = same
-    return _scatter(good, _ints(parsed.cast(pa.int64()))[same]), good
+    return _scatter(good, moments[same]), good
 
 
 def _date(field: Field, text: pa.Array, present: Flags) -> Outcome:

@@ -104,6 +104,9 @@ def check_contract(contract: Contract, path: Path | str) -> None:
     if len(fields) != len(contract.fields):
         raise BrokenDocument(path, "a field name stands twice.", "Rename one.")
     _check_names(contract, fields, path)
+    for field in contract.fields:
+        if field.named and field.type is not FieldType.ID:
+            raise BrokenDocument(path, f"{field.name!r} is named, but no id.", "Only ids are named.")
     _check_times(contract, fields, path)
     if contract.history is History.STATIC and not contract.note:
         raise BrokenDocument(path, "a static dataset needs a note that says why it does not change.")

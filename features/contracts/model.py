@@ -69,6 +69,8 @@ class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unit: str = ""
     format: str = ""
     sensitivity: int | None = None
+    named: bool = False
+    """Whether an id's texts are kept, so that people can be told which one it is."""
 
     @property
     def divisor(self) -> int:
