@@ -107,12 +107,12 @@ def prefill_table(datasets: Iterable[Mapping[str, Any]], most: int = 8) -> Table
 def alert_table(alerts: Sequence[Mapping[str, str]], title: str) -> Table:
     """Alerts with the sentence that proves each, and the next step."""
     table = Table(title=title, title_justify="left", header_style="bold")
-    for name in ("level", "signal", "evidence 依据", "next step 建议"):
+    for name in ("level", "loan 贷款", "signal", "evidence 依据", "next step 建议"):
         table.add_column(name)
     for alert in alerts:
         level = alert["level"]
         table.add_row(
-            f"[{LEVELS[level]}]{level}[/]", alert["signal"], f"{alert['zh']}\n[dim]{alert['en']}[/]",
+            f"[{LEVELS[level]}]{level}[/]", alert["loan"], alert["signal"], f"{alert['zh']}\n[dim]{alert['en']}[/]",
             f"{alert['action_zh']}\n[dim]{alert['action_en']}[/]",
         )  # fmt: skip
     return table
@@ -127,11 +127,12 @@ def _plain() -> Table:
 
 def watch_summary(report: WatchReport, most: int = 5) -> Group:
     """What one run of the watch saw, the gravest alerts first."""
-    hits = sorted(report.hits, key=lambda hit: list(LEVELS).index(hit.level.value))
+    told = zip(report.hits, report.about, strict=True)
+    hits = sorted(told, key=lambda pair: (list(LEVELS).index(pair[0].level.value), pair[1]))
     rows = [
-        {"level": hit.level.value, "signal": hit.signal, "zh": hit.evidence_zh, "en": hit.evidence_en,
+        {"level": hit.level.value, "loan": loan, "signal": hit.signal, "zh": hit.evidence_zh, "en": hit.evidence_en,
          "action_zh": hit.action_zh, "action_en": hit.action_en}
-        for hit in hits[:most]
+        for hit, loan in hits[:most]
     ]  # fmt: skip
     levels = ", ".join(f"[{LEVELS[level]}]{count} {level}[/]" for level, count in report.by_level.items())
     skipped = ", ".join(f"{name} {count}" for name, count in report.skipped.items() if count)

@@ -52,10 +52,13 @@ class RawTable:
 
 @dataclass(frozen=True, slots=True)
 class CheckedFeed:
-    """The rows that keep their contract. ``numbers`` are subjects' numbers, ``links`` linked numbers by field."""
+    """The rows that keep their contract. ``numbers`` are subjects' numbers, ``links`` linked numbers by field,
+    ``names`` the texts of named ids by field.
+    """
 
     numbers: list[str]
     links: dict[str, list[str | None]]
+    names: dict[str, pa.Array]
     columns: dict[str, Int64]
     valid_from: Int64
     valid_to: Int64
@@ -131,6 +134,7 @@ def check_feed(contract: Contract, raw: RawTable, file: str) -> CheckedFeed:
     return CheckedFeed(
         [str(numbers[row]) for row in kept],
         {name: [texts[row] for row in kept] for name, texts in links.items()},
+        {f.name: raw.table[f.name].combine_chunks().take(pa.array(kept)) for f in contract.fields if f.named},
         {name: values[kept] for name, values in columns.items()},
         times[0][kept],
         times[1][kept],

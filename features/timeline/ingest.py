@@ -126,6 +126,8 @@ def load_rows(contract: Contract, file: str, raw: RawTable, vault: Vault, lake: 
     feed = check_feed(contract, raw, file)
     version = lake.next_version()
     events = _events(contract, feed, vault, version)
+    for name, texts in feed.names.items():
+        lake.remember(contract.dataset, name, version, events.columns[name], texts)
     loaded = lake.append(contract.dataset, events, feed.imputed)
     _quarantine(lake, contract.dataset, file, feed.findings)
     bad = len({finding.line for finding in feed.findings})

@@ -12,9 +12,11 @@ from typing import Any
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from features.calendar import NULL
 from features.contracts.model import Contract, SubjectKind
 from features.errors import Conflict, Integrity
 from features.timeline.events import EventTable, Int64, RawEvents, empty_raw, mix, rekey, sort_events
@@ -106,6 +108,22 @@ class Lake:
         self._settle()
         return int(fresh.sum())
 
+    def remember(self, dataset: str, field: str, version: int, codes: Int64, texts: pa.Array) -> None:
+        """Keep the texts of a named id's codes, arrays [rows]."""
+        kept, first = np.unique(codes, return_index=True)
+        first = first[kept != NULL]
+        chosen = pc.utf8_trim_whitespace(texts.take(pa.array(first)))
+        path = self.root / "_names" / f"{dataset}.{field}" / f"{version:012d}.parquet"
+        _put(path, pa.table({"code": kept[kept != NULL], "text": chosen}))
+
+    def names(self, dataset: str, field: str) -> dict[int, str]:
+        """Text by code of a named id."""
+        found: dict[int, str] = {}
+        for path in sorted((self.root / "_names" / f"{dataset}.{field}").glob("*.parquet")):
+            table = _read(path, ["code", "text"])
+            found |= dict(zip(table["code"].to_pylist(), table["text"].to_pylist(), strict=True))
+        return found
+
     def read(self, contract: Contract, *, max_version: int | None = None) -> EventTable:
         """All events of a dataset with corrections applied."""
         return self._raw(contract, None).resolve(max_version)
@@ -191,11 +209,15 @@ class Lake:
         columns: dict[str, Any] = {name: getattr(raw, name) for name in _TIMES}
         columns |= {"row": _row_hash(raw), "imputed_known": imputed, **raw.columns}
         path = self.root / dataset / f"{bucket:05d}" / f"{int(raw.version[0]):012d}.parquet"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(f".{os.getpid()}.tmp")
-        pq.write_table(pa.table(columns), draft, compression="lz4", row_group_size=_ROW_GROUP)
-        _sync(draft)
-        draft.rename(path)
+        _put(path, pa.table(columns))
+
+
+def _put(path: Path, table: pa.Table) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(f".{os.getpid()}.tmp")
+    pq.write_table(table, draft, compression="lz4", row_group_size=_ROW_GROUP)
+    _sync(draft)
+    draft.rename(path)
 
 
 def _row_hash(raw: RawEvents) -> Int64:

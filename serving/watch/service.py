@@ -57,6 +57,8 @@ class WatchReport:
     raised: int
     worsened: int
     skipped: Mapping[str, int]
+    about: tuple[str, ...]
+    """The bank's own number of each hit's loan."""
 
     @property
     def by_level(self) -> dict[str, int]:
@@ -84,10 +86,14 @@ def watch(
     authority.holds(Permission.HANDLE_ALERTS)
     check_signals(signals, [*(column.name for column in plan.columns), *BOOK_VALUES])
     book, outcome = look(plan, signals, lake, now)
+    named = lake.names("loan", "loan_id")
+    codes = [int(book.loan[hit.row]) for hit in outcome.hits]
+    about = tuple(named.get(code, str(code)) for code in codes)
     raised = worsened = 0
     with tenant_transaction(database, authority.tenant) as connection:
-        for hit in outcome.hits:
-            new = _store(connection, authority, book, hit, signals_digest, now)
+        for hit, loan in zip(outcome.hits, about, strict=True):
+            subject = int(book.subject[hit.row])
+            new = _store(connection, authority.tenant, (loan, subject), hit, signals_digest, now)
             raised += new is True
             worsened += new is False
         actor = authority.actor.actor_id
@@ -101,7 +107,7 @@ def watch(
             loans=len(book.loan),
             raised=raised,
         )
-    return WatchReport(now, len(book.loan), outcome.hits, raised, worsened, outcome.skipped)
+    return WatchReport(now, len(book.loan), outcome.hits, raised, worsened, outcome.skipped, about)
 
 
 def look(plan: FeaturePlan, signals: SignalsDocument, lake: Lake, now: int) -> tuple[Book, Outcome]:
@@ -119,9 +125,9 @@ def look(plan: FeaturePlan, signals: SignalsDocument, lake: Lake, now: int) -> t
 
 
 def _store(
-    connection: Connection, authority: Authority, book: Book, hit: Hit, signals_digest: str, now: int
+    connection: Connection, tenant: str, about: tuple[str, int], hit: Hit, signals_digest: str, now: int
 ) -> bool | None:
-    """True for a new alert, False for a graver one, None where nothing changed."""
+    """Store a hit ``about`` a (loan, borrower): True for a new alert, False for a graver one, None where nothing changed."""
     month = int(month_index(np.array([now]))[0])
     evidence = {
         "zh": hit.evidence_zh,
@@ -132,10 +138,10 @@ def _store(
     row = connection.execute(
         UPSERT,
         {
-            "tenant": authority.tenant,
+            "tenant": tenant,
             "id": UUID(bytes=uuid_utils.uuid7().bytes),
-            "loan": str(int(book.loan[hit.row])),
-            "subject": int(book.subject[hit.row]),
+            "loan": about[0],
+            "subject": about[1],
             "signal": hit.signal,
             "level": hit.level.value,
             "point": int(month_start(month + 1)),

@@ -162,4 +162,7 @@ def test_the_book_is_watched_and_twice_raises_nothing_twice(world: World) -> Non
     assert first.raised == len(first.hits) > 0
     assert (again.raised, again.worsened) == (0, 0)
     assert len({hit.signal for hit in first.hits}) >= 3
+    assert all(loan.startswith("LN") for loan in first.about), (
+        "an officer finds the loan under the bank's own number"
+    )
     assert all(hit.evidence_zh and hit.evidence_en and hit.action_en for hit in first.hits)
