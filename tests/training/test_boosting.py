@@ -1,0 +1,148 @@
+"""The booster: signs that hold, categories that never saw their own outcome, and the same model twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from features.matrix import Missing
+from tests.training.samples import SPECIAL, brute_auc, made_sample
+from training.boosting import (
+    ENCODING_PRIOR,
+    FOLDS,
+    Booster,
+    BoosterSettings,
+    Candidate,
+    _encodings,
+    _out_of_fold_inputs,
+    default_candidates,
+    fit_booster,
+)
+from training.sample import Sample, Unlearnable, folds
+
+
+@pytest.fixture(scope="module")
+def sample() -> Sample:
+    return made_sample(900)
+
+
+@pytest.fixture(scope="module")
+def booster(sample) -> Booster:
+    return fit_booster(sample)
+
+
+def test_it_ranks_rows_that_it_has_not_seen(booster) -> None:
+    test = made_sample(1000, seed=1)
+    assert brute_auc(test.target, booster.log_odds(test.matrix)) > 0.77
+
+
+def test_a_declared_sign_holds_at_every_row_over_a_grid(sample, booster) -> None:
+    rows = sample.matrix.take(np.arange(60))
+    for name, sign in (("up", 1), ("down", -1)):
+        place = rows.names.index(name)
+        scores = []
+        for value in np.linspace(-4, 4, 33):
+            values = rows.values.copy()
+            values[:, place] = value
+            scores.append(booster.log_odds(replace(rows, values=values)))
+        steps = sign * np.diff(np.array(scores), axis=0)
+        assert steps.min() > -1e-12, name
+        assert steps.max() > 0.01, name
+
+
+def test_the_candidate_with_the_least_inner_log_loss_is_kept(booster) -> None:
+    assert booster.losses[booster.candidate.name] == min(booster.losses.values())
+    assert len(booster.losses) == 2
+    assert len(booster.boosters) == FOLDS
+
+
+def test_out_of_fold_scores_are_worse_than_those_of_rows_that_were_seen(sample, booster) -> None:
+    assert brute_auc(sample.target, booster.out_of_fold) < brute_auc(
+        sample.target, booster.log_odds(sample.matrix)
+    )
+
+
+def test_the_same_rows_give_the_same_trees(sample, booster) -> None:
+    again = fit_booster(sample)
+    assert [one.model_to_string() for one in again.boosters] == [
+        one.model_to_string() for one in booster.boosters
+    ]
+
+
+def test_a_categorys_number_never_saw_the_outcome_of_its_own_fold(sample) -> None:
+    splits = folds(sample, FOLDS, 11)
+    signs = tuple(column.sign for column in sample.matrix.columns)
+    place = sample.matrix.names.index("kind")
+    before = _out_of_fold_inputs(sample, splits, _encodings(sample.matrix, sample.target), signs)[:, place]
+    train, test = splits[0]
+    flipped = sample.target.copy()
+    flipped[test] = 1 - flipped[test]
+    other = replace(sample, target=flipped)
+    after = _out_of_fold_inputs(other, splits, _encodings(other.matrix, flipped), signs)[:, place]
+    assert (before[test] == after[test]).all()
+    assert (before[train] != after[train]).all()
+
+
+def test_a_categorys_number_is_its_bad_rate_shrunk_to_the_mean(sample) -> None:
+    (encoding,) = _encodings(sample.matrix, sample.target)
+    rate = sample.target.mean()
+    for code, value in zip(encoding.codes, encoding.values, strict=True):
+        own = sample.target[sample.matrix.values[:, encoding.column] == code]
+        assert value == pytest.approx(
+            (own.sum() + ENCODING_PRIOR * rate) / (len(own) + ENCODING_PRIOR), abs=1e-8
+        )
+    assert encoding.other == pytest.approx(rate, abs=1e-8)
+
+
+def test_a_special_code_of_a_signed_column_is_absent_for_the_trees_and_of_a_free_one_a_value() -> None:
+    sample = made_sample(300)
+    place = sample.matrix.names.index("special")
+    columns = list(sample.matrix.columns)
+    columns[place] = replace(columns[place], sign=1)
+    signed = replace(sample.matrix, columns=tuple(columns))
+    coded = sample.matrix.values[:, place] == SPECIAL
+    for matrix, absent in ((sample.matrix, False), (signed, True)):
+        changed = replace(sample, matrix=matrix)
+        signs = tuple(column.sign for column in matrix.columns)
+        inputs = _out_of_fold_inputs(changed, folds(changed, FOLDS, 11), (), signs)
+        assert np.isnan(inputs[coded, place]).all() == absent
+
+
+def test_what_is_absent_for_any_reason_is_nan_for_the_trees(sample) -> None:
+    missing = sample.matrix.missing.copy()
+    missing[:4, 0] = Missing.NO_RECORD, Missing.SOURCE_DOWN, Missing.NOT_AUTHORISED, Missing.PRESENT
+    changed = replace(sample, matrix=replace(sample.matrix, missing=missing))
+    signs = tuple(column.sign for column in sample.matrix.columns)
+    inputs = _out_of_fold_inputs(changed, folds(changed, FOLDS, 11), (), signs)
+    assert np.isnan(inputs[:4, 0]).tolist() == [True, True, True, False]
+
+
+def test_a_sign_is_inferred_where_every_fold_rises_and_not_from_noise() -> None:
+    sample = made_sample(6000, strength=1.5)
+    columns = tuple(replace(column, sign=0) for column in sample.matrix.columns)
+    quick = Candidate("quick", default_candidates(6000, 2000)[0].parameters, 5)
+    fitted = fit_booster(
+        replace(sample, matrix=replace(sample.matrix, columns=columns)), BoosterSettings((quick,))
+    )
+    signs = dict(zip(sample.matrix.names, fitted.signs, strict=True))
+    assert (signs["up"], signs["down"], signs["noise"]) == (1, -1, 0)
+
+
+@pytest.mark.parametrize(("rows", "bads"), [(300, 40), (3000, 500), (100_000, 7000)])
+def test_no_candidate_grows_a_tree_that_cannot_be_tabulated(rows, bads) -> None:
+    assert all(one.parameters["num_leaves"] <= 8 for one in default_candidates(rows, bads))
+
+
+def test_columns_that_are_constant_or_that_nobody_has_do_no_harm(sample) -> None:
+    values, missing = sample.matrix.values.copy(), sample.matrix.missing.copy()
+    values[:, 5], values[:, 3], missing[:, 3] = 2.0, 0.0, Missing.NO_RECORD
+    changed = replace(sample, matrix=replace(sample.matrix, values=values, missing=missing))
+    assert np.isfinite(fit_booster(changed).out_of_fold).all()
+
+
+@pytest.mark.parametrize("rows", [10, 49])
+def test_too_few_rows_are_refused(sample, rows) -> None:
+    with pytest.raises(Unlearnable, match="rows are too few"):
+        fit_booster(sample.take(np.arange(rows)))
