@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import socket
 from collections.abc import AsyncIterator
@@ -12,8 +13,9 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
+from fastapi_offline import FastAPIOffline
 
-from features.errors import Unavailable, YidaiError
+from features.errors import Invalid, Unavailable, YidaiError
 from serving.consents import api as consents
 from serving.decisions import api as decisions
 from serving.problems import MEDIA, BodyLimit, add_problems
@@ -43,6 +45,17 @@ class PortInUse(Unavailable):
         )
 
 
+class WrongAddress(Invalid):
+    """An address on which this machine cannot listen."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"{host!r} is no address of this machine.",
+            place="YIDAI_HOST",
+            remedy="Take 127.0.0.1 or 0.0.0.0.",
+        )
+
+
 def create_app(settings: Settings, database: Database, clock: Clock = wall_clock) -> FastAPI:
     """The application over a migrated database."""
 
@@ -57,7 +70,7 @@ def create_app(settings: Settings, database: Database, clock: Clock = wall_clock
         await asyncio.gather(sweeper, return_exceptions=True)
         await close_services(held)
 
-    app = FastAPI(title=TITLE, version=VERSION, lifespan=lifespan)
+    app: FastAPI = FastAPIOffline(title=TITLE, version=VERSION, lifespan=lifespan, redoc_url=None)
     add_problems(app)
     app.add_middleware(BodyLimit, limit=settings.body_limit)
     app.include_router(decisions.router)
@@ -71,15 +84,10 @@ def run(settings: Settings) -> None:
     """Serve until stopped.
 
     Raises:
-        PortInUse: before anything is started.
+        PortInUse, WrongAddress: before anything is started.
         ServerDown: no database.
     """
-    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except OSError:
-            raise PortInUse(settings.host, settings.port) from None
+    _probe(settings.host, settings.port)
     database = open_database(settings)
     migrate(database)
     app = create_app(settings, database)
@@ -87,6 +95,18 @@ def run(settings: Settings) -> None:
         app, host=settings.host, port=settings.port, loop="uvloop", http="httptools", access_log=False,
         log_level="warning", server_header=False, timeout_graceful_shutdown=10,
     )  # fmt: skip
+
+
+def _probe(host: str, port: int) -> None:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        if error.errno in {errno.EADDRINUSE, errno.EACCES}:
+            raise PortInUse(host, port) from None
+        raise WrongAddress(host) from None
 
 
 def _add_health(app: FastAPI) -> None:

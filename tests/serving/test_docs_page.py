@@ -1,0 +1,30 @@
+"""The page of the API opens behind a bank's firewall: everything that it loads comes from this server."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+
+
+def test_the_page_loads_nothing_from_elsewhere(address: str) -> None:
+    page = httpx.get(f"{address}/docs").text
+    loaded = re.findall(r"(?:src|href)=[\"']([^\"']+)", page)
+    assert len(loaded) >= 3
+    for target in loaded:
+        assert target.startswith("/"), target
+        assert httpx.get(f"{address}{target}").status_code == 200, target
+
+
+def test_the_description_names_every_route_and_what_it_answers(address: str) -> None:
+    paths = httpx.get(f"{address}/openapi.json").json()["paths"]
+    told = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
+    assert told == {
+        "POST /v1/consents", "GET /v1/consents/{consent_id}", "DELETE /v1/consents/{consent_id}", "POST /v1/prefill",
+        "POST /v1/decisions", "GET /v1/decisions/{decision_id}", "GET /v1/decisions/{decision_id}/explanation",
+        "GET /v1/decisions/{decision_id}/receipt", "GET /health/live", "GET /health/ready", "GET /metrics",
+    }  # fmt: skip
+    for methods in paths.values():
+        for operation in methods.values():
+            assert operation["summary"]
+            assert "default" in operation["responses"]
