@@ -89,7 +89,7 @@ async def withdraw(consent_id: UUID, authority: Manager, held: Held) -> ConsentA
     return _answer(await held.consents.withdraw(authority, consent_id), held.clock())
 
 
-@router.post("/prefill", summary="Values that departments know already", tags=["decisions"])
+@router.post("/prefill", summary="Values that departments know already")
 async def prefill(body: PrefillBody, authority: Reader, held: Held) -> PrefillAnswer:
     """So that an applicant does not type what the city knows."""
     as_of, datasets = await held.prefill.known(authority, body.id_number, body.consent_id)
