@@ -34,7 +34,7 @@ from features.timeline.packed import unpack
 from serving import operations
 from serving.access.model import Authority, Permission, Role
 from serving.access.repository import actor_of
-from serving.analyst import Trainer
+from serving.analyst import Trainer, versions_of
 from serving.consents.check import Purpose, check_consent
 from serving.decisions import repository
 from serving.decisions.case import features_of, sources_with_record
@@ -45,11 +45,9 @@ from serving.decisions.service import _row, consent_of
 from serving.demo.access import tokens
 from serving.demo.processes import Api, free_port, running, wait_until
 from serving.demo.run import CATEGORIES, REQUEST, applicants
-from serving.registry.model import Kind
 from serving.services import open_services, wall_clock
 from serving.settings import Settings
 from serving.store.engine import open_database, stop_embedded
-from serving.watch.signals import SHIPPED
 
 STAGES = ("read", "unpack", "features", "decide", "receipt", "seal", "commit")
 
@@ -65,12 +63,7 @@ def prepare(home: Path, households: int) -> tuple[Settings, dict[Role, str], lis
     operations.ingest(settings, city)
     trainer = Trainer(settings, "city")
     models = [trainer.train(name) for name in ("rating", "risk", "access")]
-    versions = [
-        ("definitions", Kind.DEFINITIONS, operations.document_of(Kind.DEFINITIONS, "city")),
-        *((model.slot, model.kind, model.data) for model in models),
-        ("signals", Kind.SIGNALS, operations.document_of(Kind.SIGNALS, str(SHIPPED))),
-    ]
-    for slot, kind, data in versions:
+    for slot, kind, data in versions_of("city", models):
         name = operations.submit(replace(settings, token=people[Role.ANALYST]), kind, data)
         officer = replace(settings, token=people[Role.RISK_OFFICER])
         operations.approve(officer, name)

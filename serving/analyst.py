@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +11,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from features.canonical import digest
+from features.canonical import canonical_bytes, digest
+from features.contracts.load import read_yaml
 from features.errors import Invalid
 from features.terminal import Step
 from features.timeline.lake import Lake
@@ -19,6 +21,7 @@ from serving.policy.load import CITY, policy_from_yaml
 from serving.registry.model import Kind
 from serving.settings import Settings
 from serving.store.engine import open_database
+from serving.watch.signals import SHIPPED, SignalsDocument
 from training.mlflow_server import client_environment, prepare_server, server_command, server_environment
 from training.models import ModelName
 from training.portfolio import find_portfolio, load_portfolio
@@ -104,6 +107,18 @@ class Trainer:
                 self._portfolio.name, ACCESS, name, folder, {"policy": name}, metrics, {"kind": "policy"}
             )
         return TrainedModel("policy", Kind.POLICY, data, folder / "policy.json", _summary(report))
+
+
+def versions_of(portfolio: str, models: Iterable[TrainedModel]) -> list[tuple[str, Kind, bytes]]:
+    """All that a portfolio decides with, in the order in which it can be put in force: slot, kind, bytes."""
+    plan = load_portfolio(find_portfolio(portfolio)).plan
+    signals = canonical_bytes(read_yaml(SHIPPED, SignalsDocument))
+    return [
+        ("definitions", Kind.DEFINITIONS, plan.document),
+        *((model.slot, model.kind, model.data) for model in models if model.kind is Kind.BUNDLE),
+        *((model.slot, model.kind, model.data) for model in models if model.kind is Kind.POLICY),
+        ("signals", Kind.SIGNALS, signals),
+    ]
 
 
 def run_mlflow(settings: Settings) -> None:

@@ -20,12 +20,10 @@ from features.errors import Unavailable
 from features.terminal import console, progress
 from serving import operations, show
 from serving.access.model import Role
-from serving.analyst import NAMES, TrainedModel, Trainer, mlflow_environment
+from serving.analyst import NAMES, TrainedModel, Trainer, mlflow_environment, versions_of
 from serving.demo.access import tokens
 from serving.demo.processes import Api, answers, free_port, running, wait_until
-from serving.registry.model import Kind
 from serving.settings import Settings
-from serving.watch.signals import SHIPPED
 
 MONTHS = 48
 CATEGORIES = sorted({contract.consent_category for contract in load_contracts([BUILTIN]).values()})
@@ -131,12 +129,7 @@ class Demo:
     def _promote(self, people: dict[Role, str], models: list[TrainedModel]) -> None:
         analyst = replace(self.settings, token=people[Role.ANALYST])
         officer = replace(self.settings, token=people[Role.RISK_OFFICER])
-        versions = [
-            ("definitions", Kind.DEFINITIONS, operations.document_of(Kind.DEFINITIONS, PORTFOLIO)),
-            *((model.slot, model.kind, model.data) for model in models),
-            ("signals", Kind.SIGNALS, operations.document_of(Kind.SIGNALS, str(SHIPPED))),
-        ]
-        for slot, kind, data in versions:
+        for slot, kind, data in versions_of(PORTFOLIO, models):
             name = operations.submit(analyst, kind, data, f"demo, seed {self.seed}")
             operations.approve(officer, name, reason="demo")
             operations.promote(officer, slot, name)

@@ -16,7 +16,7 @@ from features.calendar import iso
 from features.city.make import make_city
 from serving import operations
 from serving.access.model import Role
-from serving.analyst import Trainer
+from serving.analyst import Trainer, versions_of
 from serving.demo.access import tokens
 from serving.demo.run import CATEGORIES, REQUEST, applicants
 from serving.registry.model import Kind
@@ -24,7 +24,6 @@ from serving.registry.service import OwnApproval
 from serving.services import wall_clock
 from serving.settings import Settings
 from serving.store.engine import stop_embedded
-from serving.watch.signals import SHIPPED
 from tests.serving.world import Bank, serving
 
 
@@ -65,12 +64,7 @@ def test_feeds_are_loaded_once_and_bad_rows_are_named(world: World) -> None:
 def test_an_analyst_trains_and_two_people_put_in_force(world: World) -> None:
     trainer = Trainer(world.settings, "city")
     models = [trainer.train(name) for name in ("rating", "risk", "access")]
-    versions = [
-        ("definitions", Kind.DEFINITIONS, operations.document_of(Kind.DEFINITIONS, "city")),
-        *((model.slot, model.kind, model.data) for model in models),
-        ("signals", Kind.SIGNALS, operations.document_of(Kind.SIGNALS, str(SHIPPED))),
-    ]
-    for slot, kind, data in versions:
+    for slot, kind, data in versions_of("city", models):
         name = operations.submit(world.as_(Role.ANALYST), kind, data)
         with pytest.raises(Exception, match="may not approve"):
             operations.approve(world.as_(Role.ANALYST), name)
