@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic, sleep
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import psycopg
@@ -29,6 +30,7 @@ from serving.store.keys import KeyRing
 
 APP_ROLE = "yidai_app"
 _START_SECONDS = 120
+_CRASH_SECONDS = 10
 _SOCKET_LIMIT = 90
 _SERVER_OPTIONS = {
     "shared_buffers": "128MB",
@@ -101,7 +103,7 @@ def _embedded(settings: Settings) -> str:
         url = _socket_url(socket, "postgres")
         if not _answers(url):
             _stop_cut_off(settings, socket)
-            _start(data, socket)
+            _start_patiently(data, socket)
         _create_database(url, settings.database_name)
     return _socket_url(socket, settings.database_name)
 
@@ -139,9 +141,25 @@ def _initialise(data: Path) -> None:
     _run("initdb", "-D", str(data), "-U", "postgres", "--encoding=utf8", "--locale=C", "--auth=trust")
 
 
+def _start_patiently(data: Path, socket: Path) -> None:
+    """Right after a crash the dead server's process or its children may still hold the data folder."""
+    until = monotonic() + _CRASH_SECONDS
+    while True:
+        try:
+            _start(data, socket)
+        except ServerDown:
+            if monotonic() > until:
+                raise
+            sleep(0.5)
+        else:
+            return
+
+
 def _start(data: Path, socket: Path) -> None:
     given = " ".join(f"-c {name}={value}" for name, value in _SERVER_OPTIONS.items())
     options = f"-h '' -k '{socket}' {given}"
+    if _server_user():
+        _let_through(data)
     log = data / "server.log"
     wait = ("-w", "-t", str(_START_SECONDS))
     _run("pg_ctl", "-D", str(data), *wait, "-l", str(log), "-o", options, "start")
@@ -186,7 +204,7 @@ def _ensure_role(database: Database, settings: Settings) -> None:
                 verb, sql.Identifier(APP_ROLE), sql.SQL(attributes), sql.Literal(_app_password(settings))
             )
             connection.execute(statement)
-    except psycopg.OperationalError as error:
+    except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
         where = (
             urlsplit(database.admin_url)._replace(netloc=urlsplit(database.admin_url).hostname or "").geturl()
         )

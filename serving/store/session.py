@@ -88,10 +88,11 @@ async def open_pool(database: Database, size: int) -> asyncpg.Pool:
     Raises:
         StoreUnavailable: no connection.
     """
-    try:
-        return await asyncpg.create_pool(database.app_url, min_size=1, max_size=size, command_timeout=30)
-    except _LOST:
-        raise StoreUnavailable from None
+    async with store_errors():
+        # none is kept open for its own sake: the pool would log a traceback at each attempt of an outage
+        pool = await asyncpg.create_pool(database.app_url, min_size=0, max_size=size, command_timeout=30)
+        await pool.fetchval("SELECT 1")
+    return pool
 
 
 @asynccontextmanager
