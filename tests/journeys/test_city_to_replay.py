@@ -10,21 +10,30 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 from features.calendar import iso
 from features.city.make import make_city
+from features.definitions.plan import FeaturePlan
+from features.timeline.lake import Lake
 from serving import operations
 from serving.access.model import Role
 from serving.analyst import Trainer, versions_of
+from serving.decisions import repository
+from serving.decisions.receipt import open_receipt, read_receipt
 from serving.demo.access import tokens
 from serving.demo.run import CATEGORIES, REQUEST, applicants
+from serving.registry import repository as registry_rows
 from serving.registry.model import Kind
-from serving.registry.service import OwnApproval
+from serving.registry.service import OwnApproval, artifact
 from serving.services import wall_clock
 from serving.settings import Settings
 from serving.store.engine import stop_embedded
+from serving.store.keys import KeyRing
+from serving.store.session import tenant_transaction
 from tests.serving.world import Bank, serving
+from training.bundle import load_bundle
 
 
 @dataclass
@@ -99,6 +108,28 @@ def test_applicants_are_decided_with_reasons_and_every_decision_replays(world: W
     found = list(operations.replay(world.as_(Role.AUDITOR)))
     assert len(found) == 40
     assert {(one.status.value, one.differences) for one in found} == {("same", ())}
+
+
+def test_a_batch_over_the_lake_scores_to_the_same_bit_as_the_api(world: World) -> None:
+    with tenant_transaction(operations.prepare(world.settings), "city") as connection:
+        slots = registry_rows.active(connection, wall_clock())
+        plan = FeaturePlan.load(artifact(connection, slots["definitions"]).data)
+        scorer = load_bundle(artifact(connection, slots["bundle.risk"]).data)
+        keys = KeyRing.open(world.settings.key_file)
+        stored = list(repository.each(connection))
+    receipts = [
+        read_receipt(open_receipt(one.receipt, keys.unwrap(one.wrapped_key or b""), str(one.decision_id)))
+        for one in stored
+    ]
+    subjects = np.array([receipt.case.subject.subject_id for receipt in receipts])
+    as_of = np.array([receipt.case.as_of for receipt in receipts])
+    request = {"amount": np.full(len(subjects), 30_000.0), "term_months": np.full(len(subjects), 12.0)}
+    tables = Lake(world.settings.lake_root).tables(plan.contracts, plan.datasets)
+    matrix = plan.build(tables, subjects, as_of, request=request).select(scorer.columns)
+    scores = scorer.score(matrix.values, matrix.missing)
+    assert [receipt.scores["risk"].log_odds for receipt in receipts] == scores.log_odds.tolist()
+    assert [receipt.answer["pd"] for receipt in receipts] == scores.pd.tolist()
+    assert len(set(scores.log_odds.tolist())) > 30
 
 
 def apply(http: httpx.Client, number: str) -> dict[str, Any]:
