@@ -1,0 +1,140 @@
+"""Generated bodies, headers and paths on every route: a refusal is a problem, and nothing ever breaks."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.serving.world import CATEGORIES, GOOD, LATE, NOBODY, Bank, Client, application, problem
+
+FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ODD = st.sampled_from([
+    None, True, False, 0, -1, 1, 2**31, 2**63, 2**64, 10**30, -(10**30), 1.5, -0.0, 1e308, "", " ", "0", "NaN", "null",
+    "\x00", "\ud800", "\u202e", "𠮷" * 20, "x" * 5_000, "'; DROP TABLE decision; --", "{}", "../../etc/passwd", "%s",
+    "2025-01-01", "9999-12-31", "0001-01-01T00:00:00+23:59", "20000", "consumer", "city", GOOD, LATE, NOBODY,
+    [], {}, [[]], [None], {"": None}, {"id_number": GOOD}, list(CATEGORIES), str(uuid4()),
+])  # fmt: skip
+JSON = st.recursive(
+    ODD | st.integers() | st.floats(allow_nan=True) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@st.composite
+def mutated(draw: st.DrawFn, body: dict[str, Any]) -> Any:
+    """A valid body with one to three places changed, removed, added or nested."""
+    body = json.loads(json.dumps(body))
+    for _ in range(draw(st.integers(1, 3))):
+        target = body["applicant"] if "applicant" in body and draw(st.booleans()) else body
+        if not isinstance(target, dict):
+            continue
+        name = draw(st.sampled_from(sorted(target) or ["id_number"]) | st.text(max_size=6))
+        if draw(st.booleans()) and name in target:
+            del target[name]
+        else:
+            target[name] = draw(JSON)
+    return body
+
+
+BODIES: dict[str, Any] = {
+    "/v1/decisions": application(GOOD, "{consent}"),
+    "/v1/consents": {
+        "id_number": GOOD, "categories": ["bank"], "purpose": "credit_assessment", "recipient": "city",
+        "form": "paper", "valid_from": "2025-01-01", "valid_to": "2026-01-01",
+    },
+    "/v1/prefill": {"id_number": GOOD, "consent_id": "{consent}"},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def consent(client: Client) -> str:
+    """One that holds."""
+    return client.consent_id(GOOD)
+
+
+def well_answered(got: Any) -> None:
+    """Done, or refused as every refusal is."""
+    if got.status_code not in {200, 201}:
+        assert 400 <= got.status_code < 500, got.text
+        problem(got, got.status_code)
+
+
+def test_every_route_with_a_body_is_tried(client: Client) -> None:
+    paths = client.http.get("/openapi.json").json()["paths"]
+    assert {path for path, methods in paths.items() if "post" in methods} == set(BODIES)
+
+
+def send(client: Client, path: str, content: bytes, key: str | None = None) -> None:
+    """Once, with a key of its own unless one is given."""
+    headers = {"Idempotency-Key": key or str(uuid4()), "Content-Type": "application/json"}
+    well_answered(client.ask("POST", path, content=content, headers=headers))
+
+
+@pytest.mark.parametrize("path", BODIES)
+@FUZZ
+@given(data=st.data())
+def test_a_mutated_body_is_answered_or_refused(
+    client: Client, consent: str, path: str, data: st.DataObject
+) -> None:
+    body = data.draw(mutated(BODIES[path]))
+    send(client, path, json.dumps(body).encode().replace(b"{consent}", consent.encode()))
+
+
+@pytest.mark.parametrize("path", BODIES)
+@FUZZ
+@given(body=JSON.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=200))
+def test_any_json_and_any_bytes_are_answered_or_refused(client: Client, path: str, body: bytes) -> None:
+    send(client, path, body)
+
+
+@FUZZ
+@given(data=st.data())
+def test_a_torn_body_is_answered_or_refused(client: Client, consent: str, data: st.DataObject) -> None:
+    whole = json.dumps(application(GOOD, consent)).encode()
+    cut, byte = data.draw(st.integers(0, len(whole) - 1)), data.draw(st.binary(max_size=2))
+    send(client, "/v1/decisions", whole[:cut] + byte + whole[cut + 1 :])
+
+
+@FUZZ
+@given(
+    key=st.text(
+        st.characters(min_codepoint=33, max_codepoint=255, exclude_characters="\x7f\xa0\xad\x85"),
+        max_size=140,
+    )
+)
+def test_any_key_is_taken_or_refused(client: Client, consent: str, key: str) -> None:
+    headers = {b"Idempotency-Key": key.encode("latin-1"), b"Content-Type": b"application/json"}
+    headers |= {b"Authorization": f"Bearer {client.bank.tokens[client.role]}".encode()}
+    body = json.dumps(application(GOOD, consent)).encode()
+    well_answered(client.http.post("/v1/decisions", content=body, headers=headers))
+
+
+@FUZZ
+@given(
+    part=st.text(st.characters(min_codepoint=33, exclude_categories=["Cs"]), min_size=1, max_size=40).filter(
+        lambda part: part.strip(".")
+    )
+)
+def test_any_id_in_a_path_is_unknown(client: Client, bank: Bank, part: str) -> None:
+    from urllib.parse import quote
+
+    auditor = client.as_("auditor")
+    for path in ("/v1/decisions/{}", "/v1/decisions/{}/explanation", "/v1/decisions/{}/receipt"):
+        got = auditor.ask("GET", path.format(quote(part, safe="")))
+        assert got.status_code in {404, 422} or got.is_redirect, got.text
+        if not got.is_redirect:
+            problem(got, got.status_code)
+    for method in ("GET", "DELETE"):
+        got = client.ask(method, f"/v1/consents/{quote(part, safe='')}")
+        assert got.status_code in {404, 405, 422} or got.is_redirect
+
+
+def test_afterwards_it_still_decides(client: Client, consent: str) -> None:
+    assert client.decide(GOOD, consent).status_code == 201
+    assert client.http.get("/health/ready").status_code == 200
