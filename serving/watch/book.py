@@ -19,7 +19,8 @@ Int64 = NDArray[np.int64]
 class Book:
     """Loans that are drawn and not ended, arrays [loans].
 
-    ``dpd`` is the age in days of the oldest unpaid instalment (0 if none); ``overdue`` is in fen.
+    ``dpd`` is the age in days of the oldest instalment that was not paid on its day (0 if none);
+    ``overdue`` is in fen.
     """
 
     loan: Int64
@@ -33,7 +34,7 @@ def open_book(tables: Mapping[str, EventTable], as_of: int) -> Book:
     loans = tables["loan"].visible(as_of)
     drawn = loans.take((loans.valid_from < as_of) & (loans.columns["state"] == code_of("active")))
     due = tables["loan_instalment"].visible(as_of)
-    due = due.take(due.valid_from < as_of)
+    due = due.take(due.valid_from <= as_of - DAY)  # the whole day is there to pay on
     paid = _paid(tables["loan_payment"].visible(as_of), as_of)
     oldest: dict[int, int] = {}
     overdue: dict[int, int] = {}

@@ -124,11 +124,16 @@ def look(plan: FeaturePlan, signals: SignalsDocument, lake: Lake, now: int) -> t
     return book, evaluate(signals, Values(values, known))
 
 
+def point_of(moment: int, before: int = 0) -> int:
+    """The point to which a moment belongs: the end of its month, or of so many months before."""
+    month = int(month_index(np.array([moment]))[0])
+    return int(month_start(month + 1 - before))
+
+
 def _store(
     connection: Connection, tenant: str, about: tuple[str, int], hit: Hit, signals_digest: str, now: int
 ) -> bool | None:
     """Store a hit ``about`` a (loan, borrower): True for a new alert, False for a graver one, None where nothing changed."""
-    month = int(month_index(np.array([now]))[0])
     evidence = {
         "zh": hit.evidence_zh,
         "en": hit.evidence_en,
@@ -144,8 +149,8 @@ def _store(
             "subject": about[1],
             "signal": hit.signal,
             "level": hit.level.value,
-            "point": int(month_start(month + 1)),
-            "point_before": int(month_start(month)),
+            "point": point_of(now),
+            "point_before": point_of(now, before=1),
             "evidence": Jsonb(evidence),
             "digest": signals_digest,
             "now": now,
