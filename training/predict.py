@@ -211,7 +211,7 @@ def _read(
 ) -> tuple[FeatureMatrix, NDArray[np.int64], tuple[Finding, ...]]:
     """Features of the file's good rows, their lines, and what became of the others."""
     vault = MemoryVault()
-    numbered = raw.table.append_column(LINE, pa.array([str(line) for line in raw.lines]))
+    numbered = raw.table.append_column(LINE, pa.array([str(line) for line in raw.lines], pa.string()))
     with lake.writing():
         report = load_rows(contract, path.name, RawTable(numbered, raw.lines, raw.broken), vault, lake)
     findings = [finding for finding in quarantine(lake) if finding.field != LINE]
