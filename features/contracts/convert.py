@@ -56,7 +56,7 @@ REMEDIES = {
 
 
 def convert_column(field: Field, column: pa.Array) -> Converted:
-    """A string column as int64, see ``Converted``. Link numbers are converted by ``check_numbers``."""
+    """A string column as int64, see ``Converted``; numbers of persons and firms go to ``check_numbers``."""
     text = pc.utf8_trim_whitespace(column.cast(pa.string()))
     empty = _flags(pc.fill_null(pc.equal(text, ""), True))
     values, bad, value_class = _CONVERTERS[field.type](field, text, ~empty)
@@ -199,10 +199,6 @@ def _coded(field: Field, text: pa.Array, present: Flags) -> Outcome:
     return codes[indices], ~good, "unknown code"
 
 
-def _link(field: Field, text: pa.Array, present: Flags) -> Outcome:
-    return np.full(len(text), NULL), np.zeros(len(text), dtype=bool), "wrong number"
-
-
 _CONVERTERS: dict[FieldType, Callable[[Field, pa.Array, Flags], Outcome]] = {
     FieldType.MONTH: _month,
     FieldType.DATE: _date,
@@ -213,6 +209,4 @@ _CONVERTERS: dict[FieldType, Callable[[Field, pa.Array, Flags], Outcome]] = {
     FieldType.BOOLEAN: _boolean,
     FieldType.CATEGORY: _coded,
     FieldType.ID: _coded,
-    FieldType.ID_NUMBER: _link,
-    FieldType.USCC: _link,
 }

@@ -23,7 +23,8 @@ def fill_composite(composite: Composite, values: NDArray[np.float64], missing: N
     parts = values[:, composite.of]
     if composite.composition is Composition.RATIO:
         bottom = parts[:, 1]
-        result = np.divide(parts[:, 0], bottom, out=np.full(len(parts), np.nan), where=bottom != 0)
+        with np.errstate(over="ignore"):
+            result = np.divide(parts[:, 0], bottom, out=np.full(len(parts), np.nan), where=bottom != 0)
     elif composite.composition is Composition.DIFFERENCE:
         result = parts[:, 0] - parts[:, 1]
     else:
@@ -31,6 +32,6 @@ def fill_composite(composite: Composite, values: NDArray[np.float64], missing: N
         for place in range(1, parts.shape[1]):
             result += parts[:, place]
     code = missing[:, composite.of].max(axis=1)
-    code = np.where((code == Missing.PRESENT) & np.isnan(result), Missing.NO_RECORD, code)
+    code = np.where((code == Missing.PRESENT) & ~np.isfinite(result), Missing.NO_RECORD, code)
     missing[:, composite.output] = code
     values[:, composite.output] = np.where(code == Missing.PRESENT, result, 0.0)

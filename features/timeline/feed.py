@@ -171,7 +171,7 @@ def _join(source: Source, folder: Path) -> RawTable:
         parts = [read_text(path, source.delimiter).table for path in paths]
         connection.register(name, pa.concat_tables(parts))
     try:
-        table = connection.execute(source.sql).to_arrow_table()
+        table = connection.sql(source.sql).to_arrow_table()
     except duckdb.Error as error:
         problem = f"the contract's sql does not run: {_first_line(error)}."
         raise UnreadableFeed(folder, problem, "Mend the statement.") from None

@@ -37,7 +37,7 @@ def test_the_plan_is_large_enough_to_mean_something() -> None:
     assert {d["aggregate"] for d in DEFINITIONS} >= {"streak", "trend", "concentration", "year_on_year"}
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(HISTORIES, st.lists(AS_OFS, min_size=1, max_size=3))
 def test_every_column_equals_the_oracle(history, moments) -> None:
     table = raw_of(history).resolve()

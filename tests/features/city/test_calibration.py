@@ -8,7 +8,7 @@ import pytest
 from features.city.parameters import BEYOND, WARM_UP, economy
 from tests.features.city.lives import draw_regime, town
 
-PATHS, HOUSEHOLDS, MONTHS = 60, 80, 36
+PATHS, HOUSEHOLDS, MONTHS = 40, 110, 30
 Floats = np.ndarray
 
 
@@ -24,7 +24,7 @@ def auc(bad: Floats, risk: Floats) -> float:
 
 @pytest.fixture(scope="module")
 def applicants() -> dict[str, Floats]:
-    """Applications of 4,800 households in 60 economies, each with a path of its own: the filter does not know its future."""
+    """Applications of 4,400 households in 40 economies, each with a path of its own: the filter does not know its future."""
     plain, generator = economy(), np.random.default_rng(17)
     parts = []
     for path in range(PATHS):

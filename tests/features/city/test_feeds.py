@@ -74,7 +74,7 @@ def other_hidden_facts(made: Town, generator: np.random.Generator) -> tuple[Live
 
 def test_a_feed_tells_nothing_but_what_the_filter_holds_and_noise() -> None:
     """Types, states, triggers, outcomes and every record that is never told change: no byte of a feed does."""
-    made = town(200, 36, seed=8)
+    made = town(120, 36, seed=8)
     lives, emitted, applications = other_hidden_facts(made, np.random.default_rng(1))
     assert (emitted.load != made.emitted.load).any()
     assert (emitted.late != made.emitted.late).any()
@@ -87,7 +87,7 @@ def test_a_feed_tells_nothing_but_what_the_filter_holds_and_noise() -> None:
 
 def test_every_emission_that_the_filter_uses_is_told() -> None:
     """The converse: change one told record, and the feeds change."""
-    made = town(60, 36, seed=8)
+    made = town(25, 36, seed=8)
     before = text_of(made, made.lives, made.emitted, made.applications)
     for name in (
         "load",

@@ -173,6 +173,11 @@ def test_limits_hold_in_the_text_s_unit_but_for_special_codes() -> None:
     assert problems == {"below the minimum": [3], "above the maximum": [2, 6]}
 
 
+def test_a_limit_may_be_on_one_side_only() -> None:
+    assert converted(field("integer", max=5), ["-9", "6"]) == ([-9, None], {"above the maximum": [1]})
+    assert converted(field("integer", min=5), ["4", "99"]) == ([None, 99], {"below the minimum": [0]})
+
+
 def test_codes_are_those_of_the_contract() -> None:
     one = field("category", codes={"paid": Text("已缴", "paid"), "open": Text("未缴", "open")})
     assert converted(one, ["paid", "open", "PAID", "", "lost"]) == (

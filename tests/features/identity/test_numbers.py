@@ -77,6 +77,21 @@ def test_a_wrong_number_names_its_class_and_never_itself(text, value_class) -> N
     assert not text or text not in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "value_class"),
+    [
+        ("91350100M000100Y4", "wrong length"),
+        ("91350100M000100YO3", "wrong characters"),
+        ("91350100M000100Y44", "wrong check digit"),
+    ],
+)
+def test_a_wrong_code_of_a_firm_names_its_class_and_never_itself(text, value_class) -> None:
+    with pytest.raises(WrongNumber) as refusal:
+        check_uscc(text)
+    assert refusal.value.value_class == value_class
+    assert text not in str(refusal.value)
+
+
 def _valid(number: str) -> bool:
     try:
         check_person_number(number)
