@@ -23,6 +23,8 @@ from training.validation import log_loss
 Floats = NDArray[np.float64]
 FOLDS = 5
 ENCODING_PRIOR = 30.0
+MANY_CELLS = 5_000_000
+"""Under this many cells a second thread costs more than it brings, most of all on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Booster:
     def log_odds(self, matrix: FeatureMatrix) -> Floats:
         """Mean raw score of the fold boosters."""
         inputs = encode(matrix, self.encodings, self.signs)
-        scores = [booster.predict(inputs, raw_score=True) for booster in self.boosters]
+        scores = [booster.predict(inputs, raw_score=True, num_threads=1) for booster in self.boosters]
         return np.asarray(np.mean(scores, axis=0))
 
 
@@ -70,7 +72,6 @@ def default_candidates(rows: int, bads: int) -> tuple[Candidate, ...]:
         "bagging_fraction": 0.8,
         "bagging_freq": 1,
         "verbosity": -1,
-        "num_threads": 2,
     }
     small = Candidate("small", common | {
         "max_depth": 3, "num_leaves": 8, "learning_rate": 0.08, "feature_fraction": 0.2, "lambda_l2": 0.0,
@@ -222,6 +223,7 @@ def _fit_candidate(
         "seed": settings.seed,
         "deterministic": True,
         "force_row_wise": True,
+        "num_threads": 1 if inputs.size < MANY_CELLS else 0,
     }
     data = lgb.Dataset(inputs, label=sample.target, free_raw_data=False, params=parameters)
     result = lgb.cv(
@@ -235,7 +237,7 @@ def _fit_candidate(
     )
     scores = np.empty(len(sample))
     for booster, (_, test) in zip(boosters, splits, strict=True):
-        scores[test] = booster.predict(inputs[test], raw_score=True)
+        scores[test] = booster.predict(inputs[test], raw_score=True, num_threads=1)
     return candidate, boosters, rounds, scores
 
 

@@ -48,7 +48,7 @@ def applicants(rows: int, seed: int = 0) -> list[str]:
     for k in range(rows):
         income, late = round(float(g.gamma(4, 10)), 1), 96 if g.random() < 0.05 else int(g.poisson(1))
         town = ("north", "south")[int(g.random() < 0.5)]
-        odds = -1.2 - 0.04 * (income - 40) + 0.6 * min(late, 5)
+        odds = -1.8 - 0.06 * (income - 40) + 0.9 * min(late, 5)
         gap = "NA" if g.random() < 0.1 else income
         lines.append(f"P-{seed}-{k:04},{int(g.random() < 1 / (1 + np.exp(-odds)))},{gap},{late},{town}")
     return lines

@@ -32,7 +32,7 @@ from training.run import prepare, train_model
 def world(tmp_path_factory) -> tuple[Portfolio, Path]:
     """A flat portfolio with both models trained, and the folder of its models."""
     folder = tmp_path_factory.mktemp("flat")
-    found = load_portfolio(write_flat(folder, applicants(300)))
+    found = load_portfolio(write_flat(folder, applicants(600)))
     prepared = prepare(found)
     for name in ModelName:
         train_model(prepared, name, folder / "models", tracking=False)
