@@ -7,6 +7,7 @@ twice changes nothing. ``challenger`` is the newest trained version, ``champion`
 
 from __future__ import annotations
 
+import logging
 import os
 import urllib.error
 import urllib.request
@@ -155,6 +156,8 @@ def _client() -> Any:
         _knock(uri)
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
     from mlflow.tracking import MlflowClient  # noqa: PLC0415 - two seconds that only analysts pay
 
     return MlflowClient(tracking_uri=uri)
