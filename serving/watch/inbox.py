@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from serving.access.model import Authority, Permission
@@ -13,7 +12,9 @@ from serving.watch.service import point_of
 from serving.watch.signals import Level
 
 SELECT = """
-SELECT alert_id, loan, subject_id, signal, level, state, points, evidence, signals_digest, raised_at, updated_at
+SELECT alert_id, loan, subject_id, signal, level, state, points,
+       evidence->>'zh', evidence->>'en', evidence->>'action_zh', evidence->>'action_en',
+       signals_digest, raised_at, updated_at
 FROM alert WHERE point = %(point)s AND (%(loan)s = '' OR loan = %(loan)s)
 ORDER BY array_position(ARRAY['red', 'orange', 'yellow'], level), points DESC, loan, signal LIMIT %(most)s"""
 
@@ -45,24 +46,5 @@ def alerts(
     authority.holds(Permission.HANDLE_ALERTS)
     wanted = {"point": point_of(at), "loan": loan, "most": most}
     with tenant_transaction(database, authority.tenant) as connection:
-        return [_row(*found) for found in connection.execute(SELECT, wanted).fetchall()]
-
-
-def _row(
-    alert_id: UUID, loan: str, subject: int, signal: str, level: str, state: str, points: int,
-    evidence: dict[str, Any], signals_digest: str, raised_at: int, updated_at: int,
-) -> AlertRow:  # fmt: skip
-    told = (evidence["zh"], evidence["en"], evidence["action_zh"], evidence["action_en"])
-    return AlertRow(
-        alert_id,
-        loan,
-        subject,
-        signal,
-        Level(level),
-        state,
-        points,
-        *told,
-        signals_digest,
-        raised_at,
-        updated_at,
-    )
+        rows = connection.execute(SELECT, wanted).fetchall()
+    return [AlertRow(*row[:4], Level(row[4]), *row[5:]) for row in rows]
