@@ -66,7 +66,7 @@ def month_text(moments: Ints) -> pa.Array:
 
 def _day_text(days: Ints, form: str) -> pa.Array:
     """A text a day, written once for each day between the first and the last."""
-    first, last = int(days.min(initial=0)), int(days.max(initial=0))
+    first, last = (int(days.min()), int(days.max())) if len(days) else (0, 0)
     every = pa.array(np.arange(first, last + 1).astype("datetime64[D]").astype("datetime64[s]"))
     return pc.strftime(every, format=form).take(pa.array(days - first))
 
