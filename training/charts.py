@@ -58,7 +58,7 @@ def calibration_chart(target: NDArray[np.int8], pd: Floats) -> str:
             low, high = _wilson(rate, len(part))
             points.append({"predicted": float(pd[part].mean()), "observed": rate, "low": low, "high": high})
     top = max(max(point["predicted"], point["high"]) for point in points)
-    x = alt.X("predicted:Q", title="mean PD of the tenth", axis=alt.Axis(format="%"))
+    x = alt.X("predicted:Q", title="mean PD of the tenth", axis=alt.Axis(format="%", tickCount=6))
     spans = _chart(points).mark_rule(color=GOOD).encode(x=x, y="low:Q", y2="high:Q")
     dots = _chart(points).mark_circle(size=60, color=INK, opacity=1).encode(
         x=x, y=alt.Y("observed:Q", title="bad rate", axis=alt.Axis(format="%"))

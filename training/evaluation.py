@@ -33,6 +33,8 @@ class Split:
     text: str
     parts: tuple[tuple[Rows, Rows], ...]
     repeats: int
+    start: int | None = None
+    """Out of time: the instant from which rows are held out."""
     base_rate: float | None = None
     """Bad rate of all rows before the moment, those left out for the sake of the groups among them."""
 
@@ -62,7 +64,7 @@ def make_split(sample: Sample, rule: OutOfTime | Folds, repeats: int | None = No
         start = instant(rule.start) if rule.start else None
         train_rows, test_rows, moment = out_of_time(sample, start, rule.share)
         rate = float(sample.target[sample.time < moment].mean())
-        return Split(f"out of time from {iso(moment)[:10]} on", ((train_rows, test_rows),), 1, rate)
+        return Split(f"out of time from {iso(moment)[:10]} on", ((train_rows, test_rows),), 1, moment, rate)
     times = rule.repeats if repeats is None else repeats
     parts = [part for r in range(times) for part in folds(sample, rule.folds, rule.seed + r)]
     often = f", {times} times" if times > 1 else ""

@@ -57,7 +57,7 @@ def _head(report: Report) -> str:
         f"<header><h1>{escape(report.title.en)} <span lang='zh'>{escape(report.title.zh)}</span></h1>"
         f"<p class='soft'>Validation report of <b>{escape(report.portfolio)}.{escape(report.model)}</b>, "
         f"{escape(report.model_kind.replace('_', ' '))}; bundle <code>{report.origin.bundle[:12]}</code>, data to "
-        f"{escape(report.created)}; judged {escape(report.split)}.</p></header>"
+        f"{escape(report.created[:10])}; judged {escape(report.split)}.</p></header>"
     )
 
 
@@ -75,7 +75,7 @@ def _figures(metrics: Metrics) -> str:
         (f"{metrics.brier.value:.4f}", "Brier score"),
         (f"{metrics.ece:.4f}", "calibration error (ECE)"),
         (f"{metrics.predicted_over_actual:.2f}", "predicted over actual"),
-        (f"{metrics.bads:,} / {metrics.rows:,}", "bads of rows judged"),
+        (f"{metrics.bads:,}", f"bads of {metrics.rows:,} rows judged"),
     )
     return (
         "<div class='figures'>"
@@ -147,7 +147,7 @@ def _rows(report: Report) -> str:
     lines = [
         (
             "rows of the portfolio",
-            f"{reached.rows:,} in {reached.groups:,} groups, {reached.first} to {reached.last}",
+            f"{reached.rows:,} in {reached.groups:,} groups, {reached.first[:10]} to {reached.last[:10]}",
         ),
         ("outcomes", outcomes),
         ("learned from by the bundle", f"{report.learned_rows:,} rows"),

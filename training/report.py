@@ -60,7 +60,7 @@ class FeatureLine(msgspec.Struct, frozen=True):
 
 
 class Stability(msgspec.Struct, frozen=True):
-    """PSI of the score in one month against the rows learned from; ``by_chance`` is seldom exceeded by chance."""
+    """PSI of the score in one month against all rows before the split; ``by_chance`` is seldom exceeded by chance."""
 
     month: str
     rows: int
@@ -127,7 +127,7 @@ def build_report(
     warnings = (
         *missed_gates(load_gates(), metrics, difference, grades),
         *leaks.warnings,
-        *(f"PSI of the score is {one.psi:.2f} in {one.month}." for one in stability if one.large),
+        *_moved(stability),
         *(f"{f.file}: {f.quarantined} of {f.rows} rows are in quarantine." for f in files if f.quarantined),
     )
     return Report(
@@ -189,23 +189,30 @@ def _features(bundle: Bundle, sample: Sample, judged: Judged) -> tuple[FeatureLi
 
 
 def _stability(sample: Sample, bundle: Bundle, judged: Judged) -> tuple[Stability, ...]:
-    """By month of the rows held out, against those learned from; nothing where there is no time."""
-    if not judged.split.out_of_time:
+    """By month of the rows held out, against all rows before them; nothing where there is no time."""
+    start = judged.split.start
+    if start is None:
         return ()
     scorer = Scorer(bundle, "")
     chosen = sample.matrix.select(scorer.columns)
     score = scorer.score(chosen.values, chosen.missing).log_odds
-    learned, held_out = judged.split.parts[0]
-    edges = np.unique(np.quantile(score[learned], np.linspace(0, 1, _CELLS + 1)[1:-1]))
-    expected = _shares(score[learned], edges)
-    months = month_index(sample.time)
+    before = score[sample.time < start]
+    edges = np.unique(np.quantile(before, np.linspace(0, 1, _CELLS + 1)[1:-1]))
+    expected = _shares(before, edges)
+    months = np.where(sample.time < start, -1, month_index(sample.time))
     found = []
-    for month in np.unique(months[held_out]):
-        own = score[held_out[months[held_out] == month]]
+    for month in np.unique(months[months >= 0]):
+        own = score[months == month]
         value = psi(expected, _shares(own, edges))
-        chance = psi_by_chance(len(learned), len(own), len(edges) + 1)
+        chance = psi_by_chance(len(before), len(own), len(edges) + 1)
         found.append(Stability(_month_text(int(month)), len(own), round(value, 6), round(chance, 6)))
     return tuple(found)
+
+
+def _moved(stability: Sequence[Stability]) -> tuple[str, ...]:
+    moved = [f"{one.month} ({one.psi:.2f})" for one in stability if one.large]
+    text = f"The score's distribution moved (PSI over {PSI_LARGE} and over chance) in {', '.join(moved)}."
+    return (text,) if moved else ()
 
 
 def _shares(score: NDArray[np.int64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
