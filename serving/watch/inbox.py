@@ -47,4 +47,4 @@ def alerts(
     wanted = {"point": point_of(at), "loan": loan, "most": most}
     with tenant_transaction(database, authority.tenant) as connection:
         rows = connection.execute(SELECT, wanted).fetchall()
-    return [AlertRow(*row[:4], Level(row[4]), *row[5:]) for row in rows]
+    return [AlertRow(*(*row[:4], Level(row[4]), *row[5:])) for row in rows]

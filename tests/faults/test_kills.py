@@ -16,7 +16,7 @@ from tests.faults.load import Api, Load, kill_postmaster, wait_until
 from tests.serving.world import Bank, problem
 
 ROUNDS = 2 if os.environ.get("YIDAI_CAMPAIGN") == "slice" else 10
-MANY = 50
+MANY = 20
 """Answers between two deaths, at least."""
 
 
