@@ -21,6 +21,8 @@ INSERT INTO budget (tenant_id, name, period, used) VALUES ($1, $2, $3, 1)
 ON CONFLICT (tenant_id, name, period) DO UPDATE SET used = budget.used + 1 WHERE budget.used < $4
 RETURNING used"""
 
+RELEASE = "UPDATE budget SET used = used - 1 WHERE name = $1 AND period = $2 AND used > 0"
+
 
 class UnknownDecision(NotFound):
     """No decision with this id in the tenant."""
@@ -120,6 +122,12 @@ async def reserve(pool: asyncpg.Pool, tenant: str, name: str, period: str, most:
         return False
     async with tenant_connection(pool, tenant) as connection:
         return await connection.fetchval(RESERVE, tenant, name, period, most) is not None
+
+
+async def release(pool: asyncpg.Pool, tenant: str, name: str, period: str) -> None:
+    """Give back what ``reserve`` took for a decision that was not stored."""
+    async with tenant_connection(pool, tenant) as connection:
+        await connection.execute(RELEASE, name, period)
 
 
 async def get(pool: asyncpg.Pool, tenant: str, decision_id: UUID) -> StoredDecision:

@@ -41,6 +41,7 @@ from serving.store.vault import UnknownSubject
 
 RANDOM_KEY = "random approvals"
 _REQUEST_KEY = "request digest"
+BUDGET = "random_approval"
 NUMBER = "applicant.id_number"
 """Where an application has the number of a person."""
 
@@ -122,6 +123,8 @@ class DecisionService:
         row = _row(decision, data_key, authority, request.consent_id, key_hash, request_digest)
         taken = await self._writer.put(row)
         if taken is not None:
+            if decision.answer.stream == RANDOM:
+                await repository.release(self._pool, authority.tenant, BUDGET, _month(now))
             return _repeat(taken, request_digest)
         return Answer(decision.answer_bytes, decision.answer.outcome.value, repeated=False)
 
@@ -193,7 +196,7 @@ class DecisionService:
     async def _reserve(self, tenant: str, live: Live, now: int) -> bool:
         stream = live.policy.document.random_approval
         most = stream.monthly_budget if stream else 0
-        return await repository.reserve(self._pool, tenant, "random_approval", iso(now)[:7], most)
+        return await repository.reserve(self._pool, tenant, BUDGET, _month(now), most)
 
     def _request_digest(self, request: DecisionRequest, number: str, asked: Asked) -> bytes:
         plain = canonical_bytes([number, str(request.consent_id), msgspec.to_builtins(asked)])
@@ -213,6 +216,11 @@ def consent_of(consent_id: UUID, inputs: Inputs) -> Consent | None:
         inputs.valid_to,
         inputs.withdrawn_at,
     )
+
+
+def _month(moment: int) -> str:
+    """The period of a budget."""
+    return iso(moment)[:7]
 
 
 def _key_hash(key: str | None) -> bytes:

@@ -57,6 +57,16 @@ def test_a_crowd_does_not_overdraw_the_budget_and_the_next_month_begins_anew(
     assert used(bank) == {"2025-01": BUDGET, "2025-02": 1}
 
 
+def test_a_crowd_under_one_key_takes_at_most_one_of_the_budget(client: Client, bank: Bank) -> None:
+    use(bank, monthly_budget=10_000)
+    before, consent = sum(used(bank).values()), client.consent_id(MIDDLE)
+    with ThreadPoolExecutor(16) as threads:
+        answers = list(threads.map(lambda _: client.decide(MIDDLE, consent, key="one"), range(16)))
+    assert len({answer.content for answer in answers}) == 1
+    assert answers[0].json()["stream"] == "random"
+    assert sum(used(bank).values()) == before + 1
+
+
 def test_who_is_drawn_is_a_function_of_the_key_and_the_decision(client: Client, bank: Bank) -> None:
     use(bank, monthly_budget=10_000, share_ppm=500_000)
     key = KeyRing.open(bank.settings.key_file).derived("random approvals")
