@@ -71,8 +71,8 @@ def create_app(settings: Settings, database: Database, clock: Clock = wall_clock
         await close_services(held)
 
     app: FastAPI = FastAPIOffline(title=TITLE, version=VERSION, lifespan=lifespan, redoc_url=None)
-    add_problems(app)
     app.add_middleware(BodyLimit, limit=settings.body_limit)
+    add_problems(app)
     app.include_router(decisions.router)
     app.include_router(consents.router)
     _add_health(app)

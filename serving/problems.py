@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from traceback import format_exception
 from typing import Any
 
 import msgspec
@@ -84,6 +85,42 @@ class BodyLimit:
                 return {"type": "http.request", "body": b"".join(parts), "more_body": False}
 
 
+class LastResort:
+    """ASGI middleware: what nobody foresaw becomes a problem, and one entry of the log.
+
+    The framework's own handler would hand the error on to the server, which logs it again, with
+    whatever number of a person its message quotes.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, unless an answer has begun."""
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as error:
+            if scope["type"] != "http" or begun:
+                raise
+            await _unexpected(Request(scope), error)(scope, receive, send)
+
+
+def _unexpected(request: Request, error: Exception) -> Response:
+    route = getattr(request.scope.get("route"), "path", "an unknown route")
+    told = _NUMBER.sub("(number)", "".join(format_exception(error)))
+    log.error("%s %s failed\n%s", request.method, route, told)
+    _count(request, 500, "internal_error")
+    remedy = "Send it again; if it stays, the log of the process has the details."
+    return _response(500, "internal_error", "something of ours failed; nothing was decided.", "", remedy)
+
+
 def problem(error: YidaiError) -> Response:
     """The answer to a refusal."""
     return _response(error.status, error.code, error.message, error.place, error.remedy)
@@ -94,7 +131,7 @@ def add_problems(app: FastAPI) -> None:
     app.add_exception_handler(YidaiError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
+    app.add_middleware(LastResort)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
@@ -127,14 +164,6 @@ async def _http(request: Request, error: Exception) -> Response:
     answer = _response(error.status_code, code, f"{error.detail}.", "", "See /docs for the routes.")
     answer.headers.update(error.headers or {})
     return answer
-
-
-async def _unexpected(request: Request, error: Exception) -> Response:
-    route = getattr(request.scope.get("route"), "path", "an unknown route")
-    log.error("%s %s failed", request.method, route, exc_info=error)
-    _count(request, 500, "internal_error")
-    remedy = "Send it again; if it stays, the log of the process has the details."
-    return _response(500, "internal_error", "something of ours failed; nothing was decided.", "", remedy)
 
 
 def _count(request: Request, status: int, code: str) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from features.calendar import DAY
+from features.calendar import DAY, instant
 from features.canonical import canonical_bytes
 from features.timeline.lake import Lake
 from serving.access.model import Permission
@@ -18,7 +20,19 @@ from serving.registry.repository import active
 from serving.registry.service import activate
 from serving.store.session import tenant_transaction
 from tests.serving.feeding import COURT, ingest, online, rehydrate, subject_of, sweep, vault_of
-from tests.serving.world import GOOD, LATE, MIDDLE, PLAN, POOR, YOUNG, Bank, Client, number_of, problem
+from tests.serving.world import (
+    GOOD,
+    LATE,
+    MIDDLE,
+    PLAN,
+    POOR,
+    YOUNG,
+    Bank,
+    Client,
+    asking,
+    number_of,
+    problem,
+)
 
 BY_CONTRACT = {name for name, contract in PLAN.contracts.items() if "contract" in contract.legal_basis}
 
@@ -204,3 +218,14 @@ def test_prefill_shows_consented_datasets_with_source_and_date(client: Client, b
     assert values["status"]["value"] == "paid"
     assert "employer" not in values
     assert all(value["zh"] and value["en"] for value in insurance["values"])
+
+
+def test_a_running_api_sweeps_by_itself(client: Client, bank: Bank) -> None:
+    client.consent_id(LATE, valid_to="2026-12-01")
+    bank.clock.now = max(bank.clock.now, instant("2026-12-01"))
+    assert online(bank, LATE) is not None
+    with asking(bank, replace(bank.settings, sweep_seconds=0.05)):
+        until = time.monotonic() + 10
+        while online(bank, LATE) is not None:
+            assert time.monotonic() < until
+            time.sleep(0.05)
