@@ -8,14 +8,15 @@ of their own, which they share with nothing else.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.matrix import Column, ColumnKind, Missing
+from training.pooling import pool
 
 Floats = NDArray[np.float64]
+Int64 = NDArray[np.int64]
 
 
 FOLDS = 3
@@ -97,21 +98,6 @@ def information_value(counts: tuple[tuple[int, int], ...]) -> float:
     return total
 
 
-def pool_adjacent_violators(counts: list[tuple[int, int]], direction: int) -> list[int]:
-    """Numbers of neighbouring bins to pool so that bad rates rise (+1) or fall (-1)."""
-    blocks: list[list[int]] = []
-    for good, bad in counts:
-        blocks.append([good, bad, 1])
-        while len(blocks) > 1 and direction * (_rate(blocks[-1]) - _rate(blocks[-2])) <= 0:
-            last = blocks.pop()
-            blocks[-1] = [a + b for a, b in zip(blocks[-1], last, strict=True)]
-    return [block[2] for block in blocks]
-
-
-def _rate(block: list[int]) -> float:
-    return block[1] / max(block[0] + block[1], 1)
-
-
 def _own_codes(column: Column, values: Floats, settings: BinSettings) -> tuple[float, ...]:
     if column.kind is ColumnKind.NUMERIC:
         return tuple(sorted(column.special_codes))
@@ -126,68 +112,34 @@ def _numeric(
     levels = np.union1d(np.linspace(0, 1, settings.quantiles + 1)[1:-1], settings.tails)
     edges = np.unique(np.quantile(values, levels, method="higher"))
     edges = edges[edges > values.min()]
-    fine = _tallies(np.searchsorted(edges, values, side="right"), target, len(edges) + 1)
-    if column.sign:
-        return _pooled(edges, fine, column.sign, settings)
-    parts = [
-        _tallies(np.searchsorted(edges, values[k::FOLDS], side="right"), target[k::FOLDS], len(edges) + 1)
-        for k in range(FOLDS)
-    ]
-    trend = max((1, -1, 0), key=lambda trend: _held_out(edges, parts, trend, settings))
-    return _pooled(edges, fine, trend, settings)
+    at = np.searchsorted(edges, values, side="right")
+    fine = _tallies(at, target, len(edges) + 1)
+    trend = column.sign
+    if not trend:
+        parts = np.stack([_tallies(at[k::FOLDS], target[k::FOLDS], len(edges) + 1) for k in range(FOLDS)])
+        trend = max((1, -1, 0), key=lambda trend: _held_out(parts, trend, settings))
+    ends, counts = pool(fine, trend, settings.chi_square)
+    return tuple(edges[ends[:-1] - 1].tolist()), [(int(good), int(bad)) for good, bad in counts]
 
 
-def _held_out(edges: Floats, parts: list[list[tuple[int, int]]], trend: int, settings: BinSettings) -> float:
-    """Log likelihood of each part under bins of the others: how a free trend pays for its freedom."""
+def _held_out(parts: Int64, trend: int, settings: BinSettings) -> float:
+    """Log likelihood of each part [parts, bins, 2] under bins of the others: how a trend pays for its freedom."""
     total = 0.0
-    for held in range(len(parts)):
-        others = [part for place, part in enumerate(parts) if place != held]
-        fine = [(sum(b[0] for b in bins), sum(b[1] for b in bins)) for bins in zip(*others, strict=True)]
-        cuts, tallies = _pooled(edges, fine, trend, settings)
-        bads, rows = sum(b for _, b in tallies), sum(g + b for g, b in tallies)
-        place = np.searchsorted(
-            np.array(cuts), np.append(edges - 1e-12 * np.abs(edges), np.inf), side="right"
-        )
-        for (good, bad), at in zip(parts[held], place, strict=True):
-            own_good, own_bad = tallies[min(int(at), len(tallies) - 1)]
-            rate = (own_bad + settings.prior * bads / rows) / (own_good + own_bad + settings.prior)
-            rate = min(max(rate, 1e-6), 1 - 1e-6)
-            total += bad * float(np.log(rate)) + good * float(np.log1p(-rate))
+    for held, own in enumerate(parts):
+        others = parts.sum(axis=0) - own
+        ends, counts = pool(others, trend, settings.chi_square)
+        average = counts[:, 1].sum() / max(counts.sum(), 1)
+        rates = (counts[:, 1] + settings.prior * average) / (counts.sum(axis=1) + settings.prior)
+        rate = np.clip(np.repeat(rates, np.diff(ends, prepend=0)), 1e-6, 1 - 1e-6)
+        total += float((parts[held, :, 1] * np.log(rate) + parts[held, :, 0] * np.log1p(-rate)).sum())
     return total
 
 
-def _pooled(
-    edges: Floats, fine: list[tuple[int, int]], direction: int, settings: BinSettings
-) -> tuple[tuple[float, ...], list[tuple[int, int]]]:
-    tallies, kept, at = [], [], 0
-    for size in pool_adjacent_violators(fine, direction) if direction else [1] * len(fine):
-        block = fine[at : at + size]
-        tallies.append((sum(good for good, _ in block), sum(bad for _, bad in block)))
-        at += size
-        kept.append(at)
-    cuts = [float(edges[end - 1]) for end in kept[:-1]]
-    while len(tallies) > 1:
-        gaps = [_chi_square(a, b) for a, b in pairwise(tallies)]
-        weakest = int(np.argmin(gaps))
-        if gaps[weakest] >= settings.chi_square:
-            break
-        merged = tuple(a + b for a, b in zip(tallies[weakest], tallies[weakest + 1], strict=True))
-        tallies[weakest : weakest + 2] = [merged]  # type: ignore[list-item]
-        del cuts[weakest]
-    return tuple(cuts), tallies
-
-
-def _chi_square(one: tuple[int, int], other: tuple[int, int]) -> float:
-    """Pearson's statistic of the two-by-two table of two bins."""
-    a, b, c, d = (*one, *other)
-    margins = (a + b) * (c + d) * (a + c) * (b + d)
-    return 0.0 if margins == 0 else (a + b + c + d) * (a * d - b * c) ** 2 / margins
-
-
-def _tallies(bins: NDArray[np.intp], target: NDArray[np.int8], count: int) -> list[tuple[int, int]]:
-    all_rows = np.bincount(bins, minlength=count)
-    bads = np.bincount(bins, weights=target, minlength=count).astype(int)
-    return [(int(n - bad), int(bad)) for n, bad in zip(all_rows, bads, strict=True)]
+def _tallies(bins: NDArray[np.intp], target: NDArray[np.int8], count: int) -> Int64:
+    """Goods and bads [bins, 2]."""
+    rows = np.bincount(bins, minlength=count)
+    bads = np.bincount(bins, weights=target, minlength=count).astype(np.int64)
+    return np.stack([rows - bads, bads], axis=1)
 
 
 def _tally(target: NDArray[np.int8]) -> tuple[int, int]:

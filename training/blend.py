@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 Floats = NDArray[np.float64]
 
@@ -30,5 +31,6 @@ def fit_weights(target: NDArray[np.int8], scores: Floats) -> Weights:
         return value, np.append(scores.T @ error, error.sum()) / len(target)
 
     bounds = [(0.0, None)] * scores.shape[1] + [(None, None)]
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
+    with threadpool_limits(1):  # small matrices: threads would wait for each other
+        found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
     return Weights(tuple(found.x[:-1].tolist()), float(found.x[-1]))

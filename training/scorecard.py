@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from features.matrix import Column, FeatureMatrix, Missing
 from training.binning import Binned, BinSettings, bin_column
@@ -71,7 +72,8 @@ def fit_scorecard(sample: Sample, settings: ScorecardSettings | None = None) -> 
         )
     blank = Scorecard(tuple(columns), tuple(binned), np.ones(len(columns)), np.zeros(len(columns)), 0.0)
     woe = _woe(blank, sample.matrix)
-    model = LogisticRegression(C=settings.strength, max_iter=1000).fit(woe, sample.target)
+    with threadpool_limits(1):  # small matrices: threads would wait for each other
+        model = LogisticRegression(C=settings.strength, max_iter=1000).fit(woe, sample.target)
     return Scorecard(
         blank.columns, blank.binned, model.coef_[0], woe.mean(axis=0), float(model.intercept_[0])
     )

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.matrix import Column, ColumnKind, Missing
-from training.binning import BinSettings, bin_column, information_value, pool_adjacent_violators
+from training.binning import BinSettings, bin_column, information_value
+from training.pooling import pool, pool_adjacent_violators
 
 counts = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=7)
 
@@ -41,12 +42,36 @@ def isotonic(pairs: list[tuple[int, int]], direction: int) -> list[float]:
 @settings(max_examples=60, deadline=None)
 def test_pooling_gives_the_best_monotone_rates_of_all_poolings(pairs, direction) -> None:
     at, rates = 0, []
-    for size in pool_adjacent_violators(pairs, direction):
+    for size in pool_adjacent_violators(np.array(pairs), direction):
         block = pairs[at : at + size]
         rates += [sum(b for _, b in block) / sum(g + b for g, b in block)] * size
         at += size
     assert at == len(pairs)
     assert rates == pytest.approx(isotonic(pairs, direction))
+
+
+def by_hand(pairs: list[list[int]], limit: float) -> list[list[int]]:
+    """Merge the two neighbours that differ least, again and again."""
+    blocks = [list(pair) for pair in pairs]
+    while len(blocks) > 1:
+        gaps = []
+        for (a, b), (c, d) in pairwise(blocks):
+            margins = (a + b) * (c + d) * (a + c) * (b + d)
+            gaps.append((a + b + c + d) * (a * d - b * c) ** 2 / margins if margins else 0.0)
+        place = int(np.argmin(gaps))
+        if gaps[place] >= limit:
+            break
+        blocks[place : place + 2] = [[x + y for x, y in zip(*blocks[place : place + 2], strict=True)]]
+    return blocks
+
+
+@given(counts, st.floats(0.0, 8.0))
+@settings(deadline=None)
+def test_neighbours_that_hardly_differ_are_merged_the_most_alike_first(pairs, limit) -> None:
+    ends, sums = pool(np.array(pairs), 0, limit)
+    assert sums.tolist() == by_hand(pairs, limit)
+    assert ends[-1] == len(pairs)
+    assert [np.sum(pairs[a:b], axis=0).tolist() for a, b in pairwise([0, *ends.tolist()])] == sums.tolist()
 
 
 @given(counts)
