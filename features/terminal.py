@@ -63,6 +63,13 @@ def plain_errors() -> Iterator[None]:
         notes.print("[bold red]refused[/]", style=None, end=" ")
         notes.print(str(error), markup=False, soft_wrap=True)
         raise SystemExit(2) from None
+    except Exception as error:
+        if os.environ.get("YIDAI_DEBUG"):
+            raise
+        notes.print("[bold red]failed[/]", style=None, end=" ")
+        said = f"{type(error).__name__}: {error}. This is a fault of ours; YIDAI_DEBUG=1 shows where."
+        notes.print(said, markup=False, soft_wrap=True)
+        raise SystemExit(1) from None
     except KeyboardInterrupt:
         notes.print("stopped; what was committed is kept, and the command may be run again.")
         raise SystemExit(130) from None

@@ -157,11 +157,12 @@ def replay(
 
     found = list(operations.replay(Settings.load(), decision))
     bad = [one for one in found if one.status.value in {"different", "broken"}]
+    same = sum(one.status.value == "same" for one in found)
     if as_json:
         show_json(found)
     else:
         show_table(
-            f"{len(found)} decisions, {len(found) - len(bad)} as they were",
+            f"{len(found)} decisions, {same} as they were",
             ("decision", "status", "what differs"),
             [(one.decision_id, one.status.value, "; ".join(one.differences)) for one in found],
         )

@@ -50,6 +50,7 @@ REMEDIES = {
     "impossible birth date": "Compare the number with the document.",
     "wrong check digit": "Compare the number with the document.",
     "wrong number of columns": "Compare the line with the header; quote texts that hold the delimiter.",
+    "not UTF-8": "Save the file as UTF-8; the line holds bytes that are no text.",
     "valid_to is before valid_from": "Exchange or mend the two times.",
 }
 """What to do about each class of bad value."""

@@ -43,11 +43,14 @@ class UnreadableFeed(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class RawTable:
-    """All columns as strings, with each row's line in its file; ``broken`` are lines of another width."""
+    """All columns as strings, with each row's line in its file; ``broken`` are lines of another width and
+    ``garbled`` those that are not UTF-8.
+    """
 
     table: pa.Table
     lines: Int64
     broken: tuple[int, ...] = ()
+    garbled: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ def read_text(path: Path, delimiter: str = ",") -> RawTable:
     """A delimited UTF-8 text file (gzip by its ending) as strings.
 
     Raises:
-        UnreadableFeed: not there, empty, not UTF-8 or damaged.
+        UnreadableFeed: not there, empty, damaged, mostly not UTF-8, or with a column name twice.
     """
     broken: list[int] = []
 
@@ -83,20 +86,22 @@ def read_text(path: Path, delimiter: str = ",") -> RawTable:
     parse = pa_csv.ParseOptions(delimiter=delimiter, invalid_row_handler=skip, ignore_empty_lines=False)
     try:
         header = _header(path, delimiter)
-        types = dict.fromkeys(header, pa.binary())
         with pa.input_stream(str(path), compression="detect") as stream:
-            table = pa_csv.read_csv(
-                stream,
-                read_options=pa_csv.ReadOptions(use_threads=False, block_size=1 << 26),
-                parse_options=parse,
-                convert_options=pa_csv.ConvertOptions(column_types=types, strings_can_be_null=False),
-            )
+            data, garbled = _legible(stream.read(), path)
+        table = pa_csv.read_csv(
+            pa.BufferReader(data),
+            read_options=pa_csv.ReadOptions(use_threads=False, block_size=1 << 26),
+            parse_options=parse,
+            convert_options=pa_csv.ConvertOptions(
+                column_types=dict.fromkeys(header, pa.binary()), strings_can_be_null=False
+            ),
+        )
     except (OSError, pa.ArrowInvalid, EOFError) as error:
         raise UnreadableFeed(
             path, f"cannot be read: {_first_line(error)}.", "Send the file again, whole."
         ) from None
     lines = np.setdiff1d(np.arange(2, 2 + table.num_rows + len(broken)), np.array(broken, dtype=np.int64))
-    return RawTable(_as_text(table, path), lines, tuple(broken))
+    return RawTable(_as_text(table, path), lines, tuple(broken), tuple(garbled))
 
 
 def read_source(source: Source, folder: Path) -> list[tuple[str, RawTable]]:
@@ -125,6 +130,7 @@ def check_feed(contract: Contract, raw: RawTable, file: str) -> CheckedFeed:
             at = raw.lines[rows]
             findings.extend(_finding(contract, file, int(line), field, value_class) for line in at)
 
+    note("", {"not UTF-8": np.isin(raw.lines, raw.garbled)})
     numbers, problems = _subject_numbers(contract, raw.table)
     note(contract.subject_field, problems)
     columns, links = _convert_fields(contract, raw.table, note)
@@ -149,7 +155,31 @@ def _header(path: Path, delimiter: str) -> list[str]:
     with pa.input_stream(str(path), compression="detect") as stream:
         first = stream.read(1 << 16).split(b"\n", 1)[0]
     names = first.decode("utf-8-sig", errors="replace").strip().split(delimiter)
-    return [name.strip('"') for name in names]
+    names = [name.strip('"') for name in names]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UnreadableFeed(path, f"the header names {', '.join(twice)} twice.", "Rename or drop one.")
+    return names
+
+
+def _legible(data: bytes, path: Path) -> tuple[bytes, list[int]]:
+    """The bytes with what is not UTF-8 replaced, and the lines on which that was needed."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        pass
+    else:
+        return data, []
+    lines = data.split(b"\n")
+    whole = [line.decode("utf-8", errors="replace").encode() for line in lines]
+    garbled = [
+        place for place, pair in enumerate(zip(lines, whole, strict=True), start=1) if pair[0] != pair[1]
+    ]
+    rows = sum(bool(line.strip()) for line in lines[1:])
+    if garbled[0] == 1 or 2 * len(garbled) > rows:
+        remedy = "Save the file as UTF-8 (spreadsheets often write GBK)."
+        raise UnreadableFeed(path, "is not UTF-8 text.", remedy)
+    return b"\n".join(whole), garbled
 
 
 def _as_text(table: pa.Table, path: Path) -> pa.Table:

@@ -173,13 +173,14 @@ def _linked(contract: Contract, name: str, texts: list[str | None], vault: Vault
 
 
 def _quarantine(lake: Lake, dataset: str, file: str, findings: list[Finding]) -> None:
-    path = lake.root / "_quarantine" / dataset / f"{file}.json"
+    """Keep a delivery's findings; a later delivery under the same name never takes them away."""
     if not findings:
-        path.unlink(missing_ok=True)
         return
+    data = msgspec.json.encode(findings)
+    path = lake.root / "_quarantine" / dataset / f"{file}.{hashlib.sha256(data).hexdigest()[:12]}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".tmp")
-    draft.write_bytes(msgspec.json.encode(findings))
+    draft.write_bytes(data)
     draft.rename(path)
 
 

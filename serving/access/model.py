@@ -68,7 +68,9 @@ class NobodyKnown(Unauthenticated):
 
     def __init__(self, problem: str) -> None:
         super().__init__(
-            problem, remedy="Send `Authorization: Bearer <token>`; `yidai tokens create` makes one."
+            problem,
+            remedy="Send `Authorization: Bearer <token>` (for a command: export YIDAI_TOKEN); "
+            "`yidai tokens create` makes one.",
         )
 
 

@@ -17,7 +17,7 @@ from serving.decisions import repository
 from serving.decisions.case import Case, features_of, sources_with_record
 from serving.decisions.decider import decide
 from serving.decisions.live import Live, compile_live
-from serving.decisions.receipt import differences, open_receipt, read_receipt, write_receipt
+from serving.decisions.receipt import Receipt, differences, open_receipt, read_receipt, write_receipt
 from serving.decisions.repository import StoredDecision
 from serving.decisions.service import RANDOM_KEY
 from serving.registry.repository import artifact_row
@@ -73,6 +73,25 @@ def replay(
             yield engine.run(stored)
 
 
+class ChangedRow(Integrity):
+    """A row that says something else than its sealed receipt."""
+
+    def __init__(self, columns: list[str]) -> None:
+        super().__init__(f"the row was changed beside its receipt: {', '.join(columns)}.")
+
+
+def _changed_columns(stored: StoredDecision, receipt: Receipt) -> list[str]:
+    case = receipt.case
+    pairs = {
+        "subject_id": (stored.subject_id, case.subject.subject_id),
+        "decided_at": (stored.decided_at, case.decided_at),
+        "outcome": (stored.outcome, receipt.answer["outcome"]),
+        "consent_id": (str(stored.consent_id), case.consent.consent_id),
+        "actor_id": (str(stored.actor_id), case.actor_id),
+    }
+    return [name for name, (kept, sealed) in pairs.items() if kept != sealed]
+
+
 class _Replay:
     def __init__(self, connection: Connection, keys: KeyRing, lake: Lake) -> None:
         self._connection = connection
@@ -98,6 +117,9 @@ class _Replay:
         receipt = read_receipt(data)
         if digest(stored.answer) != receipt.answer_digest:
             raise ChangedAnswer
+        changed = _changed_columns(stored, receipt)
+        if changed:
+            raise ChangedRow(changed)
         live = self._live(receipt.digests)
         case = receipt.case
         tables = self._tables(case, live)

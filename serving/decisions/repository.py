@@ -14,7 +14,8 @@ from serving.store.session import Connection, store_errors, tenant_connection
 READ = "SELECT * FROM read_decision($1, $2, $3, $4, $5, $6)"
 STORE = "SELECT * FROM store_decisions($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 GET = """
-SELECT decision_id, subject_id, decided_at, answer, receipt, receipt_hash, key_of_subject(subject_id) AS wrapped_key
+SELECT decision_id, subject_id, decided_at, outcome, consent_id, actor_id, answer, receipt, receipt_hash,
+       key_of_subject(subject_id) AS wrapped_key
 FROM decision"""
 RESERVE = """
 INSERT INTO budget (tenant_id, name, period, used) VALUES ($1, $2, $3, 1)
@@ -81,6 +82,9 @@ class StoredDecision:
     decision_id: UUID
     subject_id: int
     decided_at: int
+    outcome: str
+    consent_id: UUID
+    actor_id: UUID
     answer: bytes
     receipt: bytes
     receipt_hash: bytes

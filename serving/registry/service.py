@@ -162,6 +162,8 @@ def activate(database: Database, authority: Authority, slot: str, name: str, now
         found = artifact(connection, name)
         if not _SLOT.fullmatch(slot) or slot.partition(".")[0] != found.kind.value:
             raise WrongSlot(slot, found.kind.value)
+        if found.kind is Kind.BUNDLE:
+            _check_slot(slot, found.data)
         before = repository.active(connection, now)
         if before.get(slot) == found.digest:
             return
@@ -174,6 +176,13 @@ def activate(database: Database, authority: Authority, slot: str, name: str, now
         values = (authority.tenant, slot, found.digest, now, actor)
         connection.execute(repository.INSERT_ACTIVATION, values)
         record(connection, authority.tenant, now, actor, "artifact.activated", found.digest, slot=slot)
+
+
+def _check_slot(slot: str, data: bytes) -> None:
+    """A model decides under its own name only."""
+    model = load_bundle(data).bundle.model
+    if slot != f"bundle.{model}":
+        raise WrongSlot(slot, f"model {model!r}")
 
 
 def active_at(database: Database, authority: Authority, at: int) -> dict[str, str]:

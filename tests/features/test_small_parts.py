@@ -109,7 +109,17 @@ def test_what_is_stopped_by_hand_says_that_nothing_is_lost(heard) -> None:
     assert "may be run again" in heard.getvalue()
 
 
-def test_a_fault_of_ours_is_not_hidden() -> None:
+def test_a_fault_of_ours_is_told_in_a_line_and_shown_whole_on_demand(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end, plain_errors():
+        _ = 1 / 0
+    assert end.value.code == 1
+    said = capsys.readouterr().err
+    assert "ZeroDivisionError" in said
+    assert "YIDAI_DEBUG=1" in said
+    assert "Traceback" not in said
+    monkeypatch.setenv("YIDAI_DEBUG", "1")
     with pytest.raises(ZeroDivisionError), plain_errors():
         _ = 1 / 0
 

@@ -254,3 +254,25 @@ def test_an_ingest_that_was_killed_can_be_run_again(tmp_path, contracts, lake) -
     assert killed.returncode == -signal.SIGKILL
     ingest_folder(folder, contracts, MemoryVault(), lake)
     assert len(lake.read(contracts["social_insurance"])) == 2
+
+
+def test_a_line_that_is_no_text_is_quarantined_and_stays_on_record(tmp_path, contracts, lake) -> None:
+    """Lines that are no UTF-8, of the right width or not, cost their neighbours nothing."""
+    good = (HEADER + "".join(GOOD.replace("2024-01", f"2023-{month:02}") for month in range(1, 6))).encode()
+    folder = write(tmp_path, "")
+    path = folder / "social_insurance.csv"
+    path.write_bytes(good + GOOD.encode().replace(b"paid", b"\xff\xfe") + b"xx,\xff\xfe\n")
+    report = ingest_folder(folder, contracts, MemoryVault(), lake)
+    lines = good.count(b"\n")
+    assert report.loaded == lines - 1
+    found = {(f.line, f.value_class) for f in quarantine(lake)}
+    assert {(lines + 1, "not UTF-8"), (lines + 2, "wrong number of columns")} <= found
+    path.write_bytes(good + b"\n")
+    ingest_folder(folder, contracts, MemoryVault(), lake)
+    assert found <= {(f.line, f.value_class) for f in quarantine(lake)}, "a later delivery takes nothing away"
+
+
+def test_a_header_that_names_a_column_twice_is_refused(tmp_path, contracts, lake) -> None:
+    folder = write(tmp_path, HEADER.strip() + ",base\n" + GOOD)
+    with pytest.raises(UnreadableFeed, match="names base twice"):
+        ingest_folder(folder, contracts, MemoryVault(), lake)

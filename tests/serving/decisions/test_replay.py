@@ -112,6 +112,10 @@ def test_partial_consents_and_later_withdrawal_replay(client: Client, bank: Bank
         ),
         "receipt = '', receipt_hash = sha256('')",
         "answer = answer || '\\x20'",
+        "outcome = CASE outcome WHEN 'decline' THEN 'approve' ELSE 'decline' END",
+        "decided_at = decided_at - 1",
+        "actor_id = '00000000-0000-0000-0000-000000000000'",
+        "consent_id = '00000000-0000-0000-0000-000000000000'",
     ],
 )
 def test_a_tampered_row_is_broken(client: Client, bank: Bank, change: str) -> None:

@@ -29,9 +29,9 @@ from tests.serving.world import NOW, Bank, scorecard
 _shift = iter(range(1, 1_000))
 
 
-def fresh() -> bytes:
+def fresh(model: str = "rating") -> bytes:
     """A scorecard that the registry has not seen."""
-    return scorecard("risk", next(_shift) / 1_000)
+    return scorecard(model, next(_shift) / 1_000)
 
 
 def submitted(bank: Bank, data: bytes | None = None, kind: Kind = Kind.BUNDLE, role: str = "analyst") -> str:
@@ -67,7 +67,7 @@ def test_the_author_may_not_approve_even_with_the_right_role(bank: Bank) -> None
     with pytest.raises(OwnApproval):
         say(bank, name)
     with pytest.raises(RefusedByStore, match="no second person"):
-        put(bank, "bundle.risk", name)
+        put(bank, "bundle.rating", name)
 
 
 def test_submitting_somebody_elses_bytes_does_not_make_one_their_author(bank: Bank) -> None:
@@ -116,7 +116,7 @@ def test_a_refused_version_is_never_activated_even_if_somebody_else_approved(ban
     second = actor_of(bank.database, other, bank.clock()).allowed(Permission.APPROVE)
     approve(bank.database, second, name, bank.clock())
     with pytest.raises(RefusedByStore) as refusal:
-        put(bank, "bundle.risk", name)
+        put(bank, "bundle.rating", name)
     assert refusal.value.code == "not_approved"
 
 
@@ -168,7 +168,7 @@ def test_a_clock_that_stepped_back_is_told_and_changes_nothing(bank: Bank) -> No
 
 
 def test_simultaneous_activations_leave_one_in_force_and_a_whole_history(bank: Bank) -> None:
-    names = [submitted(bank) for _ in range(6)]
+    names = [submitted(bank, fresh("busy")) for _ in range(6)]
     for name in names:
         say(bank, name)
 
@@ -189,10 +189,10 @@ def test_simultaneous_activations_leave_one_in_force_and_a_whole_history(bank: B
     assert ends == [*(row["active_from"] for row in rows[1:]), None]
 
 
-def test_a_slot_takes_only_its_kind(bank: Bank) -> None:
+def test_a_slot_takes_only_its_kind_and_its_model(bank: Bank) -> None:
     name = submitted(bank)
     say(bank, name)
-    for slot in ("policy", "bundle", "bundle.", "bundle.Risk", "bundle.risk\n", "elsewhere"):
+    for slot in ("policy", "bundle", "bundle.", "bundle.Risk", "bundle.risk", "bundle.rating\n", "elsewhere"):
         with pytest.raises(WrongSlot):
             put(bank, slot, name)
 
