@@ -178,7 +178,7 @@ def _combine(
     weights: Calibration,
     notes: dict[str, float | int | str],
 ) -> Bundle:
-    trees = tree_parts(booster, weights.weights[0])
+    trees = tree_parts(booster, weights.weights[0]) if weights.weights[0] > 0 else ()
     card_base, card_columns, card_bins = card_parts(card, weights.weights[1])
     base = round((weights.shift + weights.weights[0] * constant_part(booster)) * FIXED)
     use_card = weights.weights[1] > 0

@@ -1,6 +1,7 @@
 """Two real portfolios through the same commands: a flat file, and a bank with every transaction.
 
-The floors stand three standard errors or more under what was measured, so that they fail for a reason.
+The floors stand under what was measured (berka 0.897 and 0.902 over 20 repeats, whose standard deviation is
+0.012; gmsc 0.859 on all rows) by as much as other folds and fewer rows may cost, so that they fail for a reason.
 """
 
 from __future__ import annotations
@@ -39,10 +40,10 @@ def trained(model: str, *arguments: object) -> dict[str, object]:
 
 
 def test_berka_by_cross_validation_and_a_new_file_of_its_applications(datasets, tmp_path) -> None:
-    rating = trained("rating", "--portfolio", "berka", "--repeats", 2)
+    rating = trained("rating", "--portfolio", "berka", "--repeats", 1)
     risk = trained("risk", "--portfolio", "berka", "--repeats", 1)
-    assert rating["figures"]["auc"] >= 0.84
-    assert risk["figures"]["auc"] >= 0.84
+    assert rating["figures"]["auc"] >= 0.85
+    assert risk["figures"]["auc"] >= 0.85
     assert 0.8 < risk["figures"]["predicted_over_actual"] < 1.25
     assert risk["report"]["population"]["outcomes"] == {"good": 282, "bad": 46}
 
