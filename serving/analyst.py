@@ -25,7 +25,7 @@ from serving.watch.signals import SHIPPED, SignalsDocument
 from training.mlflow_server import client_environment, prepare_server, server_command, server_environment
 from training.models import ModelName
 from training.portfolio import find_portfolio, load_portfolio
-from training.run import Prepared, prepare, train_model
+from training.run import Prepared, Trained, prepare, train_model
 from training.tracking import log_training, tracking_uri
 
 ACCESS = "access"
@@ -63,6 +63,7 @@ class Trainer:
         self._portfolio = load_portfolio(find_portfolio(portfolio))
         self._data = data
         self._out = settings.home / "models"
+        self._rating: Trained | None = None
 
     @cached_property
     def _prepared(self) -> Prepared:
@@ -80,6 +81,8 @@ class Trainer:
         if name == ACCESS:
             return self._access(progress)
         trained = train_model(self._prepared, ModelName(name), self._out, progress=progress)
+        if trained.bundle.model == ModelName.RATING:
+            self._rating = trained
         path = trained.folder / "bundle.json"
         return TrainedModel(
             f"bundle.{name}", Kind.BUNDLE, trained.data, path, trained.summary, trained.warnings
@@ -88,7 +91,9 @@ class Trainer:
     def _access(self, progress: Step | None) -> TrainedModel:
         """The shipped policy, its data-sufficiency limit set by what the scorecard could tell of history."""
         prepared = self._prepared
-        rating = train_model(prepared, ModelName.RATING, self._out, progress=progress, tracking=False)
+        rating = self._rating or train_model(
+            prepared, ModelName.RATING, self._out, progress=progress, tracking=False
+        )
         pd = np.full(len(prepared.rows.outcome), np.nan)
         pd[prepared.rows.labelled()] = rating.held_out
         history = read_history(prepared.rows, self._portfolio, Lake(self._settings.lake_root))

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -80,17 +80,22 @@ def create_app(settings: Settings, database: Database, clock: Clock = wall_clock
     return app
 
 
-def run(settings: Settings) -> None:
-    """Serve until stopped.
+def open_migrated(settings: Settings) -> Database:
+    """The settings' database with this code's schema."""
+    database = open_database(settings)
+    migrate(database)
+    return database
+
+
+def run(settings: Settings, store: Callable[[Settings], Database] = open_migrated) -> None:
+    """Serve until stopped over the database that ``store`` opens.
 
     Raises:
         PortInUse, WrongAddress: before anything is started.
         ServerDown: no database.
     """
     _probe(settings.host, settings.port)
-    database = open_database(settings)
-    migrate(database)
-    app = create_app(settings, database)
+    app = create_app(settings, store(settings))
     uvicorn.run(
         app, host=settings.host, port=settings.port, loop="uvloop", http="httptools", access_log=False,
         log_level="warning", server_header=False, timeout_graceful_shutdown=10,

@@ -18,7 +18,7 @@ from features.timeline.ingest import IngestReport, ingest_folder
 from features.timeline.lake import Lake
 from serving.access.model import Authority, Permission, Role
 from serving.access.repository import actor_of, create_tenant, create_token, revoke_tokens
-from serving.app import run
+from serving.app import open_migrated, run
 from serving.decisions.live import NothingActive
 from serving.decisions.replay import Replayed
 from serving.decisions.replay import replay as replay_decisions
@@ -29,9 +29,8 @@ from serving.registry.model import Kind, Verdict
 from serving.registry.overview import ArtifactRow, overview
 from serving.services import close_services, open_services, wall_clock
 from serving.settings import Settings
-from serving.store.engine import Database, open_database
+from serving.store.engine import Database
 from serving.store.keys import KeyRing
-from serving.store.migrate import migrate
 from serving.store.session import tenant_transaction
 from serving.store.vault import PostgresVault
 from serving.watch import service as watching
@@ -58,8 +57,7 @@ def prepare(settings: Settings) -> Database:
     Raises:
         ServerDown: it cannot be reached or started.
     """
-    database = open_database(settings)
-    migrate(database)
+    database = open_migrated(settings)
     create_tenant(database, settings.tenant, settings.tenant, wall_clock())
     return database
 
@@ -81,8 +79,7 @@ def ingest(settings: Settings, folder: Path, progress: Step | None = None) -> In
 
 def serve(settings: Settings) -> None:
     """`yidai serve`: until stopped."""
-    prepare(settings)
-    run(settings)
+    run(settings, prepare)
 
 
 def create_access(settings: Settings, name: str, roles: Iterable[str]) -> str:

@@ -20,7 +20,7 @@ from features.errors import Unavailable
 from features.terminal import console, progress
 from serving import operations, show
 from serving.access.model import Role
-from serving.analyst import NAMES, TrainedModel, Trainer, mlflow_environment, versions_of
+from serving.analyst import ACCESS, SCORED, TrainedModel, Trainer, mlflow_environment, versions_of
 from serving.demo.access import tokens
 from serving.demo.processes import Api, answers, free_port, running, wait_until
 from serving.settings import Settings
@@ -120,7 +120,7 @@ class Demo:
                 wait_until(address, "/health", process, log, "the MLflow server")
         os.environ.update(mlflow_environment(self.settings))
         trainer, models = Trainer(self.settings, PORTFOLIO), []
-        for name in NAMES:
+        for name in (*SCORED, ACCESS):
             with progress(f"training {name}") as step:
                 models.append(trainer.train(name, step))
             console.print(f"[bold]{name}[/]: {models[-1].summary}")

@@ -22,7 +22,6 @@ from serving.policy.model import (
     Operator,
     Outcome,
     PolicyDocument,
-    Reason,
     Rule,
 )
 
@@ -226,9 +225,3 @@ def _check_unique(what: str, names: list[str]) -> None:
 
 def _twice(what: str, name: str) -> NoReturn:
     raise BrokenPolicy(name, f"the {what} stands twice.", "Rename one.")
-
-
-def texts_of(policy: Policy) -> dict[str, Reason]:
-    """Every reason that the policy itself can give, by code."""
-    rules = {rule.code: Reason(rule.code, rule.zh, rule.en) for rule in policy.rules}
-    return rules | {reason.code: reason for reason in policy.document.limits.reasons.values()}

@@ -14,7 +14,8 @@ import pytest
 from serving.settings import Settings
 from serving.store.engine import Database, open_database, stop_embedded
 from serving.store.migrate import migrate
-from tests.serving.world import Bank, Client, make_bank
+from tests.serving.sending import counts
+from tests.serving.world import GOOD, Bank, Client, make_bank
 from tests.serving.world import serving as serving_bank
 
 _numbers = count(1)
@@ -66,3 +67,17 @@ def client(bank: Bank, address: str) -> Iterator[Client]:
     """The integration engineer of the module's bank."""
     with httpx.Client(base_url=address, timeout=30) as http:
         yield Client(http, bank)
+
+
+@pytest.fixture(scope="module")
+def consent(client: Client) -> str:
+    """A consent that everything could be decided under."""
+    return client.consent_id(GOOD)
+
+
+@pytest.fixture
+def nothing_stored(bank: Bank, consent: str) -> Iterator[None]:
+    """The store is as it was."""
+    before = counts(bank)
+    yield
+    assert counts(bank) == before

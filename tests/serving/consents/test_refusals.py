@@ -3,27 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
 
 from tests.serving.sending import counts, send
 from tests.serving.world import CATEGORIES, GOOD, LATE, Bank, Client, problem
-
-
-@pytest.fixture(scope="module")
-def consent(client: Client) -> str:
-    """A consent that everything could be decided under."""
-    return client.consent_id(GOOD)
-
-
-@pytest.fixture
-def nothing_stored(bank: Bank, consent: str) -> Iterator[None]:
-    """The store is as it was."""
-    before = counts(bank)
-    yield
-    assert counts(bank) == before
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
 
 from features.timeline.packed import pack, unpack
 from serving.store.session import owner_transaction
-from tests.serving.sending import LIMIT, counts, send
+from tests.serving.sending import LIMIT, send
 from tests.serving.world import (
     GOOD,
     NOBODY,
@@ -21,20 +20,6 @@ from tests.serving.world import (
     number_of,
     problem,
 )
-
-
-@pytest.fixture(scope="module")
-def consent(client: Client) -> str:
-    """A consent that everything could be decided under."""
-    return client.consent_id(GOOD)
-
-
-@pytest.fixture
-def nothing_stored(bank: Bank, consent: str) -> Iterator[None]:
-    """The store is as it was."""
-    before = counts(bank)
-    yield
-    assert counts(bank) == before
 
 
 @pytest.mark.usefixtures("nothing_stored")
