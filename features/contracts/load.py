@@ -19,6 +19,15 @@ FORBIDDEN_CATEGORIES = frozenset(
     {"religion", "genes", "fingerprint", "blood_type", "disease", "medical_history"}
 )
 """Never collected: REG-CR-02."""
+PROTECTED_WORDS = frozenset(
+    {
+        "sex", "gender", "ethnicity", "ethnic", "nationality", "religion", "faith", "health", "disease", "diagnosis",
+        "disability", "blood", "genes", "political", "party", "marital", "married", "divorced", "pregnant",
+    }
+)  # fmt: skip
+"""A field with one of these words in its name must be marked ``protected``; proxies by name are caught too."""
+FAIRNESS_TEST = "fairness_test"
+"""The only purpose for which protected attributes may be read."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -104,12 +113,23 @@ def check_contract(contract: Contract, path: Path | str) -> None:
     if len(fields) != len(contract.fields):
         raise BrokenDocument(path, "a field name stands twice.", "Rename one.")
     _check_names(contract, fields, path)
+    _check_protected(contract, path)
     for field in contract.fields:
         if field.named and field.type is not FieldType.ID:
             raise BrokenDocument(path, f"{field.name!r} is named, but no id.", "Only ids are named.")
     _check_times(contract, fields, path)
     if contract.history is History.STATIC and not contract.note:
         raise BrokenDocument(path, "a static dataset needs a note that says why it does not change.")
+
+
+def _check_protected(contract: Contract, path: Path | str) -> None:
+    for field in contract.fields:
+        if not field.protected and PROTECTED_WORDS & set(field.name.split("_")):
+            problem = f"field {field.name!r} is by its name an attribute that no feature may use."
+            raise BrokenDocument(path, problem, "Mark it `protected: true`, leave it out, or rename it.")
+        if field.protected and contract.only_purpose != FAIRNESS_TEST:
+            problem = f"field {field.name!r} is protected, but the dataset may be read for other purposes."
+            raise BrokenDocument(path, problem, f"Write only_purpose: {FAIRNESS_TEST}, or leave it out.")
 
 
 def _check_names(contract: Contract, fields: Mapping[str, Field], path: Path | str) -> None:

@@ -71,6 +71,8 @@ class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sensitivity: int | None = None
     named: bool = False
     """Whether an id's texts are kept, so that people can be told which one it is."""
+    protected: bool = False
+    """An attribute that no feature may use; readable to test fairness and for nothing else."""
 
     @property
     def divisor(self) -> int:
@@ -149,6 +151,10 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     note: str = ""
     links: tuple[LinkRule, ...] = ()
     source: Source | None = None
+    only_purpose: str = ""
+    """The one purpose for which the dataset may be read; empty for all that consent or a basis allows."""
+    bases: dict[str, str] = msgspec.field(default_factory=dict)
+    """Purpose to the legal basis under which that purpose needs no consent of the subject."""
 
     def field(self, name: str) -> Field:
         """The named field (a ``KeyError`` is a fault of the caller: names are checked on load)."""

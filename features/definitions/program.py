@@ -222,6 +222,11 @@ def _check(program: Program, definition: Definition, kind: Aggregate) -> None:
     for name in filter(None, names):
         if name not in program.contract.names:
             raise refuse(f"{name!r} is no field of it.", f"Fields: {', '.join(program.contract.names)}.")
+        if program.contract.field(name).protected:
+            raise refuse(f"{name!r} is a protected attribute.", "No feature may use it.")
+    if program.contract.only_purpose:
+        problem = f"the dataset may be read for {program.contract.only_purpose} alone."
+        raise refuse(problem, "Make features of other datasets.")
     for conditions in (definition.where, definition.against or {}):
         _check_conditions(program, definition, conditions)
     for window in parse_windows(program.dataset, definition):

@@ -21,7 +21,9 @@ def standard_set(contract: Contract, exclude: Iterable[str] = ()) -> DefinitionF
     history: counts, sums, means and extremes over the usual windows, by code where a field has few codes.
     """
     left_out = set(exclude)
-    fields = [f for f in contract.fields if f.name not in left_out and f.type not in _LINKS]
+    fields = [
+        f for f in contract.fields if f.name not in left_out and f.type not in _LINKS and not f.protected
+    ]
     definitions = _history(contract, fields) if contract.key else _state(fields)
     title = contract.title
     reasons = {_reason(contract): Text(f"{title.zh}方面的情况", f"What {title.en.lower()} show")}

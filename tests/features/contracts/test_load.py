@@ -81,6 +81,27 @@ def test_what_may_never_be_collected_is_refused(tmp_path, category) -> None:
         load_contract(put(tmp_path / "c.yaml", changed(consent_category=category)))
 
 
+@pytest.mark.parametrize(
+    "name", ["sex", "ethnic_group", "religion", "health_state", "political_status", "marital_status"]
+)
+def test_a_protected_attribute_must_be_marked(tmp_path, name) -> None:
+    more = [*GOOD["fields"], {"name": name, "type": "category"}]
+    with pytest.raises(
+        BrokenDocument, match=f"field '{name}' is by its name an attribute that no feature may use"
+    ):
+        load_contract(put(tmp_path / "c.yaml", changed(fields=more)))
+
+
+def test_protected_attributes_are_for_fairness_tests_alone(tmp_path) -> None:
+    more = [*GOOD["fields"], {"name": "sex", "type": "category", "protected": True}]
+    with pytest.raises(
+        BrokenDocument, match=r"may be read for other purposes\. Write only_purpose: fairness_test"
+    ):
+        load_contract(put(tmp_path / "c.yaml", changed(fields=more)))
+    told = changed(fields=more, only_purpose="fairness_test")
+    assert load_contract(put(tmp_path / "c.yaml", told)).field("sex").protected
+
+
 def test_a_file_that_is_not_there_or_no_text(tmp_path) -> None:
     with pytest.raises(BrokenDocument, match=r"nothing\.yaml: there is no such file\. Check the path"):
         load_contract(tmp_path / "nothing.yaml")

@@ -26,6 +26,10 @@ BASE: dict[str, Any] = {
 }
 
 
+FAIRNESS: dict[str, Any] = WAGES | {"only_purpose": "fairness_test"}
+SEX: dict[str, Any] = {"name": "sex", "type": "category", "protected": True}
+
+
 def refused(**new: Any) -> str:
     with pytest.raises(BrokenDefinition) as found:
         plan_of([BASE | new])
@@ -118,3 +122,23 @@ def test_a_stored_plan_is_read_back_to_the_same_bytes_or_refused() -> None:
             FeaturePlan.load(broken)
     with pytest.raises(Integrity, match="not in canonical form"):
         FeaturePlan.load(plan.document.replace(b'"schema":1', b'"schema": 1', 1))
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        {"aggregate": "last", "column": "sex"},
+        {"where": {"sex": "f"}},
+        {"aggregate": "share", "against": {"sex": "f"}},
+        {"aggregate": "concentration", "column": "kind", "weight": "sex"},
+    ],
+)
+def test_no_feature_uses_a_protected_attribute(use) -> None:
+    contract = FAIRNESS | {"fields": [*WAGES["fields"], SEX]}
+    with pytest.raises(BrokenDefinition, match=r"'sex' is a protected attribute\. No feature may use it\."):
+        plan_of([BASE | use], [contract])
+
+
+def test_a_dataset_for_fairness_tests_has_no_features() -> None:
+    with pytest.raises(BrokenDefinition, match=r"the dataset may be read for fairness_test alone"):
+        plan_of([BASE], [FAIRNESS])
