@@ -27,7 +27,7 @@ from features.errors import Integrity, Invalid
 from features.kernel import Aggregate
 from features.matrix import Column, ColumnKind, FeatureMatrix, Missing
 from features.timeline.events import EventTable, Int64
-from features.timeline.lake import views
+from features.timeline.views import views
 
 BUILTIN = Path(__file__).parent
 """The folder of the definitions that Yidai ships."""
@@ -39,7 +39,8 @@ _COMPOSITIONS = {composition.value for composition in Composition}
 _VALUE_OF_CODE = {Aggregate.LAST}
 _WITHOUT_UNIT = {
     Aggregate.DISTINCT, Aggregate.TREND, Aggregate.VARIATION, Aggregate.SHARE_SUM, Aggregate.CONCENTRATION,
-    Aggregate.YEAR_ON_YEAR, Aggregate.MONTHS_SINCE_VALUE, Aggregate.NEGATIVE_MONTHS,
+    Aggregate.YEAR_ON_YEAR, Aggregate.MONTHS_SINCE_VALUE, Aggregate.NEGATIVE_MONTHS, Aggregate.TOP_SHARE,
+    Aggregate.MONTHS_UNTIL_VALUE, Aggregate.SEASONAL_VARIATION, Aggregate.WORKING_AGE_SHARE,
 }  # fmt: skip
 
 
@@ -171,7 +172,7 @@ class FeaturePlan:
         kind = parse_kind(file.dataset, definition)
         field = contract.field(definition.column) if definition.column in contract.names else None
         is_code = field is not None and field.is_code and kind in _VALUE_OF_CODE
-        counted = {Aggregate.DISTINCT, Aggregate.CONCENTRATION, Aggregate.LAST}
+        counted = {Aggregate.DISTINCT, Aggregate.CONCENTRATION, Aggregate.TOP_SHARE, Aggregate.LAST}
         if field is not None and field.is_code and kind in WITH_COLUMN - counted:
             problem = f"{field.name} is a code: it has no {definition.aggregate}."
             raise BrokenDefinition(
@@ -226,9 +227,13 @@ class FeaturePlan:
                 missing[:, place] = Missing.PRESENT
 
     def _contract(self, dataset: str, name: str) -> Contract:
-        base = self._views[dataset][0] if dataset in self._views else dataset
+        base, _, link = dataset.partition("@")
         if base not in self.contracts:
             raise BrokenDefinition(dataset, name, "there is no contract for its dataset.")
+        if link and dataset not in self._views:
+            known = [view for view in self._views if view.startswith(f"{base}@")]
+            problem = f"no contract declares a link through which {base} is seen as {link!r}."
+            raise BrokenDefinition(dataset, name, problem, f"Views: {', '.join(known) or 'none'}.")
         return self.contracts[base]
 
     def _compile(self, file: DefinitionFile) -> Program:

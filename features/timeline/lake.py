@@ -17,9 +17,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from features.calendar import NULL
-from features.contracts.model import Contract, SubjectKind
+from features.contracts.model import Contract
 from features.errors import Conflict, Integrity
-from features.timeline.events import EventTable, Int64, RawEvents, empty_raw, mix, rekey, sort_events
+from features.timeline.events import EventTable, Int64, RawEvents, empty_raw, mix
+from features.timeline.views import Reach, Seen, ViewReader, views
 
 BUCKET_BITS = 16
 _TIMES = ("subject", "valid_from", "valid_to", "known_from", "version", "key")
@@ -43,16 +44,6 @@ class DamagedSegment(Integrity):
 
     def __init__(self, path: Path) -> None:
         super().__init__("the segment cannot be read.", place=str(path), remedy="Restore it from the backup.")
-
-
-def views(contracts: Mapping[str, Contract]) -> dict[str, tuple[str, str]]:
-    """Re-keyed datasets by name, ``<dataset>@<link>``: a firm's events as its owner's; values (dataset, field)."""
-    return {
-        f"{name}@{link.kind}": (name, link.field)
-        for name, contract in contracts.items()
-        for link in contract.links
-        if contract.subject is SubjectKind.LEGAL_PERSON and link.to is SubjectKind.PERSON
-    }
 
 
 class Lake:
@@ -128,27 +119,56 @@ class Lake:
         """All events of a dataset with corrections applied."""
         return self._raw(contract, None).resolve(max_version)
 
-    def tables(self, contracts: Mapping[str, Contract], names: Iterable[str]) -> dict[str, EventTable]:
-        """The named datasets and views, whole."""
+    def tables(
+        self, contracts: Mapping[str, Contract], names: Iterable[str], seers: Int64 | None = None
+    ) -> dict[str, EventTable]:
+        """The named datasets, whole, and views, of everybody or of these seers."""
         known = views(contracts)
+        reader = self._views(contracts, None)
         return {
-            name: self._view(contracts, *known[name]) if name in known else self.read(contracts[name])
+            name: reader.whole(known[name], seers) if name in known else self.read(contracts[name])
             for name in names
         }
 
     def subject_tables(
-        self, contracts: Mapping[str, Contract], subject: int, *, max_version: int | None = None
+        self,
+        contracts: Mapping[str, Contract],
+        subject: int,
+        *,
+        max_version: int | None = None,
+        names: Iterable[str] = (),
     ) -> dict[str, EventTable]:
-        """Every dataset and view for one subject, also the empty ones."""
+        """Every dataset for one subject, also the empty ones, its registers of firms, and the views in ``names``."""
         tables = {
             name: self._raw(contract, [subject]).resolve(max_version) for name, contract in contracts.items()
         }
-        for name, (dataset, field) in views(contracts).items():
-            firms = np.unique(self._raw(contracts[dataset], [subject], by=field).subject)
-            events = self._raw(contracts[dataset], firms.tolist()).resolve(max_version)
-            seen = rekey(events, field)
-            tables[name] = seen.take(seen.subject == subject)
-        return tables
+        seen = self.seen(contracts, subject, names, max_version=max_version)
+        return tables | {name: each.table for name, each in seen.items()}
+
+    def seen(
+        self,
+        contracts: Mapping[str, Contract],
+        subject: int,
+        names: Iterable[str],
+        *,
+        max_version: int | None = None,
+        at: int | None = None,
+    ) -> dict[str, Seen]:
+        """The views in ``names`` of one subject, and its registers of firms; see ``ViewReader.of``."""
+        reader, wanted = self._views(contracts, max_version), set(names)
+        return {
+            name: reader.of(view, subject, at)
+            for name, view in views(contracts).items()
+            if name in wanted or (view.own and view.reach is Reach.OWNER)
+        }
+
+    def relatives(
+        self, contracts: Mapping[str, Contract], names: Iterable[str], subject: int
+    ) -> frozenset[int]:
+        """Whose view among ``names`` shows this subject's events."""
+        known = views(contracts)
+        wanted = [known[name] for name in names if name in known]
+        return self._views(contracts, None).relatives(wanted, subject)
 
     def version_of(self, subject: int, tables: Mapping[str, EventTable] | None = None) -> int:
         """Highest ingest version among a subject's rows; 0 for an unknown subject."""
@@ -176,8 +196,11 @@ class Lake:
     def _ledger(self, dataset: str, file_digest: str) -> Path:
         return self.root / "_files" / dataset / f"{file_digest}.json"
 
-    def _view(self, contracts: Mapping[str, Contract], dataset: str, field: str) -> EventTable:
-        return sort_events(rekey(self.read(contracts[dataset]), field))
+    def _views(self, contracts: Mapping[str, Contract], max_version: int | None) -> ViewReader:
+        def read(dataset: str, subjects: list[int] | None, by: str) -> RawEvents:
+            return self._raw(contracts[dataset], subjects, by)
+
+        return ViewReader(contracts, read, max_version)
 
     def _segments(self, dataset: str, buckets: Iterable[int] | None) -> list[Path]:
         folder = self.root / dataset
