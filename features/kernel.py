@@ -44,6 +44,12 @@ class Aggregate(IntEnum):
     YEAR_ON_YEAR = 17
     NEGATIVE_MONTHS = 18
     MONTHS_SINCE_VALUE = 19
+    LONGEST_STREAK = 20
+    TOP_SHARE = 21
+    MONTHLY_MEAN = 22
+    MONTHS_UNTIL_VALUE = 23
+    SEASONAL_VARIATION = 24
+    WORKING_AGE_SHARE = 25
 
 
 class Grid(IntEnum):
@@ -58,6 +64,18 @@ _I1 = Array(int64, 1, "C", readonly=True)
 _I2 = Array(int64, 2, "C", readonly=True)
 _U1 = Array(uint64, 1, "C", readonly=True)
 _F1 = Array(float64, 1, "C", readonly=True)
+class Test(IntEnum):
+    """How a condition compares a field with what is wanted; an absent value meets none."""
+
+    EQ = 0
+    NE = 1
+    LT = 2
+    LE = 3
+    GT = 4
+    GE = 5
+    IN = 6
+
+
 _SIGNATURE = void(
     _I1,
     _I1,
@@ -151,6 +169,16 @@ def _streak(counts, slot, last):
 
 
 @njit(cache=True)
+def _longest_streak(counts, slot, last):
+    longest = 0
+    length = 0
+    for bucket in range(last):
+        length = length + 1 if counts[slot, bucket] > 0 else 0
+        longest = max(longest, length)
+    return longest
+
+
+@njit(cache=True)
 def _trend(counts, sums, slot, last):
     """Least-squares slope a month of the monthly sums over their mean, from the newest month with a record."""
     start = _newest_month(counts, slot, last)
@@ -189,6 +217,38 @@ def _variation(counts, sums, slot, last):
     if mean == 0.0:
         return np.nan
     return np.sqrt(spread / n) / abs(mean)
+
+
+@njit(cache=True)
+def _seasonal_variation(sums, slot, last):
+    """Standard deviation over mean (Welford) of each month's sum over that of the same month a year before."""
+    n = 0
+    mean = 0.0
+    spread = 0.0
+    for bucket in range(last):
+        before = sums[slot, bucket + 12]
+        if before > 0:
+            value = float(sums[slot, bucket]) / float(before)
+            n += 1
+            delta = value - mean
+            mean += delta / n
+            spread += delta * (value - mean)
+    if n < 3 or mean == 0.0:
+        return np.nan
+    return np.sqrt(spread / n) / abs(mean)
+
+
+@njit(cache=True)
+def _working_age_share(columns, column, chosen, moment):
+    """Share of the dates of birth that make their bearer 16 or more and under 60 at the moment."""
+    grown = months_before(moment, 16 * 12)
+    retired = months_before(moment, 60 * 12)
+    found = 0
+    for k in range(len(chosen)):
+        birth = columns[column, chosen[k]]
+        if retired < birth <= grown:
+            found += 1
+    return found / len(chosen)
 
 
 @njit(cache=True)
@@ -243,6 +303,37 @@ def _concentration(columns, column, weight, chosen):
 
 
 @njit(cache=True)
+def _top_share(columns, column, weight, chosen):
+    """Share of the five largest values by weight (or count) in all of the weight."""
+    values = np.empty(len(chosen), np.int64)
+    for k in range(len(chosen)):
+        values[k] = columns[column, chosen[k]]
+    order = np.argsort(values, kind="mergesort")
+    top = np.zeros(5)
+    total = 0.0
+    part = 0.0
+    for k in range(len(order) + 1):
+        if k == len(order) or (k > 0 and values[order[k]] != values[order[k - 1]]):
+            least = np.argmin(top)
+            top[least] = max(top[least], part)
+            part = 0.0
+        if k < len(order):
+            share = 1.0
+            if weight >= 0:
+                amount = columns[weight, chosen[order[k]]]
+                share = 0.0 if amount == NULL else abs(float(amount))
+            part += share
+            total += share
+    if total == 0.0:
+        return np.nan
+    top.sort()
+    largest = 0.0
+    for k in range(5):
+        largest += top[k]
+    return largest / total
+
+
+@njit(cache=True)
 def _negative_months(counts, sums, slot, other, last):
     found = 0
     for bucket in range(last):
@@ -254,6 +345,50 @@ def _negative_months(counts, sums, slot, other, last):
 @njit(cache=True)
 def _ratio(top, bottom):
     return np.nan if bottom == 0 else float(top) / float(bottom)
+
+
+@njit(cache=True)
+def _meets(value, test, wanted, first, count):
+    if value == NULL:
+        return False
+    if test == 6:
+        for k in range(first, first + count):
+            if value == wanted[k]:
+                return True
+        return False
+    limit = wanted[first]
+    if test == 0:
+        return value == limit
+    if test == 1:
+        return value != limit
+    if test == 2:
+        return value < limit
+    if test == 3:
+        return value <= limit
+    if test == 4:
+        return value > limit
+    return value >= limit
+
+
+@njit(void(_I2, _I1, _I2, _I1, uint64[::1]), cache=True)
+def fill_mask(columns, filters, conditions, wanted, mask):
+    """Set in ``mask`` [events] the bit of each filter whose conditions all hold.
+
+    ``filters`` [n + 1]: where each filter's conditions begin. ``conditions`` [n, 4]: row of ``columns``,
+    ``Test``, first and number of its values in ``wanted``.
+    """
+    for event in range(len(mask)):
+        bits = np.uint64(0)
+        for number in range(len(filters) - 1):
+            kept = True
+            for at in range(filters[number], filters[number + 1]):
+                value = columns[conditions[at, 0], event]
+                if not _meets(value, conditions[at, 1], wanted, conditions[at, 2], conditions[at, 3]):
+                    kept = False
+                    break
+            if kept:
+                bits |= np.uint64(1) << np.uint64(number)
+        mask[event] = bits
 
 
 @njit(_SIGNATURE, cache=True)
@@ -377,6 +512,8 @@ def aggregate(
                     result += 1.0 if counts[slot, bucket] > 0 else 0.0
             elif kind == 10:
                 result = float(_streak(counts, slot, last))
+            elif kind == 20:
+                result = float(_longest_streak(counts, slot, last))
             elif kind == 13:
                 result = _ratio(number, _total(counts, other, 0, last))
             elif kind == 14:
@@ -419,6 +556,18 @@ def aggregate(
                 elif kind == 16:
                     chosen = _gather(members[slot], member_buckets[slot], member_counts[slot], last)
                     result = _concentration(columns, slots[slot, 1], other, chosen)
+                elif kind == 21:
+                    chosen = _gather(members[slot], member_buckets[slot], member_counts[slot], last)
+                    result = _top_share(columns, slots[slot, 1], other, chosen)
+                elif kind == 22:
+                    result = _total(sums, slot, 0, last) / divisors[op]
+                elif kind == 23:
+                    result = (columns[slots[slot, 1], newest[slot]] - moment) / float(DAY) / MONTH_DAYS
+                elif kind == 24:
+                    result = _seasonal_variation(sums, slot, last)
+                elif kind == 25:
+                    chosen = _gather(members[slot], member_buckets[slot], member_counts[slot], last)
+                    result = _working_age_share(columns, slots[slot, 1], chosen, moment)
                 elif kind == 19:
                     result = (moment - columns[slots[slot, 1], newest[slot]]) / float(DAY) / MONTH_DAYS
             if np.isnan(result):
@@ -427,3 +576,51 @@ def aggregate(
             else:
                 out[row, ops[op, 4]] = result
                 missing[row, ops[op, 4]] = 0
+
+
+_TIMES = 6
+
+
+@njit(
+    void(
+        _I1, _I2, int64, _I2, _I1, _I1, _I1, _I2, _I1, _I2, _I2, _F1, float64[:, ::1], uint8[:, ::1]
+    ),
+    cache=True,
+)  # fmt: skip
+def aggregate_packed(
+    data, layout, moment, bounds, months, days, filters, conditions, wanted, slots, ops, divisors, out, missing
+):  # fmt: skip
+    """Fill the only row of ``out`` and ``missing`` from one subject's packed timeline, all datasets at once.
+
+    ``data`` holds for each dataset a block int64 [6 times + fields, rows]. ``layout`` [datasets, 3]: where
+    it begins (-1: leave its columns alone), rows, fields. ``bounds`` [datasets, 13] are the ranges of each
+    dataset's part of the arrays that ``aggregate`` and ``fill_mask`` take, and whether all is looked at.
+    """
+    zero = np.zeros(1, np.int64)
+    as_of = np.full(1, moment, np.int64)
+    for d in range(layout.shape[0]):
+        start, rows, fields = layout[d, 0], layout[d, 1], layout[d, 2]
+        if start < 0:
+            continue
+        b = bounds[d]
+        columns = data[start + _TIMES * rows : start + (_TIMES + fields) * rows].reshape((fields, rows))
+        mask = np.zeros(rows, np.uint64)
+        fill_mask(columns, filters[b[4] : b[5]], conditions[b[6] : b[7]], wanted, mask)
+        aggregate(
+            zero, np.full(1, rows, np.int64), as_of, data[start + rows : start + 2 * rows],
+            data[start + 2 * rows : start + 3 * rows], data[start + 3 * rows : start + 4 * rows],
+            data[start + 4 * rows : start + 5 * rows], mask, columns, months[b[0] : b[1]], b[12],
+            days[b[2] : b[3]], slots[b[8] : b[9]], ops[b[10] : b[11]], divisors[b[10] : b[11]], out, missing,
+        )  # fmt: skip
+
+
+@njit(void(_I1, _I2, int64, uint8[::1]), cache=True)
+def known_packed(data, layout, moment, known):
+    """Set in ``known`` [datasets] whether any record of a packed dataset is known at the moment."""
+    for d in range(layout.shape[0]):
+        known[d] = 0
+        start, rows = layout[d, 0], layout[d, 1]
+        for event in range(rows if start >= 0 else 0):
+            if data[start + 3 * rows + event] <= moment < data[start + 4 * rows + event]:
+                known[d] = 1
+                break

@@ -26,6 +26,9 @@ SERIES = {
     Aggregate.VARIATION,
     Aggregate.YEAR_ON_YEAR,
     Aggregate.NEGATIVE_MONTHS,
+    Aggregate.LONGEST_STREAK,
+    Aggregate.MONTHLY_MEAN,
+    Aggregate.SEASONAL_VARIATION,
 }
 """Aggregates that look at single months; their windows are in months."""
 WITH_COLUMN = {
@@ -42,10 +45,21 @@ WITH_COLUMN = {
     Aggregate.YEAR_ON_YEAR,
     Aggregate.NEGATIVE_MONTHS,
     Aggregate.MONTHS_SINCE_VALUE,
+    Aggregate.TOP_SHARE,
+    Aggregate.MONTHLY_MEAN,
+    Aggregate.MONTHS_UNTIL_VALUE,
+    Aggregate.SEASONAL_VARIATION,
+    Aggregate.WORKING_AGE_SHARE,
 }
-_MEMBERS = {Aggregate.DISTINCT, Aggregate.CONCENTRATION}
+_MEMBERS = {
+    Aggregate.DISTINCT, Aggregate.CONCENTRATION, Aggregate.TOP_SHARE, Aggregate.WORKING_AGE_SHARE,
+}  # fmt: skip
+_YEAR_BACK = {Aggregate.YEAR_ON_YEAR, Aggregate.SEASONAL_VARIATION}
+_OF_A_DATE = {Aggregate.MONTHS_SINCE_VALUE, Aggregate.MONTHS_UNTIL_VALUE, Aggregate.WORKING_AGE_SHARE}
 _PAIRS = {Aggregate.SHARE, Aggregate.SHARE_SUM, Aggregate.NEGATIVE_MONTHS}
-_IN_UNITS = {Aggregate.SUM, Aggregate.MEAN, Aggregate.MIN, Aggregate.MAX, Aggregate.LAST}
+_IN_UNITS = {
+    Aggregate.SUM, Aggregate.MEAN, Aggregate.MIN, Aggregate.MAX, Aggregate.LAST, Aggregate.MONTHLY_MEAN,
+}  # fmt: skip
 _OPERATORS = {"ne", "lt", "le", "gt", "ge"}
 _TIMES = {FieldType.DATE, FieldType.MONTH, FieldType.INSTANT}
 
@@ -201,7 +215,7 @@ def stored(field_: Field, value: Any) -> int:
 def _lay_edges(program: Program, uses: list[tuple[Aggregate, Window]]) -> None:
     months = {window.length for _, window in uses if window.grid is Grid.MONTHS and window.length}
     series = [
-        window.length + (12 if kind is Aggregate.YEAR_ON_YEAR else 0)
+        window.length + (12 if kind in _YEAR_BACK else 0)
         for kind, window in uses
         if kind in SERIES
     ]
@@ -234,8 +248,10 @@ def _check(program: Program, definition: Definition, kind: Aggregate) -> None:
             raise refuse(f"{definition.aggregate} needs windows in months, not {window.text!r}.")
         if kind is Aggregate.MONTHS_SINCE_FIRST and window.length:
             raise refuse("months_since_first looks at all or now.", "Write windows: [all].")
-        if kind is Aggregate.YEAR_ON_YEAR and window.length > 12:
-            raise refuse("year_on_year compares at most 12 months.")
+        if kind in _YEAR_BACK and window.length > 12:
+            raise refuse(f"{definition.aggregate} compares at most 12 months.")
+    if kind in _OF_A_DATE and program.contract.field(definition.column).type not in _TIMES:
+        raise refuse(f"{definition.aggregate} needs a date, and {definition.column} is none.")
 
 
 def _check_conditions(program: Program, definition: Definition, conditions: Conditions) -> None:
@@ -281,6 +297,8 @@ def _add(program: Program, definition: Definition, kind: Aggregate, window: Wind
     elif window.grid is Grid.MONTHS:
         last = program.months.index(window.length) + 1 if window.length else len(program.months) + 1
     divisor = program.contract.field(definition.column).divisor if kind in _IN_UNITS else 1
+    if kind is Aggregate.MONTHLY_MEAN:
+        divisor *= window.length
     program.ops.append((int(kind), slot, other, last, output))
     program.divisors.append(float(divisor))
 

@@ -79,6 +79,8 @@ def feature(
         return float(sum(bool(month) for month in by_month(chosen, as_of, months)))
     if aggregate == "streak":
         return float(streak(by_month(chosen, as_of, months)))
+    if aggregate == "longest_streak":
+        return float(longest_streak(by_month(chosen, as_of, months)))
     if aggregate == "share":
         return len(chosen) / len(others) if others else None
     if aggregate == "share_sum":
@@ -104,6 +106,17 @@ def feature(
         return (as_of - chosen[0]["valid_from"]) / DAY / MONTH
     if aggregate == "months_since_value":
         return (as_of - chosen[-1][column]) / DAY / MONTH
+    if aggregate == "months_until_value":
+        return (chosen[-1][column] - as_of) / DAY / MONTH
+    if aggregate == "monthly_mean":
+        return sum(values) / months
+    if aggregate == "top_share":
+        return top_share(chosen, column, weight)
+    if aggregate == "seasonal_variation":
+        return seasonal_variation(events, as_of, months, column, where or {})
+    if aggregate == "working_age_share":
+        ages = [age(birth, as_of) for birth in values]
+        return sum(16 <= years < 60 for years in ages) / len(ages)
     if aggregate == "concentration":
         return concentration(chosen, column, weight)
     sums = [sum(e[column] for e in month) for month in by_month(chosen, as_of, months)]
@@ -126,6 +139,30 @@ def streak(months: Sequence[Sequence[Event]]) -> int:
         elif length:
             break
     return length
+
+
+def longest_streak(months: Sequence[Sequence[Event]]) -> int:
+    """The longest run of months with an event."""
+    text = "".join("x" if month else " " for month in months)
+    return max((len(run) for run in text.split()), default=0)
+
+
+def age(birth: int, as_of: int) -> int:
+    """Whole years at a moment; who was born on a leap day is a year older on 28 February's end."""
+    return next(years for years in range(200) if months_before(as_of, 12 * (years + 1)) < birth)
+
+
+def seasonal_variation(
+    events: Sequence[Event], as_of: int, months: int, column: str, where: Mapping[str, Any]
+) -> float | None:
+    known = [e for e in events if e["known_from"] <= as_of < e["known_to"] and e["valid_from"] < as_of]
+    chosen = [e for e in known if e[column] != NULL and holds(e, where)]
+    by = [sum(e[column] for e in month) for month in by_month(chosen, as_of, 12 + months)]
+    ratios = [by[k] / by[k + 12] for k in range(months) if by[k + 12] > 0]
+    if len(ratios) < 3 or sum(ratios) == 0:
+        return None
+    mean = sum(ratios) / len(ratios)
+    return math.sqrt(sum((r - mean) ** 2 for r in ratios) / len(ratios)) / abs(mean)
 
 
 def year_on_year(
@@ -156,6 +193,15 @@ def concentration(events: Sequence[Event], column: str, weight: str) -> float | 
         parts[e[column]] = parts.get(e[column], 0.0) + amount
     total = sum(parts.values())
     return sum((part / total) ** 2 for part in parts.values()) if total else None
+
+
+def top_share(events: Sequence[Event], column: str, weight: str) -> float | None:
+    parts: dict[int, float] = {}
+    for e in events:
+        amount = 1.0 if not weight else 0.0 if e[weight] == NULL else abs(float(e[weight]))
+        parts[e[column]] = parts.get(e[column], 0.0) + amount
+    total = sum(parts.values())
+    return sum(sorted(parts.values())[-5:]) / total if total else None
 
 
 def trend(sums: Sequence[int]) -> float | None:

@@ -32,6 +32,7 @@ WAGES: dict[str, Any] = {
         {"name": "paid_on", "type": "date", "required": True},
         {"name": "until", "type": "date"},
         {"name": "told_on", "type": "date"},
+        {"name": "born_on", "type": "date"},
         {"name": "amount", "type": "integer"},
         {"name": "payer", "type": "id"},
         {"name": "kind", "type": "category", "codes": {"salary": {"zh": "薪", "en": "salary"}, "gift": {"zh": "礼", "en": "gift"}}},
@@ -43,9 +44,13 @@ AGGREGATES: tuple[tuple[str, str], ...] = (
     ("last", "amount"), ("distinct", "payer"), ("months_since_last", ""), ("months_since_first", ""),
     ("active_months", ""), ("streak", ""), ("trend", "amount"), ("variation", "amount"), ("share", ""),
     ("share_sum", "amount"), ("concentration", "payer"), ("year_on_year", "amount"), ("negative_months", "amount"),
-    ("months_since_value", "paid_on"),
+    ("months_since_value", "paid_on"), ("longest_streak", ""), ("top_share", "payer"), ("monthly_mean", "amount"),
+    ("months_until_value", "paid_on"), ("seasonal_variation", "amount"), ("working_age_share", "born_on"),
 )  # fmt: skip
-MONTHLY = {"active_months", "streak", "trend", "variation", "year_on_year", "negative_months"}
+MONTHLY = {
+    "active_months", "streak", "trend", "variation", "year_on_year", "negative_months", "longest_streak",
+    "monthly_mean", "seasonal_variation",
+}  # fmt: skip
 FILTERS: tuple[dict[str, Any], ...] = (
     {},
     {"kind": "salary"},
@@ -66,7 +71,7 @@ def definitions() -> list[dict[str, Any]]:
                     "name": f"{aggregate}_{number}" + ("_valid" if window == "now" else ""),
                     "aggregate": aggregate, "column": column, "where": where, "windows": [window],
                     "against": {"kind": "gift"} if aggregate in {"share", "share_sum", "negative_months"} else None,
-                    "weight": "amount" if aggregate == "concentration" else "",
+                    "weight": "amount" if aggregate == "concentration" or (aggregate == "top_share" and number) else "",
                     "zh": "测", "en": "test", "rationale": "test", "reason": "R",
                 })  # fmt: skip
     return found
@@ -100,6 +105,11 @@ DAYS = st.integers(-800, 90).map(lambda days: BASE + days * DAY)
 """Days around a month's end and a leap day; ties are frequent."""
 
 
+BIRTHS = tuple(
+    instant(day) for day in ("1930-01-01", "1964-02-29", "1964-03-31", "1980-05-05", "2008-02-29", "2008-03-31", "2015-01-01")
+)
+
+
 @st.composite
 def rows(draw: st.DrawFn) -> dict[str, int]:
     """One accepted row of wages."""
@@ -112,7 +122,8 @@ def rows(draw: st.DrawFn) -> dict[str, int]:
         "known_from": valid_from + lag * DAY,
         "slip": draw(st.integers(0, 5)),
         "amount": draw(st.sampled_from([NULL, 0, 1, 7, 100, 499, 500, -250])),
-        "payer": draw(st.sampled_from([NULL, 11, 12, 13])),
+        "payer": draw(st.sampled_from([NULL, 11, 12, 13, 14, 15, 16, 17])),
+        "born_on": draw(st.sampled_from([NULL, *BIRTHS])),
         "kind": draw(st.sampled_from([NULL, code_of("salary"), code_of("gift")])),
     }
 
@@ -127,7 +138,7 @@ def raw_of(history: list[dict[str, int]]) -> RawEvents:
     def column(name: str) -> Any:
         return np.array([row[name] for row in history], dtype=np.int64)
 
-    names = ("slip", "amount", "payer", "kind")
+    names = ("slip", "amount", "payer", "kind", "born_on")
     columns = {name: column(name) for name in names}
     columns["paid_on"], columns["until"], columns["told_on"] = (
         column("valid_from"),
