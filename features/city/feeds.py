@@ -68,6 +68,7 @@ class Writer:
             "id_number": number, "household_no": id_text("H", house), "role": np.concatenate([np.full(n, "head"), role]),
             "birth_date": birth_text(number), "village": id_text("V", house % 60),
             "registered_since": [f"{year}-06-01" for year in since[house]],
+            "registered_until": np.full(len(number), ""),
             "published_at": instant_text(np.full(len(number), self.starts[0])),
         }  # fmt: skip
 

@@ -239,6 +239,7 @@ def _convert_fields(
     columns: dict[str, Int64] = {}
     links: dict[str, list[str | None]] = {}
     nulls = set(contract.source.nulls) - {""} if contract.source else set()
+    places = {link.field for link in contract.links if link.to is SubjectKind.OPAQUE}
     for field in contract.fields:
         column = table[field.name].combine_chunks()
         if nulls:
@@ -252,6 +253,8 @@ def _convert_fields(
         else:
             converted = convert_column(field, column)
             columns[field.name], problems = converted.values, converted.problems
+            if field.name in places:
+                links[field.name] = [text or None for text in pc.utf8_trim_whitespace(column).to_pylist()]
         note(field.name, problems)  # type: ignore[operator]
     return columns, links
 

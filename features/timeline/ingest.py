@@ -18,6 +18,8 @@ from features.timeline.events import Int64, RawEvents, mix
 from features.timeline.feed import CheckedFeed, Finding, RawTable, check_feed, read_source, read_text
 from features.timeline.lake import Lake
 
+_LINKED = {FieldType.ID_NUMBER: SubjectKind.PERSON, FieldType.USCC: SubjectKind.LEGAL_PERSON}
+"""Kind of the subject that a field of this type names; ids of other types name places."""
 Progress = Callable[[str, int, int], None]
 """Called with (what, done, all)."""
 
@@ -164,8 +166,7 @@ def _events(contract: Contract, feed: CheckedFeed, vault: Vault, version: int) -
 
 
 def _linked(contract: Contract, name: str, texts: list[str | None], vault: Vault) -> Int64:
-    is_person = contract.field(name).type is FieldType.ID_NUMBER
-    kind = SubjectKind.PERSON if is_person else SubjectKind.LEGAL_PERSON
+    kind = _LINKED.get(contract.field(name).type, SubjectKind.OPAQUE)
     out = np.full(len(texts), NULL)
     there = [row for row, text in enumerate(texts) if text is not None]
     out[there] = vault.assign(kind, [str(texts[row]) for row in there])

@@ -59,7 +59,8 @@ def test_a_field_is_named_in_both_languages_and_money_is_in_yuan(contract: Contr
 
 def test_households_and_owners_are_linked() -> None:
     assert [(link.kind, link.to) for link in CONTRACTS["population_register"].links] == [
-        ("member_of", SubjectKind.HOUSEHOLD)
+        ("member_of", SubjectKind.HOUSEHOLD),
+        ("village", SubjectKind.OPAQUE),
     ]
     firm = CONTRACTS["business_registration"]
     assert firm.subject is SubjectKind.LEGAL_PERSON
