@@ -100,7 +100,7 @@ def show(
     from features.timeline.lake import Lake
 
     plan = load_plan([CONTRACTS], [DEFINITIONS])
-    tables = Lake(lake).subject_tables(plan.contracts, subject)
+    tables = Lake(lake).subject_tables(plan.contracts, subject, names=plan.datasets)
     matrix = plan.build(tables, np.array([subject]), np.array([instant(as_of)]))
     kinds = [Missing(int(kind)) for kind in matrix.missing[0]]
     found = [

@@ -162,7 +162,7 @@ def read_history(rows: Rows, portfolio: Portfolio, lake: Lake) -> History:
         {"purpose": "purpose"} | population.request if "purpose" in table.columns else population.request
     )
     facts = request_facts(portfolio.plan, people, population.dataset, request, birth, rows.as_of)
-    sources = sources_with_record(tables, portfolio.plan.datasets, rows.subject, rows.as_of)
+    sources = sources_with_record(tables, portfolio.plan.sources_of_subject, rows.subject, rows.as_of)
     outcome = np.where(rows.labelled(), rows.outcome, -1).astype(np.int8)
     return History(rows.matrix, sources, facts, outcome)
 

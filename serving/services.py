@@ -67,7 +67,7 @@ async def open_services(settings: Settings, database: Database, clock: Clock) ->
         doorkeeper=Doorkeeper(pool, clock),
         decisions=DecisionService(settings, pool, keys, lives, writer, clock),
         reader=DecisionReader(pool, keys),
-        consents=ConsentService(pool, keys, lives, Lake(settings.lake_root), clock),
+        consents=ConsentService(pool, keys, lives, Lake(settings.lake_root), clock, settings.as_of),
         prefill=PrefillService(settings, pool, keys, lives, clock),
         writer=writer,
         metrics=metrics,

@@ -27,7 +27,7 @@ from features.errors import Integrity, Invalid
 from features.kernel import Aggregate
 from features.matrix import Column, ColumnKind, FeatureMatrix, Missing
 from features.timeline.events import EventTable, Int64
-from features.timeline.views import views
+from features.timeline.views import Reach, views
 
 BUILTIN = Path(__file__).parent
 """The folder of the definitions that Yidai ships."""
@@ -67,7 +67,7 @@ class FeaturePlan:
         self.reasons: dict[str, Text] = {
             k: v for file in document.definitions for k, v in file.reasons.items()
         }
-        self._views = views(self.contracts)
+        self.views = views(self.contracts)
         self.columns = tuple(self._lay_columns(document.definitions))
         self._at = {column.name: place for place, column in enumerate(self.columns)}
         self._programs = [self._compile(f) for f in document.definitions if f.dataset not in {"", REQUEST}]
@@ -84,6 +84,8 @@ class FeaturePlan:
             for definition in file.features
         ]
         self.datasets = tuple(sorted({program.dataset for program in self._programs}))
+        self.sources_of_subject = tuple(name for name in self.datasets if self._is_own(name))
+        """The datasets that speak of the subject or its firms, without relatives' and places'."""
 
     @staticmethod
     def load(document: bytes) -> FeaturePlan:
@@ -226,12 +228,15 @@ class FeaturePlan:
                 values[:, place] = request[name]
                 missing[:, place] = Missing.PRESENT
 
+    def _is_own(self, name: str) -> bool:
+        return name not in self.views or self.views[name].reach is Reach.OWNER
+
     def _contract(self, dataset: str, name: str) -> Contract:
         base, _, link = dataset.partition("@")
         if base not in self.contracts:
             raise BrokenDefinition(dataset, name, "there is no contract for its dataset.")
-        if link and dataset not in self._views:
-            known = [view for view in self._views if view.startswith(f"{base}@")]
+        if link and dataset not in self.views:
+            known = [view for view in self.views if view.startswith(f"{base}@")]
             problem = f"no contract declares a link through which {base} is seen as {link!r}."
             raise BrokenDefinition(dataset, name, problem, f"Views: {', '.join(known) or 'none'}.")
         return self.contracts[base]

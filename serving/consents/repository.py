@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -40,6 +41,11 @@ WHERE (c.valid_to <= $1 AND t.hydrated_at < c.valid_to)
            SELECT max(v.active_from) FROM activation v WHERE v.slot = 'definitions' AND v.active_from <= $1)))
        AND key_of_subject(c.subject_id) IS NOT NULL)
 ORDER BY c.subject_id"""
+LIVE_CATEGORIES = """
+SELECT subject_id, array_agg(DISTINCT category) FROM consent, unnest(categories) AS category
+WHERE subject_id = ANY($1) AND withdrawn_at IS NULL AND valid_from <= $2 AND $2 < valid_to
+  AND key_of_subject(subject_id) IS NOT NULL
+GROUP BY subject_id"""
 ONLINE = "SELECT subject_id FROM subject_timeline ORDER BY subject_id"
 
 
@@ -77,6 +83,22 @@ async def insert(connection: asyncpg.Connection, tenant: str, new: NewConsent) -
 async def lock_subject(connection: asyncpg.Connection, subject: int) -> None:
     """One change of a subject's online row at a time."""
     await connection.execute(LOCK_SUBJECT, str(subject))
+
+
+async def lock_subjects(connection: asyncpg.Connection, subjects: list[int]) -> None:
+    """As ``lock_subject`` for several, always in the same order, so that two families never wait in a circle."""
+    for subject in sorted(subjects):
+        await lock_subject(connection, subject)
+
+
+async def live_categories(
+    connection: asyncpg.Connection, subjects: Iterable[int], now: int
+) -> dict[int, frozenset[str]]:
+    """The categories that each of these subjects allows the tenant to read at a moment."""
+    found = {subject: frozenset[str]() for subject in subjects}
+    for row in await connection.fetch(LIVE_CATEGORIES, list(found), now):
+        found[int(row[0])] = frozenset(row[1])
+    return found
 
 
 def online_subjects(connection: Connection) -> list[int]:

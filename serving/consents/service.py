@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from uuid import UUID
 
 import asyncpg
@@ -14,9 +14,10 @@ from features.definitions.plan import FeaturePlan
 from features.errors import Forbidden, Integrity, Invalid, NotFound
 from features.timeline.lake import Lake
 from features.timeline.packed import pack
+from features.timeline.views import Seen
 from serving.access.model import Authority, Permission
 from serving.access.repository import new_id
-from serving.consents import repository
+from serving.consents import relatives, repository
 from serving.consents.check import Consent, Purpose, person_number
 from serving.consents.repository import NewConsent
 from serving.decisions.case import is_authorised
@@ -57,16 +58,23 @@ class WrongConsent(Invalid):
 
 
 class ConsentService:
-    """The use cases of /v1/consents. ``clock`` gives µs of UTC."""
+    """The use cases of /v1/consents. ``clock`` gives µs of UTC; ``as_of`` is the fixed moment of a sample."""
 
     def __init__(
-        self, pool: asyncpg.Pool, keys: KeyRing, lives: LiveCache, lake: Lake, clock: Callable[[], int]
+        self,
+        pool: asyncpg.Pool,
+        keys: KeyRing,
+        lives: LiveCache,
+        lake: Lake,
+        clock: Callable[[], int],
+        as_of: int | None = None,
     ) -> None:
         self._pool = pool
         self._keys = keys
         self._lives = lives
         self._lake = lake
         self._clock = clock
+        self._as_of = as_of
 
     async def create(
         self,
@@ -98,10 +106,11 @@ class ConsentService:
         consent = Consent(new_id(), subject, tuple(sorted(set(categories))), purpose, begins, ends, None)
         new = NewConsent(consent, recipient, form, now, authority.actor.actor_id)
         tenant, actor = authority.tenant, authority.actor.actor_id
+        family = await self._family(plan, subject)
         async with tenant_connection(self._pool, tenant) as connection:
-            await repository.lock_subject(connection, subject)
+            await repository.lock_subjects(connection, family)
             await repository.insert(connection, tenant, new)
-            seen = await self._refresh(connection, tenant, subject, plan, now)
+            seen = await self._refresh_family(connection, tenant, family, plan, now)
             named = str(consent.consent_id)
             await record_async(connection, tenant, now, actor, "consent.given", named, purpose=purpose)
         await self._catch_up(tenant, subject, plan, seen, now)
@@ -130,10 +139,11 @@ class ConsentService:
         now = self._clock()
         tenant, actor = authority.tenant, authority.actor.actor_id
         plan = await self._plan_if_any(tenant, now)
+        family = await self._family(plan, found.subject_id)
         async with tenant_connection(self._pool, tenant) as connection:
-            await repository.lock_subject(connection, found.subject_id)
+            await repository.lock_subjects(connection, family)
             done = await connection.execute(repository.WITHDRAW, consent_id, now)
-            await self._refresh(connection, tenant, found.subject_id, plan, now)
+            await self._refresh_family(connection, tenant, family, plan, now)
             if done != "UPDATE 0":
                 await record_async(connection, tenant, now, actor, "consent.withdrawn", str(consent_id))
         return await self.get(authority, consent_id)
@@ -143,6 +153,9 @@ class ConsentService:
         now = self._clock()
         async with tenant_connection(self._pool, tenant) as connection:
             stale = [int(row[0]) for row in await connection.fetch(repository.STALE, now)]
+        plan = await self._plan_if_any(tenant, now) if stale else None
+        seen_by = [one for subject in stale for one in await self._family(plan, subject)]
+        await self._refresh_all(tenant, sorted({*seen_by} - {*stale}), now)
         return await self._refresh_all(tenant, stale, now)
 
     async def rehydrate(self, tenant: str) -> int:
@@ -181,22 +194,51 @@ class ConsentService:
         if not allowed or plan is None or await connection.fetchval(repository.IS_ERASED, subject):
             await connection.execute(repository.EMPTY_TIMELINE, subject)
             return settled
-        packed, version = await asyncio.to_thread(self._hydrate, plan, subject, allowed, settled)
+        at = now if self._as_of is None else self._as_of
+        views = await asyncio.to_thread(relatives.read, self._lake, plan, subject, settled, at)
+        consented = await relatives.consented(connection, views, now)
+        packed, version = await asyncio.to_thread(
+            self._hydrate, plan, subject, allowed, settled, relatives.readable(plan, views, consented)
+        )
         await connection.execute(repository.PUT_TIMELINE, tenant, subject, version, packed, now)
         return settled
 
     def _hydrate(
-        self, plan: FeaturePlan, subject: int, allowed: Collection[str], settled: int
+        self,
+        plan: FeaturePlan,
+        subject: int,
+        allowed: Collection[str],
+        settled: int,
+        views: Mapping[str, Seen],
     ) -> tuple[bytes, int]:
         """Never half of an ingest: the version that a receipt pins must mean the same when it is replayed."""
         tables = self._lake.subject_tables(plan.contracts, subject, max_version=settled)
-        version = self._lake.version_of(subject, tables)
+        tables |= {name: seen.table for name, seen in views.items()}
+        version = max(self._lake.version_of(subject, tables), *(seen.version for seen in views.values()), 0)
         readable = {
             name: table
             for name, table in tables.items()
             if is_authorised(plan.contracts[name.partition("@")[0]], allowed)
         }
         return pack(readable), version
+
+    async def _family(self, plan: FeaturePlan | None, subject: int) -> list[int]:
+        """The subject and all who see its records in a household, ascending."""
+        if plan is None:
+            return [subject]
+        found = await asyncio.to_thread(self._lake.relatives, plan.contracts, plan.datasets, subject)
+        return sorted({subject, *found})
+
+    async def _refresh_family(
+        self,
+        connection: asyncpg.Connection,
+        tenant: str,
+        family: list[int],
+        plan: FeaturePlan | None,
+        now: int,
+    ) -> int:
+        """Refresh all of them; the lake's version as the earliest of them read it."""
+        return min([await self._refresh(connection, tenant, one, plan, now) for one in family])
 
     async def _subject(self, number: str) -> int:
         hashed = self._keys.pseudonym(SubjectKind.PERSON, number)

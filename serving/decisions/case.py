@@ -67,11 +67,17 @@ def is_authorised(contract: Contract, categories: Collection[str]) -> bool:
     return contract.consent_category in categories or "contract" in contract.legal_basis
 
 
-def unavailable(live: Live, categories: Collection[str], sources_down: Collection[str]) -> dict[str, int]:
-    """Datasets of the definitions that may not be read or do not answer, with their ``Missing`` code."""
+def unavailable(
+    live: Live, categories: Collection[str], sources_down: Collection[str], online: Collection[str]
+) -> dict[str, int]:
+    """Datasets of the definitions that may not be read or do not answer, with their ``Missing`` code.
+
+    A household's records that are not ``online`` lack the consent of one of its members.
+    """
     found: dict[str, int] = {}
     for name in live.plan.datasets:
-        if not is_authorised(live.contract_of(name), categories):
+        refused = name in live.plan.views and live.plan.views[name].relatives and name not in online
+        if refused or not is_authorised(live.contract_of(name), categories):
             found[name] = int(Missing.NOT_AUTHORISED)
         elif name.partition("@")[0] in sources_down:
             found[name] = int(Missing.SOURCE_DOWN)

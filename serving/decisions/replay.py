@@ -124,7 +124,7 @@ class _Replay:
         case = receipt.case
         tables = self._tables(case, live)
         row = features_of(case, tables, live)
-        sources = sources_with_record(case, tables, live.plan.datasets)
+        sources = sources_with_record(case, tables, live.plan.sources_of_subject)
         again = decide(case, row, sources, live, self._keys.derived(RANDOM_KEY))
         computed = write_receipt(again)
         if computed == data and again.answer_bytes == stored.answer:
@@ -134,7 +134,8 @@ class _Replay:
 
     def _tables(self, case: Case, live: Live) -> Mapping[str, EventTable]:
         subject, version = case.subject.subject_id, case.subject.version
-        return self._lake.subject_tables(live.plan.contracts, subject, max_version=version)
+        names = [name for name in live.plan.datasets if name not in case.unavailable]
+        return self._lake.subject_tables(live.plan.contracts, subject, max_version=version, names=names)
 
     def _live(self, digests: Mapping[str, str]) -> Live:
         key = tuple(sorted(digests.items()))

@@ -150,10 +150,11 @@ class DecisionService:
             raise UnknownProduct(asked.product, sorted(live.policy.document.products))
         if inputs.packed is None or inputs.version is None:
             raise NotHydrated
-        case = self._case(authority, number, consent, asked, live, inputs.version, now)
         tables = unpack(inputs.packed)
+        down = unavailable(live, consent.categories, self._settings.sources_down, tables)
+        case = self._case(authority, number, consent, asked, down, inputs.version, now)
         row = features_of(case, tables, live)
-        sources = sources_with_record(case, tables, live.plan.datasets)
+        sources = sources_with_record(case, tables, live.plan.sources_of_subject)
         decision = decide(case, row, sources, live, self._random_key)
         if decision.answer.stream == RANDOM and not await self._reserve(authority.tenant, live, now):
             without = msgspec.structs.replace(case, random_budget=False)
@@ -166,7 +167,7 @@ class DecisionService:
         number: str,
         consent: Consent,
         asked: Asked,
-        live: Live,
+        down: dict[str, int],
         version: int,
         now: int,
     ) -> Case:
@@ -188,7 +189,7 @@ class DecisionService:
             consent=given,
             as_of=as_of,
             decided_at=now,
-            unavailable=unavailable(live, consent.categories, self._settings.sources_down),
+            unavailable=down,
             random_budget=True,
             key=self._keys.identity,
         )

@@ -111,11 +111,15 @@ def watch(
 
 
 def look(plan: FeaturePlan, signals: SignalsDocument, lake: Lake, now: int) -> tuple[Book, Outcome]:
-    """The open book and what the signals say of it, nothing stored."""
-    names = sorted({*plan.datasets, "loan", "loan_instalment", "loan_payment"})
+    """The open book and what the signals say of it, nothing stored.
+
+    Borrowers' relatives agreed to no watch: what their households would tell is not authorised.
+    """
+    refused = {name: Missing.NOT_AUTHORISED for name, view in plan.views.items() if view.relatives}
+    names = sorted({*plan.datasets, "loan", "loan_instalment", "loan_payment"} - set(refused))
     tables = lake.tables(plan.contracts, names)
     book = open_book(tables, now)
-    matrix = plan.build(tables, book.subject, np.full(len(book.subject), now))
+    matrix = plan.build(tables, book.subject, np.full(len(book.subject), now), refused)
     values = {name: matrix.values[:, place] for place, name in enumerate(matrix.names)}
     known = {name: matrix.missing[:, place] == Missing.PRESENT for place, name in enumerate(matrix.names)}
     for name, column in (("dpd", book.dpd.astype(float)), ("overdue_yuan", book.overdue / 100)):
