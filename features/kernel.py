@@ -64,6 +64,8 @@ _I1 = Array(int64, 1, "C", readonly=True)
 _I2 = Array(int64, 2, "C", readonly=True)
 _U1 = Array(uint64, 1, "C", readonly=True)
 _F1 = Array(float64, 1, "C", readonly=True)
+
+
 class Test(IntEnum):
     """How a condition compares a field with what is wanted; an absent value meets none."""
 
@@ -351,23 +353,22 @@ def _ratio(top, bottom):
 def _meets(value, test, wanted, first, count):
     if value == NULL:
         return False
-    if test == 6:
-        for k in range(first, first + count):
-            if value == wanted[k]:
-                return True
-        return False
-    limit = wanted[first]
-    if test == 0:
-        return value == limit
-    if test == 1:
-        return value != limit
-    if test == 2:
-        return value < limit
-    if test == 3:
-        return value <= limit
-    if test == 4:
-        return value > limit
-    return value >= limit
+    met = False
+    for k in range(first, first + count):
+        limit = wanted[k]
+        if test == 0 or test == 6:
+            met = met or value == limit
+        elif test == 1:
+            met = value != limit
+        elif test == 2:
+            met = value < limit
+        elif test == 3:
+            met = value <= limit
+        elif test == 4:
+            met = value > limit
+        else:
+            met = value >= limit
+    return met
 
 
 @njit(void(_I2, _I1, _I2, _I1, uint64[::1]), cache=True)

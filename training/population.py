@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from features.calendar import NULL, instant
 from features.canonical import code_of
 from features.contracts.model import Field
-from features.definitions.program import matches
+from features.definitions.conditions import matches
 from features.errors import Invalid
 from features.identity.vault import MemoryVault
 from features.matrix import FeatureMatrix

@@ -16,8 +16,8 @@ Conditions = dict[str, Any]
 class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One feature over its windows; each window is a column named ``<name>_<window>``.
 
-    ``aggregate`` is a name of ``features.kernel.Aggregate`` in small letters, or ``ratio``, ``difference``
-    or ``total`` of the columns in ``of``. ``where`` keeps events; ``against`` is the second filter of a
+    ``aggregate`` is a name of ``features.kernel.Aggregate`` in small letters, or a
+    ``Composition`` of the columns in ``of``. ``where`` keeps events; ``against`` is the second filter of a
     share or of negative months, and ``weight`` the amount of a concentration. Windows are ``6m``,
     ``90d``, ``all`` or ``now`` (valid at the moment); the last two leave the name as it is.
     ``sign`` is the effect on risk that models must keep: -1 lowers, +1 raises, 0 free.
@@ -65,3 +65,10 @@ class Composition(StrEnum):
     RATIO = "ratio"
     DIFFERENCE = "difference"
     TOTAL = "total"
+    PRODUCT = "product"
+    MINIMUM = "minimum"
+    MAXIMUM = "maximum"
+    BREADTH = "breadth"
+    """How many of the parts are there at all."""
+    AGREEMENT = "agreement"
+    """Share of the parts that are there which lie within 30 % of their median."""

@@ -10,38 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.calendar import iso
-from features.canonical import canonical_bytes, code_of, digest
+from features.canonical import canonical_bytes, digest
 from features.contracts.load import BrokenDocument, load_contracts, read_yaml
 from features.contracts.model import Contract, History, Text
-from features.definitions.composites import Composite, fill_composite
+from features.definitions.columns import COMPOSITIONS, REQUEST, lay_columns
+from features.definitions.composites import Composite, Composites
+from features.definitions.conditions import BrokenDefinition
 from features.definitions.model import Composition, Definition, DefinitionFile, PlanDocument
-from features.definitions.program import (
-    WITH_COLUMN,
-    BrokenDefinition,
-    Program,
-    compile_dataset,
-    parse_kind,
-    parse_windows,
-)
+from features.definitions.online import OnlinePlan
+from features.definitions.program import Program, compile_dataset
 from features.errors import Integrity, Invalid
-from features.kernel import Aggregate
-from features.matrix import Column, ColumnKind, FeatureMatrix, Missing
+from features.matrix import FeatureMatrix, Missing
 from features.timeline.events import EventTable, Int64
+from features.timeline.packed import PackedTimeline
 from features.timeline.views import Reach, views
 
 BUILTIN = Path(__file__).parent
 """The folder of the definitions that Yidai ships."""
-
-REQUEST = "request"
-"""The pseudo dataset of what an applicant asks for: its definitions have the aggregate ``value``."""
-
-_COMPOSITIONS = {composition.value for composition in Composition}
-_VALUE_OF_CODE = {Aggregate.LAST}
-_WITHOUT_UNIT = {
-    Aggregate.DISTINCT, Aggregate.TREND, Aggregate.VARIATION, Aggregate.SHARE_SUM, Aggregate.CONCENTRATION,
-    Aggregate.YEAR_ON_YEAR, Aggregate.MONTHS_SINCE_VALUE, Aggregate.NEGATIVE_MONTHS, Aggregate.TOP_SHARE,
-    Aggregate.MONTHS_UNTIL_VALUE, Aggregate.SEASONAL_VARIATION, Aggregate.WORKING_AGE_SHARE,
-}  # fmt: skip
 
 
 class SnapshotTooEarly(Invalid):
@@ -58,8 +43,8 @@ class SnapshotTooEarly(Invalid):
 class FeaturePlan:
     """Compiled definitions. ``columns`` are in the order of every matrix that it builds."""
 
-    def __init__(self, document: PlanDocument) -> None:
-        self.document = canonical_bytes(document)
+    def __init__(self, document: PlanDocument, data: bytes | None = None) -> None:
+        self.document = canonical_bytes(document) if data is None else data
         self.digest = digest(self.document)
         self.contracts: Mapping[str, Contract] = {
             contract.dataset: contract for contract in document.contracts
@@ -68,7 +53,7 @@ class FeaturePlan:
             k: v for file in document.definitions for k, v in file.reasons.items()
         }
         self.views = views(self.contracts)
-        self.columns = tuple(self._lay_columns(document.definitions))
+        self.columns = tuple(lay_columns(document.definitions, self.reasons, self._contract))
         self._at = {column.name: place for place, column in enumerate(self.columns)}
         self._programs = [self._compile(f) for f in document.definitions if f.dataset not in {"", REQUEST}]
         self._request = [
@@ -77,12 +62,18 @@ class FeaturePlan:
             if file.dataset == REQUEST
             for definition in file.features
         ]
-        self._composites = [
+        self._composites = Composites.make([
             self._compose(definition)
             for file in document.definitions
             if not file.dataset
             for definition in file.features
-        ]
+        ])  # fmt: skip
+        self._online = OnlinePlan.make(self._programs)
+        self._snapshots = [p for p in self._programs if p.contract.history is History.SNAPSHOT]
+        self._places = {
+            name: np.array([at for at, column in enumerate(self.columns) if column.dataset == name])
+            for name in {column.dataset for column in self.columns}
+        }
         self.datasets = tuple(sorted({program.dataset for program in self._programs}))
         self.sources_of_subject = tuple(name for name in self.datasets if self._is_own(name))
         """The datasets that speak of the subject or its firms, without relatives' and places'."""
@@ -95,10 +86,11 @@ class FeaturePlan:
             Integrity: not a plan, or one that no longer compiles.
         """
         try:
-            plan = FeaturePlan(msgspec.json.decode(document, type=PlanDocument))
+            plan = FeaturePlan(msgspec.json.decode(document, type=PlanDocument), document)
+            canonical = canonical_bytes(msgspec.json.decode(document))
         except (msgspec.DecodeError, Invalid) as error:
             raise Integrity(f"the definitions cannot be read: {error}") from error
-        if plan.document != document:
+        if canonical != document:
             raise Integrity("the definitions are not in canonical form.")
         return plan
 
@@ -126,96 +118,38 @@ class FeaturePlan:
         moments = np.ascontiguousarray(as_of, dtype=np.int64)
         masked = unavailable or {}
         self._fill_request(request or {}, values, missing)
+        for program in self._snapshots:
+            if program.dataset not in masked:
+                _refuse_early(program, tables[program.dataset], moments)
+        self._run(tables, wanted, moments, masked, values, missing)
+        for name, kind in masked.items():
+            if name in self._places:
+                values[:, self._places[name]] = 0.0
+                missing[:, self._places[name]] = kind
+        self._composites.fill(values, missing)
+        return FeatureMatrix(self.columns, values, missing)
+
+    def _run(
+        self,
+        tables: Mapping[str, EventTable],
+        subjects: Int64,
+        as_of: Int64,
+        masked: Mapping[str, Missing],
+        values: NDArray[np.float64],
+        missing: NDArray[np.uint8],
+    ) -> None:
+        if isinstance(tables, PackedTimeline) and len(subjects) == 1:
+            layout = self._online.layout(tables, masked)
+            if layout is not None:
+                self._online.run(tables, layout, int(as_of[0]), values, missing)
+                return
         for program in self._programs:
             if program.dataset not in masked:
-                table = tables[program.dataset]
-                _refuse_early(program, table, moments)
-                program.run(table, wanted, moments, values, missing)
-        for place, column in enumerate(self.columns):
-            if column.dataset in masked:
-                values[:, place] = 0.0
-                missing[:, place] = masked[column.dataset]
-        for composite in self._composites:
-            fill_composite(composite, values, missing)
-        return FeatureMatrix(self.columns, values, missing)
+                program.run(tables[program.dataset], subjects, as_of, values, missing)
 
     def sources(self, name: str) -> tuple[str, ...]:
         """The datasets that a column is computed from."""
         return tuple(self.columns[self._at[name]].dataset.split("+"))
-
-    def _lay_columns(self, files: Iterable[DefinitionFile]) -> list[Column]:
-        columns: dict[str, Column] = {}
-        for file in files:
-            for definition in file.features:
-                for column in self._columns_of(file, definition, columns):
-                    if column.name in columns:
-                        problem = f"column {column.name} is defined twice."
-                        raise BrokenDefinition(file.dataset, definition.name, problem, "Rename one.")
-                    columns[column.name] = column
-        return list(columns.values())
-
-    def _columns_of(
-        self, file: DefinitionFile, definition: Definition, known: Mapping[str, Column]
-    ) -> list[Column]:
-        if definition.sign not in {-1, 0, 1}:
-            raise BrokenDefinition(
-                file.dataset, definition.name, f"sign {definition.sign} is not -1, 0 or 1."
-            )
-        if definition.reason not in self.reasons:
-            problem = f"the reason {definition.reason!r} has no text."
-            raise BrokenDefinition(
-                file.dataset, definition.name, problem, "Add it to `reasons`, in zh and en."
-            )
-        if definition.aggregate in _COMPOSITIONS:
-            return [self._composite_column(definition, known)]
-        if file.dataset == REQUEST:
-            return [_request_column(definition)]
-        contract = self._contract(file.dataset, definition.name)
-        kind = parse_kind(file.dataset, definition)
-        field = contract.field(definition.column) if definition.column in contract.names else None
-        is_code = field is not None and field.is_code and kind in _VALUE_OF_CODE
-        counted = {Aggregate.DISTINCT, Aggregate.CONCENTRATION, Aggregate.TOP_SHARE, Aggregate.LAST}
-        if field is not None and field.is_code and kind in WITH_COLUMN - counted:
-            problem = f"{field.name} is a code: it has no {definition.aggregate}."
-            raise BrokenDefinition(
-                file.dataset, definition.name, problem, "Count it, or take its last value."
-            )
-        return [
-            Column(
-                definition.name + window.suffix,
-                file.dataset,
-                ColumnKind.CATEGORY if is_code else ColumnKind.NUMERIC,
-                definition.sign,
-                _titled(definition.zh, window.text),
-                _titled(definition.en, window.text),
-                definition.unit or (field.unit if field and kind not in _WITHOUT_UNIT else ""),
-                definition.rationale,
-                definition.reason,
-                field.special_codes if field and kind in _VALUE_OF_CODE else (),
-                tuple((code_of(text), text) for text in field.codes) if field and is_code else (),
-            )
-            for window in parse_windows(file.dataset, definition)
-        ]
-
-    def _composite_column(self, definition: Definition, known: Mapping[str, Column]) -> Column:
-        for name in definition.of:
-            if name not in known:
-                raise BrokenDefinition(
-                    "", definition.name, f"{name!r} is no column.", "Define it in an earlier file."
-                )
-        if len(definition.of) != 2 and definition.aggregate != Composition.TOTAL:
-            raise BrokenDefinition("", definition.name, f"a {definition.aggregate} is of two columns.")
-        sources = sorted({part for name in definition.of for part in known[name].dataset.split("+")})
-        return Column(
-            definition.name,
-            "+".join(sources),
-            sign=definition.sign,
-            zh=definition.zh,
-            en=definition.en,
-            unit=definition.unit,
-            rationale=definition.rationale,
-            reason=definition.reason,
-        )
 
     def _fill_request(
         self,
@@ -242,7 +176,7 @@ class FeaturePlan:
         return self.contracts[base]
 
     def _compile(self, file: DefinitionFile) -> Program:
-        events = tuple(d for d in file.features if d.aggregate not in _COMPOSITIONS)
+        events = tuple(d for d in file.features if d.aggregate not in COMPOSITIONS)
         return compile_dataset(file.dataset, self._contract(file.dataset, "*"), events, self._at)
 
     def _compose(self, definition: Definition) -> Composite:
@@ -270,26 +204,6 @@ def _read_definitions(path: Path) -> DefinitionFile:
     if file.schema != 1:
         raise BrokenDocument(path, f"schema {file.schema} is not known.", "Write schema: 1.")
     return file
-
-
-def _request_column(definition: Definition) -> Column:
-    if definition.aggregate != "value" or not definition.column:
-        problem = "a feature of the request has the aggregate `value` and a column."
-        raise BrokenDefinition(REQUEST, definition.name, problem)
-    return Column(
-        definition.name,
-        REQUEST,
-        sign=definition.sign,
-        zh=definition.zh,
-        en=definition.en,
-        unit=definition.unit,
-        rationale=definition.rationale,
-        reason=definition.reason,
-    )
-
-
-def _titled(text: str, window: str) -> str:
-    return text if window in {"all", "now"} else f"{text} ({window})"
 
 
 def _refuse_early(program: Program, table: EventTable, as_of: Int64) -> None:

@@ -9,11 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.calendar import NULL, instant
-from features.canonical import code_of
-from features.contracts.model import Contract, Field, FieldType
+from features.contracts.model import Contract
+from features.definitions.conditions import (
+    TIMES,
+    BrokenDefinition,
+    Filters,
+    check_conditions,
+    compile_filters,
+)
 from features.definitions.model import Conditions, Definition
-from features.errors import Invalid
 from features.kernel import Aggregate, Grid, aggregate
 from features.timeline.events import EventTable
 
@@ -54,21 +58,14 @@ WITH_COLUMN = {
 _MEMBERS = {
     Aggregate.DISTINCT, Aggregate.CONCENTRATION, Aggregate.TOP_SHARE, Aggregate.WORKING_AGE_SHARE,
 }  # fmt: skip
+WEIGHED = {Aggregate.CONCENTRATION, Aggregate.TOP_SHARE}
+"""Aggregates whose second place is a column of weights, not a second slot."""
 _YEAR_BACK = {Aggregate.YEAR_ON_YEAR, Aggregate.SEASONAL_VARIATION}
 _OF_A_DATE = {Aggregate.MONTHS_SINCE_VALUE, Aggregate.MONTHS_UNTIL_VALUE, Aggregate.WORKING_AGE_SHARE}
 _PAIRS = {Aggregate.SHARE, Aggregate.SHARE_SUM, Aggregate.NEGATIVE_MONTHS}
 _IN_UNITS = {
     Aggregate.SUM, Aggregate.MEAN, Aggregate.MIN, Aggregate.MAX, Aggregate.LAST, Aggregate.MONTHLY_MEAN,
 }  # fmt: skip
-_OPERATORS = {"ne", "lt", "le", "gt", "ge"}
-_TIMES = {FieldType.DATE, FieldType.MONTH, FieldType.INSTANT}
-
-
-class BrokenDefinition(Invalid):
-    """A definition that cannot be computed."""
-
-    def __init__(self, dataset: str, name: str, problem: str, remedy: str = "") -> None:
-        super().__init__(problem, place=f"feature {name} of {dataset or 'the composites'}", remedy=remedy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +108,7 @@ class Program:
     days: list[int] = field(default_factory=list)
     open_end: bool = False
     arrays: tuple[Any, ...] = ()
+    tests: Filters = field(init=False)
 
     def freeze(self) -> None:
         """Turn the lists into the kernel's arrays, once."""
@@ -122,6 +120,9 @@ class Program:
             np.array(self.ops, dtype=np.int64).reshape(-1, 5),
             np.array(self.divisors, dtype=np.float64),
         )
+        tested = [name for conditions in self.filters for name in conditions]
+        self.columns += [name for name in dict.fromkeys(tested) if name not in self.columns]
+        self.tests = compile_filters(self.contract, self.filters, self.columns)
 
     def run(self, table: EventTable, subjects: Int64, as_of: Int64, out: Any, missing: Any) -> None:
         """Fill this dataset's columns for each (subject, as_of); arrays of equal length."""
@@ -132,15 +133,7 @@ class Program:
         for position, name in enumerate(self.columns):
             values[position] = table.columns[name]
         contiguous = tuple(np.ascontiguousarray(array, dtype=np.int64) for array in times)
-        aggregate(lo, hi, as_of, *contiguous, self._mask(table), values, *self.arrays, out, missing)
-
-    def _mask(self, table: EventTable) -> NDArray[np.uint64]:
-        mask = np.zeros(len(table), dtype=np.uint64)
-        for bit, conditions in enumerate(self.filters):
-            mask |= matches(self.contract, conditions, table.columns, len(table)).astype(
-                np.uint64
-            ) << np.uint64(bit)
-        return mask
+        aggregate(lo, hi, as_of, *contiguous, self.tests.mask(values), values, *self.arrays, out, missing)
 
 
 def compile_dataset(
@@ -181,44 +174,9 @@ def parse_windows(dataset: str, definition: Definition) -> list[Window]:
     return [parse_window(text, dataset, definition.name) for text in definition.windows]
 
 
-def matches(
-    contract: Contract, conditions: Conditions, columns: Mapping[str, Int64], rows: int
-) -> NDArray[np.bool_]:
-    """Which events meet all conditions; an absent value meets none."""
-    kept = np.ones(rows, dtype=bool)
-    for name, condition in conditions.items():
-        values = columns[name]
-        kept &= (values != NULL) & _meets(contract.field(name), values, condition)
-    return kept
-
-
-def _meets(field_: Field, values: Int64, condition: Any) -> NDArray[np.bool_]:
-    if isinstance(condition, list):
-        return np.isin(values, [stored(field_, value) for value in condition])
-    if not isinstance(condition, dict):
-        return np.asarray(values == stored(field_, condition))
-    kept = np.ones(len(values), dtype=bool)
-    for operator, value in condition.items():
-        kept &= getattr(values, f"__{operator}__")(stored(field_, value))
-    return kept
-
-
-def stored(field_: Field, value: Any) -> int:
-    """A condition's value as it is stored: fen, scaled integer, code or instant."""
-    if field_.is_code:
-        return code_of(str(value))
-    if field_.type in _TIMES:
-        return instant(str(value))
-    return round(float(value) * field_.divisor)
-
-
 def _lay_edges(program: Program, uses: list[tuple[Aggregate, Window]]) -> None:
     months = {window.length for _, window in uses if window.grid is Grid.MONTHS and window.length}
-    series = [
-        window.length + (12 if kind in _YEAR_BACK else 0)
-        for kind, window in uses
-        if kind in SERIES
-    ]
+    series = [window.length + (12 if kind in _YEAR_BACK else 0) for kind, window in uses if kind in SERIES]
     program.months = sorted(months | set(range(1, max(series, default=0) + 1)))
     program.days = sorted({window.length for _, window in uses if window.grid is Grid.DAYS})
     program.open_end = any(window.grid is Grid.MONTHS and window.length == 0 for _, window in uses)
@@ -242,7 +200,7 @@ def _check(program: Program, definition: Definition, kind: Aggregate) -> None:
         problem = f"the dataset may be read for {program.contract.only_purpose} alone."
         raise refuse(problem, "Make features of other datasets.")
     for conditions in (definition.where, definition.against or {}):
-        _check_conditions(program, definition, conditions)
+        check_conditions(program.contract, program.dataset, definition.name, conditions)
     for window in parse_windows(program.dataset, definition):
         if kind in SERIES and (window.grid is not Grid.MONTHS or window.length == 0):
             raise refuse(f"{definition.aggregate} needs windows in months, not {window.text!r}.")
@@ -250,36 +208,8 @@ def _check(program: Program, definition: Definition, kind: Aggregate) -> None:
             raise refuse("months_since_first looks at all or now.", "Write windows: [all].")
         if kind in _YEAR_BACK and window.length > 12:
             raise refuse(f"{definition.aggregate} compares at most 12 months.")
-    if kind in _OF_A_DATE and program.contract.field(definition.column).type not in _TIMES:
+    if kind in _OF_A_DATE and program.contract.field(definition.column).type not in TIMES:
         raise refuse(f"{definition.aggregate} needs a date, and {definition.column} is none.")
-
-
-def _check_conditions(program: Program, definition: Definition, conditions: Conditions) -> None:
-    for name, condition in conditions.items():
-        field_ = program.contract.field(name)
-        values = condition if isinstance(condition, list) else [condition]
-        if isinstance(condition, dict):
-            unknown = set(condition) - _OPERATORS
-            if unknown or not condition:
-                problem = f"{name}: {', '.join(sorted(unknown)) or 'an empty condition'} is no operator."
-                raise BrokenDefinition(program.dataset, definition.name, problem, "Use ne, lt, le, gt or ge.")
-            values = list(condition.values())
-        for value in values:
-            _check_value(program, definition, field_, value)
-
-
-def _check_value(program: Program, definition: Definition, field_: Field, value: Any) -> None:
-    if field_.codes and str(value) not in field_.codes:
-        problem = f"{field_.name}: {value!r} is no code of it."
-        raise BrokenDefinition(
-            program.dataset, definition.name, problem, f"Codes: {', '.join(field_.codes)}."
-        )
-    try:
-        stored(field_, value)
-    except (TypeError, ValueError, Invalid):
-        raise BrokenDefinition(
-            program.dataset, definition.name, f"{field_.name}: {value!r} does not fit."
-        ) from None
 
 
 def _add(program: Program, definition: Definition, kind: Aggregate, window: Window, output: int) -> None:

@@ -2,51 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from features.errors import Integrity
 from features.timeline.events import EventTable
 
-_TIMES = ("subject", "valid_from", "valid_to", "known_from", "known_to", "version")
+Int64 = NDArray[np.int64]
+TIMES = ("subject", "valid_from", "valid_to", "known_from", "known_to", "version")
+"""The rows of a block before its fields."""
+
+
+class Part(msgspec.Struct, array_like=True, frozen=True):
+    """One dataset's place in the data: its block begins at ``start`` (in int64s) and has these rows and fields."""
+
+    name: str
+    start: int
+    rows: int
+    fields: tuple[str, ...]
 
 
 class _Packed(msgspec.Struct, array_like=True, frozen=True):
-    rows: int
-    names: tuple[str, ...]
+    parts: tuple[Part, ...]
     data: bytes
-    """int64 little endian [6 + fields, rows]: the five times and the version, then the fields."""
+    """A block a dataset, int64 little endian [6 + fields, rows]: the five times and the version, then the fields."""
 
 
-_decoder = msgspec.msgpack.Decoder(dict[str, _Packed])
+_decoder = msgspec.msgpack.Decoder(_Packed)
+
+
+class PackedTimeline(Mapping[str, EventTable]):
+    """The tables of one subject by dataset, each made when it is asked for; ``data`` is what the kernel reads."""
+
+    def __init__(self, parts: tuple[Part, ...], data: Int64) -> None:
+        self.parts = {part.name: part for part in parts}
+        self.data = data
+
+    def __getitem__(self, name: str) -> EventTable:
+        """One dataset's events."""
+        part = self.parts[name]
+        width = len(TIMES) + len(part.fields)
+        block = self.data[part.start : part.start + width * part.rows].reshape(width, part.rows)
+        columns = dict(zip(part.fields, block[len(TIMES) :], strict=True))
+        subject, valid_from, valid_to, known_from, known_to, version = block[: len(TIMES)]
+        return EventTable(subject, valid_from, valid_to, known_from, known_to, version, columns)
+
+    def __iter__(self) -> Iterator[str]:
+        """Names of datasets."""
+        return iter(self.parts)
+
+    def __len__(self) -> int:
+        """Number of datasets."""
+        return len(self.parts)
 
 
 def pack(tables: Mapping[str, EventTable]) -> bytes:
     """All datasets of one subject, the empty ones too: hydrated and silent is not the same as absent."""
-    return msgspec.msgpack.encode({name: _pack(table) for name, table in sorted(tables.items())})
+    parts, blocks, start = [], [], 0
+    for name, table in sorted(tables.items()):
+        parts.append(Part(name, start, len(table), tuple(table.columns)))
+        blocks += [getattr(table, each) for each in TIMES] + list(table.columns.values())
+        start += (len(TIMES) + len(table.columns)) * len(table)
+    data = np.concatenate(blocks).astype("<i8").tobytes() if blocks else b""
+    return msgspec.msgpack.encode(_Packed(tuple(parts), data))
 
 
-def unpack(data: bytes) -> dict[str, EventTable]:
+def unpack(data: bytes) -> PackedTimeline:
     """The tables that ``pack`` was given.
 
     Raises:
         Integrity: not such bytes.
     """
     try:
-        return {name: _unpack(packed) for name, packed in _decoder.decode(data).items()}
+        packed = _decoder.decode(data)
+        numbers = np.frombuffer(packed.data, dtype="<i8")
     except (msgspec.DecodeError, ValueError) as error:
         raise Integrity("a packed timeline cannot be read.", remedy="Hydrate the subject again.") from error
-
-
-def _pack(table: EventTable) -> _Packed:
-    arrays = [getattr(table, name) for name in _TIMES] + list(table.columns.values())
-    return _Packed(len(table), tuple(table.columns), np.stack(arrays).astype("<i8").tobytes())
-
-
-def _unpack(packed: _Packed) -> EventTable:
-    matrix = np.frombuffer(packed.data, dtype="<i8").reshape(len(_TIMES) + len(packed.names), packed.rows)
-    subject, valid_from, valid_to, known_from, known_to, version = matrix[: len(_TIMES)]
-    columns = dict(zip(packed.names, matrix[len(_TIMES) :], strict=True))
-    return EventTable(subject, valid_from, valid_to, known_from, known_to, version, columns)
+    if sum((len(TIMES) + len(part.fields)) * part.rows for part in packed.parts) != len(numbers):
+        raise Integrity("a packed timeline was cut.", remedy="Hydrate the subject again.")
+    return PackedTimeline(packed.parts, numbers)

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from features.contracts.model import Contract
+from features.definitions.online import known_datasets
 from features.errors import Unavailable
 from features.matrix import FeatureMatrix, Missing
 from features.timeline.events import EventTable
@@ -106,8 +107,4 @@ def features_of(case: Case, tables: Mapping[str, EventTable], live: Live) -> Fea
 def sources_with_record(case: Case, tables: Mapping[str, EventTable], datasets: Iterable[str]) -> int:
     """How many of the readable datasets hold an event that is known as of the case's moment."""
     readable = [name for name in datasets if name not in case.unavailable]
-    return sum(_has_record(tables[name], case.as_of) for name in readable)
-
-
-def _has_record(table: EventTable, as_of: int) -> bool:
-    return bool(((table.known_from <= as_of) & (as_of < table.known_to)).any())
+    return known_datasets(tables, readable, case.as_of)

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.calendar import DAY, instant, iso, months_before
+from features.definitions.online import known_datasets
 from features.kernel import months_before as compiled_months_before
 from features.matrix import Missing
+from features.timeline.packed import pack, unpack
 from tests.features.oracle import feature
 from tests.features.worlds import (
     AS_OFS,
@@ -58,6 +60,21 @@ def test_every_column_equals_the_oracle(history, moments) -> None:
             else:
                 assert matrix.missing[row, place] == Missing.PRESENT, name
                 assert matrix.values[row, place] == pytest.approx(expected, rel=1e-12, abs=1e-12), name
+
+
+@settings(max_examples=150, deadline=None)
+@given(HISTORIES, AS_OFS)
+def test_one_packed_subject_gives_the_bytes_of_the_training_set(history, moment) -> None:
+    table = raw_of(history).resolve()
+    everyone = build(history, [0, 1, 2], [moment] * 3)
+    for subject in range(3):
+        packed = unpack(pack({"wages": table.take(table.subject == subject)}))
+        one = PLAN.build(packed, np.array([subject]), np.array([moment]))
+        assert one.values[0].tobytes() == everyone.values[subject].tobytes()
+        assert one.missing[0].tobytes() == everyone.missing[subject].tobytes()
+        known = bool(len(table.take(table.subject == subject).visible(moment)))
+        assert known_datasets(packed, ["wages"], moment) == known
+        assert known_datasets(dict(packed), ["wages"], moment) == known
 
 
 @settings(max_examples=150, deadline=None)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from features.calendar import NEVER, instant
 from features.canonical import code_of
 from features.contracts.model import Contract
-from features.definitions.composites import Composite, fill_composite
+from features.definitions.composites import Composite, Composites
 from features.definitions.model import Composition, DefinitionFile, PlanDocument
 from features.definitions.plan import FeaturePlan, SnapshotTooEarly
 from features.matrix import ColumnKind, FeatureMatrix, Missing
@@ -93,21 +93,47 @@ def test_a_composite_lacks_what_its_parts_lack_most_gravely() -> None:
         assert found["req"] is Missing.NO_RECORD
 
 
-@given(st.lists(st.tuples(st.floats(-1e9, 1e9), st.sampled_from(list(Missing)), st.floats(-1e9, 1e9), st.sampled_from(list(Missing))), min_size=1),
-       st.sampled_from(list(Composition)))  # fmt: skip
-def test_every_composition_equals_plain_arithmetic(parts, composition) -> None:
-    values = np.array([[a, b, 7.0] for a, _, b, _ in parts])
-    missing = np.array([[m, k, 0] for _, m, _, k in parts], dtype=np.uint8)
-    fill_composite(Composite(composition, (0, 1), 2), values, missing)
-    for place, (a, m, b, k) in enumerate(parts):
-        gravest = max(m, k)
-        overflows = composition is Composition.RATIO and (b == 0 or not math.isfinite(a / b))
-        if gravest == Missing.PRESENT and overflows:
-            gravest = Missing.NO_RECORD
-        assert missing[place, 2] == gravest
-        plain = {Composition.RATIO: lambda x, y: x / y, Composition.DIFFERENCE: lambda x, y: x - y,
-                 Composition.TOTAL: lambda x, y: x + y}[composition]  # fmt: skip
-        assert values[place, 2] == (plain(a, b) if gravest == Missing.PRESENT else 0.0)
+PART = st.tuples(st.floats(-1e9, 1e9), st.sampled_from(list(Missing)))
+LOOKS_AT_WHAT_IS_THERE = {
+    Composition.MINIMUM,
+    Composition.MAXIMUM,
+    Composition.BREADTH,
+    Composition.AGREEMENT,
+}
+
+
+def agreement(there: list[float]) -> float:
+    if len(there) < 2:
+        return math.nan
+    middle = float(np.median(there))
+    return sum(abs(value - middle) <= 0.3 * abs(middle) for value in there) / len(there)
+
+
+PLAIN = {
+    Composition.RATIO: lambda v: v[0] / v[1] if v[1] else math.nan, Composition.DIFFERENCE: lambda v: v[0] - v[1],
+    Composition.TOTAL: sum, Composition.PRODUCT: math.prod, Composition.MINIMUM: min, Composition.MAXIMUM: max,
+    Composition.BREADTH: len, Composition.AGREEMENT: agreement,
+}  # fmt: skip
+
+
+@given(st.lists(st.tuples(PART, PART, PART), min_size=1), st.sampled_from(list(Composition)))
+def test_every_composition_equals_plain_arithmetic(rows, composition) -> None:
+    width = 2 if composition in {Composition.RATIO, Composition.DIFFERENCE} else 3
+    values = np.array([[*(value for value, _ in parts), 7.0] for parts in rows])
+    missing = np.array([[*(kind for _, kind in parts), 0] for parts in rows], dtype=np.uint8)
+    Composites.make([Composite(composition, tuple(range(width)), 3)]).fill(values, missing)
+    for place, parts in enumerate(rows):
+        kinds = [kind for _, kind in parts[:width]]
+        there = [value for value, kind in parts[:width] if kind == Missing.PRESENT]
+        gravest = max(kinds)
+        passes = composition in LOOKS_AT_WHAT_IS_THERE and gravest == Missing.NO_RECORD
+        if passes and (there or composition is Composition.BREADTH):
+            gravest = Missing.PRESENT
+        expected = PLAIN[composition](there) if gravest == Missing.PRESENT else 0.0
+        if not math.isfinite(expected):
+            gravest, expected = Missing.NO_RECORD, 0.0
+        assert missing[place, 3] == gravest
+        assert values[place, 3] == pytest.approx(expected, rel=1e-12)
 
 
 def test_what_is_asked_for_is_a_column_known_from_nowhere_else() -> None:

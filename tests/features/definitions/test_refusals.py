@@ -10,9 +10,9 @@ import pytest
 
 from features.contracts.load import BrokenDocument
 from features.contracts.model import Contract
+from features.definitions.conditions import BrokenDefinition
 from features.definitions.model import DefinitionFile, PlanDocument
 from features.definitions.plan import FeaturePlan, load_plan
-from features.definitions.program import BrokenDefinition
 from features.errors import Integrity
 from tests.features.worlds import WAGES, plan_of
 

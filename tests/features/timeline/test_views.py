@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from features.calendar import NEVER, NULL
 from features.contracts.model import Contract, Text
+from features.definitions.conditions import BrokenDefinition
 from features.definitions.model import Definition, DefinitionFile, PlanDocument
 from features.definitions.plan import FeaturePlan
-from features.definitions.program import BrokenDefinition
 from features.errors import Invalid
 from features.timeline.events import EventTable, Int64, RawEvents, mix
 from features.timeline.lake import BUCKET_BITS, Lake
