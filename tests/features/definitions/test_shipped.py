@@ -119,7 +119,8 @@ def test_one_subject_alone_is_computed_as_in_the_whole_city(loaded, tables) -> N
     whole = matrix_of(tables, subjects)
     for place in range(0, len(subjects), 40):
         alone = matrix_of(
-            loaded.lake.subject_tables(PLAN.contracts, int(subjects[place])), subjects[place : place + 1]
+            loaded.lake.subject_tables(PLAN.contracts, int(subjects[place]), names=PLAN.datasets),
+            subjects[place : place + 1],
         )
         assert same(alone, whole.take(np.array([place])))
 
