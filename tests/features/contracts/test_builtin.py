@@ -26,6 +26,36 @@ SHIPPED = {
     "loan_instalment": ("bank", "bank", 0),
     "loan_payment": ("bank", "bank", 0),
     "fraud_confirmed": ("bank", "bank", 0),
+    "administrative_penalty": ("credit_office", "penalties", 7),
+    "agricultural_machinery": ("farm_machinery", "machinery", 5),
+    "business_change": ("market_regulator", "business", 1),
+    "county_statistics": ("statistics", "public_data", 30),
+    "education_allowance": ("education", "allowances", 20),
+    "electronic_certificate": ("data_bureau", "certificates", 1),
+    "employment_registration": ("hrss", "employment", 15),
+    "fairness_attributes": ("civil_affairs", "fairness", 30),
+    "farm_insurance": ("financial_regulator", "commercial_insurance", 7),
+    "farm_insurance_claim": ("financial_regulator", "commercial_insurance", 30),
+    "farm_register": ("agriculture", "agriculture", 5),
+    "farm_subsidy": ("finance", "subsidies", 10),
+    "gas": ("gas_utility", "utilities", 8),
+    "land_right": ("agriculture", "land", 30),
+    "land_transfer": ("rural_property_exchange", "land", 15),
+    "legal_person_register": ("organisation_codes", "business", 1),
+    "medical_insurance_payment": ("medical_insurance", "medical_insurance", 25),
+    "mortgage_registration": ("natural_resources", "property", 3),
+    "personal_certificate": ("data_bureau", "certificates", 1),
+    "poverty_allowance": ("rural_revitalisation", "allowances", 15),
+    "price_event": ("price_bureau", "public_data", 5),
+    "property_transfer": ("housing", "property", 5),
+    "provident_fund": ("provident_fund", "provident_fund", 25),
+    "residence_permit": ("public_security", "identity", 3),
+    "social_assistance": ("civil_affairs", "allowances", 15),
+    "tax_credit_grade": ("tax", "tax_credit", 30),
+    "telecom_payment": ("communications", "telecom", 6),
+    "vat_invoice": ("tax", "invoices", 1),
+    "water": ("water_utility", "utilities", 8),
+    "weather_event": ("weather", "public_data", 1),
 }  # fmt: skip
 CONTRACTS = load_contracts([BUILTIN])
 
@@ -41,9 +71,15 @@ def test_a_contract_says_who_sends_it_under_which_consent_and_how_late(contract:
     assert contract.times.known_from.usual_lag_days >= lag
     assert contract.times.known_from.field is not None
     assert contract.history is History.BITEMPORAL
-    assert contract.legal_basis == (("contract",) if department == "bank" else ("consent",))
+    other = {
+        "bank": "contract",
+        "weather": "open_data",
+        "price_bureau": "open_data",
+        "statistics": "open_data",
+    }
+    assert contract.legal_basis == (other.get(department, "consent"),)
     assert contract.key
-    assert contract.retention_months == 60
+    assert contract.retention_months == (60 if contract.legal_basis != ("open_data",) else 120)
     assert 1 <= contract.sensitivity <= 4
     assert contract.refresh
 
@@ -55,6 +91,28 @@ def test_a_field_is_named_in_both_languages_and_money_is_in_yuan(contract: Contr
         assert field.en, field.name
         assert field.type is not FieldType.MONEY or field.unit == "yuan"
         assert all(text.zh and text.en for text in field.codes.values())
+
+
+def test_what_a_subject_must_be_warned_of_is_consented_to_apart() -> None:
+    """REG-CR-03: a consent to one of these never opens another."""
+    apart = {
+        "tax": {"tax_filing"}, "commercial_insurance": {"farm_insurance", "farm_insurance_claim"},
+        "property": {"real_estate", "mortgage_registration", "property_transfer"},
+    }  # fmt: skip
+    for category, datasets in apart.items():
+        found = {name for name, contract in CONTRACTS.items() if contract.consent_category == category}
+        assert found == datasets
+
+
+def test_protected_attributes_are_in_one_dataset_for_one_purpose() -> None:
+    found = {
+        name: {f.name for f in c.fields if f.protected} for name, c in CONTRACTS.items() if c.only_purpose
+    }
+    assert list(found) == ["fairness_attributes"]
+    assert found["fairness_attributes"] == {
+        "sex", "ethnicity", "disability_allowance", "low_income", "rural_registration", "migrant",
+    }  # fmt: skip
+    assert CONTRACTS["fairness_attributes"].only_purpose == "fairness_test"
 
 
 def test_households_and_owners_are_linked() -> None:
