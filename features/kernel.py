@@ -17,8 +17,16 @@ from numba.types import Array, float64, int64, uint8, uint64, void
 DAY = 86_400_000_000
 CHINA_OFFSET = 28_800_000_000
 NULL = np.iinfo(np.int64).min
+LARGEST = np.iinfo(np.int64).max
 MONTH_DAYS = 30.4375
 """Mean length of a month; durations are told in such months."""
+
+
+NEEDS_MEMBERS = 1
+NEEDS_SUM = 2
+NEEDS_EXTREMES = 4
+NEEDS_ENDS = 8
+"""What a slot keeps beside its counts: each event, sums, smallest and largest value, first and last event."""
 
 
 class Aggregate(IntEnum):
@@ -139,14 +147,6 @@ def _first_not_before(valid_from, lo, hi, moment):
         else:
             hi = middle
     return lo
-
-
-@njit(cache=True)
-def _total(values, slot, first, last):
-    total = np.int64(0)
-    for bucket in range(first, last):
-        total += values[slot, bucket]
-    return total
 
 
 @njit(cache=True)
@@ -371,7 +371,7 @@ def _meets(value, test, wanted, first, count):
     return met
 
 
-@njit(void(_I2, _I1, _I2, _I1, uint64[::1]), cache=True)
+@njit(void(_I2, _I1, _I2, _I1, uint64[::1]), cache=True, nogil=True)
 def fill_mask(columns, filters, conditions, wanted, mask):
     """Set in ``mask`` [events] the bit of each filter whose conditions all hold.
 
@@ -392,7 +392,7 @@ def fill_mask(columns, filters, conditions, wanted, mask):
         mask[event] = bits
 
 
-@njit(_SIGNATURE, cache=True)
+@njit(_SIGNATURE, cache=True, nogil=True)
 def aggregate(
     lo, hi, as_of, valid_from, valid_to, known_from, known_to, mask, columns, months, open_end, days, slots, ops,
     divisors, out, missing,
@@ -401,7 +401,7 @@ def aggregate(
 
     A row's events are ``lo:hi``. ``mask`` has a bit a filter. ``months`` and ``days`` are ascending
     window edges; ``open_end`` adds a bucket for all that is older. ``slots`` [n, 4]: filter, column or
-    -1, grid, whether members are kept. ``ops`` [n, 5]: aggregate, slot, second slot or column or -1,
+    -1, grid, what it needs (``NEEDS_*``). ``ops`` [n, 5]: aggregate, slot, second slot or column or -1,
     last bucket, output column. An event counts where ``valid_from`` lies in [edge, as_of) and
     ``known_from <= as_of < known_to``; a result that is not a number is ``NO_RECORD``.
     """
@@ -411,8 +411,10 @@ def aggregate(
     width = max(n_months + 1, n_days, 1)
     counts = np.zeros((n_slots, width), np.int64)
     sums = np.zeros((n_slots, width), np.int64)
-    lows = np.zeros((n_slots, width), np.int64)
-    highs = np.zeros((n_slots, width), np.int64)
+    lows = np.empty((n_slots, width), np.int64)
+    highs = np.empty((n_slots, width), np.int64)
+    whole_counts = np.zeros((n_slots, width), np.int64)
+    whole_sums = np.zeros((n_slots, width), np.int64)
     newest = np.empty(n_slots, np.int64)
     oldest = np.empty(n_slots, np.int64)
     month_edges = np.empty(n_months, np.int64)
@@ -423,16 +425,28 @@ def aggregate(
     n_sets = 0
     has_now = False
     for slot in range(n_slots):
-        n_sets += slots[slot, 3]
+        n_sets += slots[slot, 3] & NEEDS_MEMBERS
         has_now = has_now or slots[slot, 2] == 2
     members = np.empty((n_slots if n_sets else 0, longest), np.int64)
     member_buckets = np.empty((n_slots if n_sets else 0, longest), np.int64)
     member_counts = np.zeros(n_slots, np.int64)
 
+    starts = np.zeros(66, np.int64)
+    order = np.empty(n_slots, np.int64)
+    placed = 0
+    for bit in range(64):
+        for slot in range(n_slots):
+            if slots[slot, 0] == bit:
+                order[placed] = slot
+                placed += 1
+        starts[bit + 1] = placed
+
     for row in range(len(lo)):
         moment = as_of[row]
         counts[:] = 0
         sums[:] = 0
+        lows[:] = LARGEST
+        highs[:] = NULL
         newest[:] = -1
         oldest[:] = -1
         member_counts[:] = 0
@@ -456,57 +470,80 @@ def aggregate(
                 month += 1
             while day < n_days and start < day_edges[day]:
                 day += 1
-            if known_from[event] > moment or known_to[event] <= moment or mask[event] == 0:
+            bits = mask[event]
+            if bits == 0 or known_from[event] > moment or known_to[event] <= moment:
                 continue
-            for slot in range(n_slots):
-                if (mask[event] >> np.uint64(slots[slot, 0])) & np.uint64(1) == 0:
+            at = 0
+            while bits != 0:
+                if bits & np.uint64(1) == 0:
+                    bits >>= np.uint64(1)
+                    at += 1
                     continue
-                grid = slots[slot, 2]
-                bucket = 0
-                if grid == 0:
-                    if month == n_months and open_end == 0:
-                        continue
+                bits >>= np.uint64(1)
+                at += 1
+                for place in range(starts[at - 1], starts[at]):
+                    slot = order[place]
+                    grid = slots[slot, 2]
                     bucket = month
-                elif grid == 1:
-                    if day == n_days:
+                    if grid == 0:
+                        if month == n_months and open_end == 0:
+                            continue
+                    elif grid == 1:
+                        if day == n_days:
+                            continue
+                        bucket = day
+                    else:
+                        if valid_to[event] <= moment:
+                            continue
+                        bucket = 0
+                    needs = slots[slot, 3]
+                    value = np.int64(0)
+                    if slots[slot, 1] >= 0:
+                        value = columns[slots[slot, 1], event]
+                        if value == NULL:
+                            continue
+                    counts[slot, bucket] += 1
+                    if needs == 0:
                         continue
-                    bucket = day
-                elif valid_to[event] <= moment:
-                    continue
-                value = np.int64(0)
-                if slots[slot, 1] >= 0:
-                    value = columns[slots[slot, 1], event]
-                    if value == NULL:
-                        continue
-                if counts[slot, bucket] == 0:
-                    lows[slot, bucket] = value
-                    highs[slot, bucket] = value
-                else:
-                    lows[slot, bucket] = min(lows[slot, bucket], value)
-                    highs[slot, bucket] = max(highs[slot, bucket], value)
-                counts[slot, bucket] += 1
-                sums[slot, bucket] += value
-                if newest[slot] < 0:
-                    newest[slot] = event
-                oldest[slot] = event
-                if slots[slot, 3] == 1:
-                    members[slot, member_counts[slot]] = event
-                    member_buckets[slot, member_counts[slot]] = bucket
-                    member_counts[slot] += 1
+                    sums[slot, bucket] += value
+                    if needs & NEEDS_EXTREMES:
+                        lows[slot, bucket] = min(lows[slot, bucket], value)
+                        highs[slot, bucket] = max(highs[slot, bucket], value)
+                    if needs & NEEDS_ENDS:
+                        if newest[slot] < 0:
+                            newest[slot] = event
+                        oldest[slot] = event
+                    if needs & NEEDS_MEMBERS:
+                        members[slot, member_counts[slot]] = event
+                        member_buckets[slot, member_counts[slot]] = bucket
+                        member_counts[slot] += 1
 
+        for slot in range(n_slots):  # totals and extremes up to each bucket: a window then is one look-up
+            number = np.int64(0)
+            total = np.int64(0)
+            extremes = slots[slot, 3] & NEEDS_EXTREMES
+            for bucket in range(width):
+                if extremes and bucket > 0:
+                    lows[slot, bucket] = min(lows[slot, bucket], lows[slot, bucket - 1])
+                    highs[slot, bucket] = max(highs[slot, bucket], highs[slot, bucket - 1])
+                number += counts[slot, bucket]
+                total += sums[slot, bucket]
+                whole_counts[slot, bucket] = number
+                whole_sums[slot, bucket] = total
         for op in range(ops.shape[0]):
             kind = ops[op, 0]
             slot = ops[op, 1]
             other = ops[op, 2]
             last = ops[op, 3]
-            number = _total(counts, slot, 0, last)
+            number = whole_counts[slot, last - 1]
+            total = whole_sums[slot, last - 1]
             result = np.nan
             if kind == 0:
                 result = float(number)
+            elif kind == 1:
+                result = total / divisors[op]
             elif kind == 15:
                 result = 1.0 if number > 0 else 0.0
-            elif kind == 1:
-                result = _total(sums, slot, 0, last) / divisors[op]
             elif kind == 9:
                 result = 0.0
                 for bucket in range(last):
@@ -516,36 +553,24 @@ def aggregate(
             elif kind == 20:
                 result = float(_longest_streak(counts, slot, last))
             elif kind == 13:
-                result = _ratio(number, _total(counts, other, 0, last))
+                result = _ratio(number, whole_counts[other, last - 1])
             elif kind == 14:
-                result = _ratio(_total(sums, slot, 0, last), _total(sums, other, 0, last))
+                result = _ratio(total, whole_sums[other, last - 1])
             elif kind == 17:
-                result = _ratio(
-                    _total(sums, slot, 0, last) - _total(sums, slot, 12, 12 + last),
-                    _total(sums, slot, 12, 12 + last),
-                )
+                before = whole_sums[slot, 11 + last] - whole_sums[slot, 11]
+                result = _ratio(total - before, before)
             elif kind == 18:
-                if number + _total(counts, other, 0, last) > 0:
+                if number + whole_counts[other, last - 1] > 0:
                     result = float(_negative_months(counts, sums, slot, other, last))
             elif number > 0:
                 if kind == 2:
-                    result = _total(sums, slot, 0, last) / float(number) / divisors[op]
-                elif kind == 3 or kind == 4:
-                    found = False
-                    extreme = np.int64(0)
-                    for bucket in range(last):
-                        if counts[slot, bucket] > 0:
-                            value = lows[slot, bucket] if kind == 3 else highs[slot, bucket]
-                            better = value < extreme if kind == 3 else value > extreme
-                            if not found or better:
-                                extreme = value
-                            found = True
-                    result = extreme / divisors[op]
+                    result = total / float(number) / divisors[op]
+                elif kind == 3:
+                    result = lows[slot, last - 1] / divisors[op]
+                elif kind == 4:
+                    result = highs[slot, last - 1] / divisors[op]
                 elif kind == 5:
                     result = columns[slots[slot, 1], newest[slot]] / divisors[op]
-                elif kind == 6:
-                    chosen = _gather(members[slot], member_buckets[slot], member_counts[slot], last)
-                    result = float(_distinct(columns, slots[slot, 1], chosen))
                 elif kind == 7:
                     result = (moment - valid_from[newest[slot]]) / float(DAY) / MONTH_DAYS
                 elif kind == 8:
@@ -554,23 +579,24 @@ def aggregate(
                     result = _trend(counts, sums, slot, last)
                 elif kind == 12:
                     result = _variation(counts, sums, slot, last)
-                elif kind == 16:
-                    chosen = _gather(members[slot], member_buckets[slot], member_counts[slot], last)
-                    result = _concentration(columns, slots[slot, 1], other, chosen)
-                elif kind == 21:
-                    chosen = _gather(members[slot], member_buckets[slot], member_counts[slot], last)
-                    result = _top_share(columns, slots[slot, 1], other, chosen)
+                elif kind == 19:
+                    result = (moment - columns[slots[slot, 1], newest[slot]]) / float(DAY) / MONTH_DAYS
                 elif kind == 22:
-                    result = _total(sums, slot, 0, last) / divisors[op]
+                    result = total / divisors[op]
                 elif kind == 23:
                     result = (columns[slots[slot, 1], newest[slot]] - moment) / float(DAY) / MONTH_DAYS
                 elif kind == 24:
                     result = _seasonal_variation(sums, slot, last)
-                elif kind == 25:
+                else:
                     chosen = _gather(members[slot], member_buckets[slot], member_counts[slot], last)
-                    result = _working_age_share(columns, slots[slot, 1], chosen, moment)
-                elif kind == 19:
-                    result = (moment - columns[slots[slot, 1], newest[slot]]) / float(DAY) / MONTH_DAYS
+                    if kind == 6:
+                        result = float(_distinct(columns, slots[slot, 1], chosen))
+                    elif kind == 16:
+                        result = _concentration(columns, slots[slot, 1], other, chosen)
+                    elif kind == 21:
+                        result = _top_share(columns, slots[slot, 1], other, chosen)
+                    elif kind == 25:
+                        result = _working_age_share(columns, slots[slot, 1], chosen, moment)
             if np.isnan(result):
                 out[row, ops[op, 4]] = 0.0
                 missing[row, ops[op, 4]] = 1
@@ -587,6 +613,7 @@ _TIMES = 6
         _I1, _I2, int64, _I2, _I1, _I1, _I1, _I2, _I1, _I2, _I2, _F1, float64[:, ::1], uint8[:, ::1]
     ),
     cache=True,
+    nogil=True,
 )  # fmt: skip
 def aggregate_packed(
     data, layout, moment, bounds, months, days, filters, conditions, wanted, slots, ops, divisors, out, missing

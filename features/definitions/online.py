@@ -91,7 +91,9 @@ class _Pools:
         conditions = [
             (field[at], test, base + first, count) for at, test, first, count in tests.conditions.tolist()
         ]
-        slots = [(bit, field[at] if at >= 0 else at, grid, keeps) for bit, at, grid, keeps in program.slots]
+        slots = [
+            (bit, field[at] if at >= 0 else at, grid, needs) for bit, at, grid, needs in program.whole_slots()
+        ]
         ops = [
             (kind, slot, field[other] if kind in WEIGHED and other >= 0 else other, last, output)
             for kind, slot, other, last, output in program.ops

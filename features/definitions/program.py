@@ -18,7 +18,15 @@ from features.definitions.conditions import (
     compile_filters,
 )
 from features.definitions.model import Conditions, Definition
-from features.kernel import Aggregate, Grid, aggregate
+from features.kernel import (
+    NEEDS_ENDS,
+    NEEDS_EXTREMES,
+    NEEDS_MEMBERS,
+    NEEDS_SUM,
+    Aggregate,
+    Grid,
+    aggregate,
+)
 from features.timeline.events import EventTable
 
 Int64 = NDArray[np.int64]
@@ -55,8 +63,19 @@ WITH_COLUMN = {
     Aggregate.SEASONAL_VARIATION,
     Aggregate.WORKING_AGE_SHARE,
 }
-_MEMBERS = {
-    Aggregate.DISTINCT, Aggregate.CONCENTRATION, Aggregate.TOP_SHARE, Aggregate.WORKING_AGE_SHARE,
+_NEEDS = {
+    NEEDS_MEMBERS: {
+        Aggregate.DISTINCT, Aggregate.CONCENTRATION, Aggregate.TOP_SHARE, Aggregate.WORKING_AGE_SHARE,
+    },
+    NEEDS_SUM: {
+        Aggregate.SUM, Aggregate.MEAN, Aggregate.SHARE_SUM, Aggregate.YEAR_ON_YEAR, Aggregate.NEGATIVE_MONTHS,
+        Aggregate.TREND, Aggregate.VARIATION, Aggregate.MONTHLY_MEAN, Aggregate.SEASONAL_VARIATION,
+    },
+    NEEDS_EXTREMES: {Aggregate.MIN, Aggregate.MAX},
+    NEEDS_ENDS: {
+        Aggregate.LAST, Aggregate.MONTHS_SINCE_LAST, Aggregate.MONTHS_SINCE_FIRST, Aggregate.MONTHS_SINCE_VALUE,
+        Aggregate.MONTHS_UNTIL_VALUE,
+    },
 }  # fmt: skip
 WEIGHED = {Aggregate.CONCENTRATION, Aggregate.TOP_SHARE}
 """Aggregates whose second place is a column of weights, not a second slot."""
@@ -101,7 +120,8 @@ class Program:
     contract: Contract
     filters: list[Conditions] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)
-    slots: list[tuple[int, int, int, int]] = field(default_factory=list)
+    slots: list[tuple[int, int, int]] = field(default_factory=list)
+    needs: dict[int, int] = field(default_factory=dict)
     ops: list[tuple[int, int, int, int, int]] = field(default_factory=list)
     divisors: list[float] = field(default_factory=list)
     months: list[int] = field(default_factory=list)
@@ -116,13 +136,17 @@ class Program:
             np.array(self.months, dtype=np.int64),
             int(self.open_end),
             np.array(self.days, dtype=np.int64),
-            np.array(self.slots, dtype=np.int64).reshape(-1, 4),
+            np.array(self.whole_slots(), dtype=np.int64).reshape(-1, 4),
             np.array(self.ops, dtype=np.int64).reshape(-1, 5),
             np.array(self.divisors, dtype=np.float64),
         )
         tested = [name for conditions in self.filters for name in conditions]
         self.columns += [name for name in dict.fromkeys(tested) if name not in self.columns]
         self.tests = compile_filters(self.contract, self.filters, self.columns)
+
+    def whole_slots(self) -> list[tuple[int, int, int, int]]:
+        """The slots with what each needs."""
+        return [(*slot, self.needs[place]) for place, slot in enumerate(self.slots)]
 
     def run(self, table: EventTable, subjects: Int64, as_of: Int64, out: Any, missing: Any) -> None:
         """Fill this dataset's columns for each (subject, as_of); arrays of equal length."""
@@ -214,11 +238,11 @@ def _check(program: Program, definition: Definition, kind: Aggregate) -> None:
 
 def _add(program: Program, definition: Definition, kind: Aggregate, window: Window, output: int) -> None:
     column = _place(program.columns, definition.column) if definition.column else -1
-    keeps = int(kind in _MEMBERS)
-    slot = _slot(program, definition.where, column, window, keeps)
+    needs = sum(need for need, kinds in _NEEDS.items() if kind in kinds)
+    slot = _slot(program, definition.where, column, window, needs)
     other = -1
     if definition.against is not None:
-        other = _slot(program, definition.against, column, window, 0)
+        other = _slot(program, definition.against, column, window, needs)
     elif definition.weight:
         other = _place(program.columns, definition.weight)
     last = 1
@@ -233,9 +257,11 @@ def _add(program: Program, definition: Definition, kind: Aggregate, window: Wind
     program.divisors.append(float(divisor))
 
 
-def _slot(program: Program, conditions: Conditions, column: int, window: Window, keeps: int) -> int:
-    slot = (_place(program.filters, conditions), column, int(window.grid), keeps)
-    return _place(program.slots, slot)
+def _slot(program: Program, conditions: Conditions, column: int, window: Window, needs: int) -> int:
+    key = (_place(program.filters, conditions), column, int(window.grid))
+    place = _place(program.slots, key)
+    program.needs[place] = program.needs.get(place, 0) | needs
+    return place
 
 
 def _place(items: list[Any], item: Any) -> int:

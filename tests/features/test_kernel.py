@@ -11,6 +11,7 @@ from features.calendar import DAY, instant, iso, months_before
 from features.definitions.online import known_datasets
 from features.kernel import months_before as compiled_months_before
 from features.matrix import Missing
+from features.timeline.events import Pin
 from features.timeline.packed import pack, unpack
 from tests.features.oracle import feature
 from tests.features.worlds import (
@@ -28,9 +29,9 @@ PLAN = plan_of(DEFINITIONS)
 
 
 def build(
-    history: list[dict[str, int]], subjects: list[int], as_of: list[int], max_version: int | None = None
+    history: list[dict[str, int]], subjects: list[int], as_of: list[int], pin: Pin | None = None
 ):
-    tables = {"wages": raw_of(history).resolve(max_version)}
+    tables = {"wages": raw_of(history).resolve(pin)}
     return PLAN.build(tables, np.array(subjects, dtype=np.int64), np.array(as_of, dtype=np.int64))
 
 
@@ -108,7 +109,7 @@ def test_a_correction_known_later_changes_nothing_earlier(history, which, as_of,
 @given(HISTORIES, HISTORIES, AS_OFS)
 def test_rows_above_the_pinned_version_are_as_if_they_had_never_arrived(history, late, as_of) -> None:
     arrived = [row | {"version": 500 + k} for k, row in enumerate(late)]
-    pinned = build(history + arrived, [0, 1, 2], [as_of] * 3, max_version=499)
+    pinned = build(history + arrived, [0, 1, 2], [as_of] * 3, pin=Pin(499))
     assert pinned.values.tobytes() == build(history, [0, 1, 2], [as_of] * 3).values.tobytes()
 
 
