@@ -171,7 +171,7 @@ async def _one(
     live = await held.lives.get(authority.tenant, inputs.active)
     stated = check_consent(consent_of(consent, inputs), inputs.subject_id, Purpose.CREDIT_ASSESSMENT, now)
     asked = Asked("consumer", 3_000_000, 12, "farming", "county")
-    case = service._case(authority, number, stated, asked, live, inputs.version, now)
+    case = service._case(authority, number, stated, asked, live, tables, inputs.version, now)
     row = features_of(case, tables, live)
     sources = sources_with_record(case, tables, live.plan.datasets)
     clock.lap("features")

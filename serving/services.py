@@ -11,6 +11,7 @@ from fastapi import Request
 
 from features.timeline.lake import Lake
 from serving.access.bearer import Doorkeeper
+from serving.consents.online import WorkingSet
 from serving.consents.prefill import PrefillService
 from serving.consents.service import ConsentService
 from serving.decisions.live import LiveCache
@@ -58,6 +59,7 @@ async def open_services(settings: Settings, database: Database, clock: Clock) ->
     keys = KeyRing.open(settings.key_file)
     metrics = Metrics()
     lives = LiveCache(pool)
+    online = WorkingSet(pool, lives, Lake(settings.lake_root), clock, settings.as_of)
     writer = GroupWriter(pool, settings.group_size, metrics.group.observe)
     writer.start()
     return Services(
@@ -67,7 +69,7 @@ async def open_services(settings: Settings, database: Database, clock: Clock) ->
         doorkeeper=Doorkeeper(pool, clock),
         decisions=DecisionService(settings, pool, keys, lives, writer, clock),
         reader=DecisionReader(pool, keys),
-        consents=ConsentService(pool, keys, lives, Lake(settings.lake_root), clock, settings.as_of),
+        consents=ConsentService(pool, keys, online, clock),
         prefill=PrefillService(settings, pool, keys, lives, clock),
         writer=writer,
         metrics=metrics,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +11,32 @@ from numpy.typing import NDArray
 from features.calendar import NEVER
 
 Int64 = NDArray[np.int64]
+TAIL = 1 << 40
+"""Versions above it are sequence numbers of records that came one by one: TAIL + 1, TAIL + 2, ..."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """How far a reader has seen: batches up to version ``lake``, single records up to number ``tail``."""
+
+    lake: int
+    tail: int = 0
+
+    def sees(self, version: Int64) -> NDArray[np.bool_]:
+        """Which rows of these versions had arrived."""
+        return (version <= self.lake) | ((version > TAIL) & (version <= TAIL + self.tail))
+
+    def joined(self, *others: Pin) -> Pin:
+        """The farther of each: it sees what any of them sees."""
+        pins = (self, *others)
+        return Pin(max(pin.lake for pin in pins), max(pin.tail for pin in pins))
+
+    @staticmethod
+    def of(version: Int64) -> Pin:
+        """The nearest pin that sees all of these versions."""
+        live = version > TAIL
+        tail = int(version[live].max()) - TAIL if live.any() else 0
+        return Pin(int(version[~live].max()) if not live.all() else 0, tail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +44,8 @@ class EventTable:
     """One dataset's events, all arrays int64 [n], sorted by subject, valid_from, known_from, version.
 
     An event is visible as of ``t`` where ``known_from <= t < known_to``. ``version`` is the ingest
-    batch that brought it; ``columns`` hold the contract's fields, ``NULL`` where absent.
+    batch that brought it, or TAIL + the number of the single record; ``columns`` hold the contract's
+    fields, ``NULL`` where absent.
     """
 
     subject: Int64
@@ -62,13 +89,13 @@ class RawEvents:
     key: Int64
     columns: Mapping[str, Int64]
 
-    def resolve(self, max_version: int | None = None) -> EventTable:
+    def resolve(self, pin: Pin | None = None) -> EventTable:
         """Apply corrections: a later row under the same key ends the earlier row's known time.
 
-        Rows above ``max_version`` are as if they had never arrived. Between rows known at the same
+        Rows that ``pin`` does not see are as if they had never arrived. Between rows known at the same
         instant the later version stands.
         """
-        raw = self if max_version is None else self.take(self.version <= max_version)
+        raw = self if pin is None else self.take(pin.sees(self.version))
         order = np.lexsort((raw.version, raw.known_from, raw.key, raw.subject))
         by_key = raw.take(order)
         known_to = np.full(len(order), NEVER)
@@ -100,6 +127,26 @@ class RawEvents:
             self.columns,
         )
         return sort_events(table)
+
+
+def joined(left: RawEvents, right: RawEvents) -> RawEvents:
+    """The rows of both, which have the same fields."""
+    if not len(right.subject):
+        return left
+
+    def both(name: str) -> Int64:
+        return np.concatenate([getattr(left, name), getattr(right, name)])
+
+    columns = {name: np.concatenate([values, right.columns[name]]) for name, values in left.columns.items()}
+    return RawEvents(
+        both("subject"), both("valid_from"), both("valid_to"), both("known_from"), both("version"), both("key"),
+        columns,
+    )  # fmt: skip
+
+
+def pin_of(tables: Iterable[EventTable]) -> Pin:
+    """The nearest pin that sees every event of these tables."""
+    return Pin(0).joined(*(Pin.of(table.version) for table in tables if len(table)))
 
 
 def sort_events(table: EventTable) -> EventTable:

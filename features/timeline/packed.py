@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 import numpy as np
@@ -29,17 +29,27 @@ class _Packed(msgspec.Struct, array_like=True, frozen=True):
     parts: tuple[Part, ...]
     data: bytes
     """A block a dataset, int64 little endian [6 + fields, rows]: the five times and the version, then the fields."""
+    tail: int = 0
+    disputed: tuple[str, ...] = ()
 
 
 _decoder = msgspec.msgpack.Decoder(_Packed)
 
 
 class PackedTimeline(Mapping[str, EventTable]):
-    """The tables of one subject by dataset, each made when it is asked for; ``data`` is what the kernel reads."""
+    """The tables of one subject by dataset, each made when it is asked for; ``data`` is what the kernel reads.
 
-    def __init__(self, parts: tuple[Part, ...], data: Int64) -> None:
+    ``tail`` is the highest number of a single record that was consulted, ``disputed`` the datasets in which
+    the subject disputes a record.
+    """
+
+    def __init__(
+        self, parts: tuple[Part, ...], data: Int64, tail: int = 0, disputed: tuple[str, ...] = ()
+    ) -> None:
         self.parts = {part.name: part for part in parts}
         self.data = data
+        self.tail = tail
+        self.disputed = disputed
 
     def __getitem__(self, name: str) -> EventTable:
         """One dataset's events."""
@@ -59,7 +69,7 @@ class PackedTimeline(Mapping[str, EventTable]):
         return len(self.parts)
 
 
-def pack(tables: Mapping[str, EventTable]) -> bytes:
+def pack(tables: Mapping[str, EventTable], tail: int = 0, disputed: Iterable[str] = ()) -> bytes:
     """All datasets of one subject, the empty ones too: hydrated and silent is not the same as absent."""
     parts, blocks, start = [], [], 0
     for name, table in sorted(tables.items()):
@@ -67,7 +77,7 @@ def pack(tables: Mapping[str, EventTable]) -> bytes:
         blocks += [getattr(table, each) for each in TIMES] + list(table.columns.values())
         start += (len(TIMES) + len(table.columns)) * len(table)
     data = np.concatenate(blocks).astype("<i8").tobytes() if blocks else b""
-    return msgspec.msgpack.encode(_Packed(tuple(parts), data))
+    return msgspec.msgpack.encode(_Packed(tuple(parts), data, tail, tuple(disputed)))
 
 
 def unpack(data: bytes) -> PackedTimeline:
@@ -83,4 +93,4 @@ def unpack(data: bytes) -> PackedTimeline:
         raise Integrity("a packed timeline cannot be read.", remedy="Hydrate the subject again.") from error
     if sum((len(TIMES) + len(part.fields)) * part.rows for part in packed.parts) != len(numbers):
         raise Integrity("a packed timeline was cut.", remedy="Hydrate the subject again.")
-    return PackedTimeline(packed.parts, numbers)
+    return PackedTimeline(packed.parts, numbers, packed.tail, packed.disputed)

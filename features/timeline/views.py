@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from features.contracts.model import Contract, LinkRule, SubjectKind
 from features.errors import Invalid
-from features.timeline.events import EventTable, Int64, RawEvents, sort_events
+from features.timeline.events import EventTable, Int64, Pin, RawEvents, sort_events
+from features.timeline.life import standing
 
 HOUSEHOLD = "household"
 """The suffix of views from one member of a household on all of them."""
@@ -80,13 +81,13 @@ class Sights:
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What one subject sees: ``members`` are those whose events may be in it at or after the moment of the
-    reading, and ``version`` is the highest ingest version among all rows that were consulted, also those
-    that took an event away: a receipt that pins it reads the same again.
+    reading, and ``pin`` is the nearest that sees all rows that were consulted, also those that took an event
+    away: a receipt that keeps it reads the same again.
     """
 
     table: EventTable
     members: frozenset[int]
-    version: int
+    pin: Pin
 
 
 def views(contracts: Mapping[str, Contract]) -> dict[str, View]:
@@ -231,16 +232,16 @@ def _once(copies: EventTable, event: Indices) -> EventTable:
 
 
 class ViewReader:
-    """Reads views of one lake state; rows above ``max_version`` are as if they had never arrived."""
+    """Reads views of one lake state; rows that ``pin`` does not see are as if they had never arrived."""
 
-    def __init__(self, contracts: Mapping[str, Contract], read: Read, max_version: int | None = None) -> None:
-        self._contracts, self._read, self._max = contracts, read, max_version
+    def __init__(self, contracts: Mapping[str, Contract], read: Read, pin: Pin | None = None) -> None:
+        self._contracts, self._read, self._pin = contracts, read, pin
         self._linked: dict[tuple[str, str, Reach, int], RawEvents] = {}
 
     def whole(self, view: View, seers: Int64 | None = None) -> EventTable:
         """The view of everybody, or of these seers."""
-        events = self._read(view.dataset, None, "subject").resolve(self._max)
-        links = events if view.own else self._read(view.source, None, "subject").resolve(self._max)
+        events = self._standing(view.dataset, self._read(view.dataset, None, "subject"))
+        links = events if view.own else self._standing(view.source, self._read(view.source, None, "subject"))
         return through(sights(view, links, seers), events, lasting=self._lasting(view))
 
     def of(self, view: View, seer: int, at: int | None = None) -> Seen:
@@ -249,16 +250,16 @@ class ViewReader:
         ``at`` is the first moment as of which it will be read: what was corrected before is left out.
         """
         raw = self._links_of(view, seer)
-        links = raw.resolve(self._max)
+        links = self._standing(view.source, raw)
         seen = sights(view, links, np.array([seer]))
         if at is not None:
             seen = seen.take(seen.known_to > at)
         members = np.unique(seen.member)
         rows = raw if view.own else self._read(view.dataset, members.tolist(), "subject")
-        events = links if view.own else rows.resolve(self._max)
+        events = links if view.own else self._standing(view.dataset, rows)
         table = through(seen, events, lasting=self._lasting(view))
-        version = max(self._highest(raw), self._highest(rows))
-        return Seen(table, frozenset(members.tolist()), version)
+        pin = self._consulted(raw).joined(self._consulted(rows))
+        return Seen(table, frozenset(members.tolist()), pin)
 
     def relatives(self, of: Iterable[View], subject: int) -> frozenset[int]:
         """Everybody who sees this subject in a household, itself left out."""
@@ -288,6 +289,9 @@ class ViewReader:
     def _lasting(self, view: View) -> bool:
         return self._contracts[view.dataset].times.valid_to is not None
 
-    def _highest(self, raw: RawEvents) -> int:
-        versions = raw.version if self._max is None else raw.version[raw.version <= self._max]
-        return int(versions.max()) if len(versions) else 0
+    def _standing(self, dataset: str, raw: RawEvents) -> EventTable:
+        return standing(self._contracts[dataset], raw, self._pin)
+
+    def _consulted(self, raw: RawEvents) -> Pin:
+        """The nearest pin that sees these rows, as far as they may be seen."""
+        return Pin.of(raw.version if self._pin is None else raw.version[self._pin.sees(raw.version)])

@@ -7,15 +7,16 @@ from collections.abc import Mapping
 import asyncpg
 
 from features.definitions.plan import FeaturePlan
+from features.timeline.events import Pin
 from features.timeline.lake import Lake
 from features.timeline.views import Seen
 from serving.consents import repository
 from serving.decisions.case import is_authorised
 
 
-def read(lake: Lake, plan: FeaturePlan, subject: int, settled: int, at: int) -> dict[str, Seen]:
+def read(lake: Lake, plan: FeaturePlan, subject: int, pin: Pin, at: int) -> dict[str, Seen]:
     """What the subject would see through the links that the definitions use, from the moment ``at`` on."""
-    return lake.seen(plan.contracts, subject, plan.datasets, max_version=settled, at=at)
+    return lake.seen(plan.contracts, subject, plan.datasets, pin=pin, at=at)
 
 
 async def consented(

@@ -27,9 +27,11 @@ LOCK_SUBJECT = (
     "SELECT pg_advisory_xact_lock(hashtextextended(current_setting('yidai.tenant') || $1::text, 742))"
 )
 PUT_TIMELINE = """
-INSERT INTO subject_timeline (tenant_id, subject_id, version, packed, hydrated_at) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO subject_timeline (tenant_id, subject_id, version, packed, hydrated_at, tail)
+VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (tenant_id, subject_id) DO UPDATE
-SET version = EXCLUDED.version, packed = EXCLUDED.packed, hydrated_at = EXCLUDED.hydrated_at"""
+SET version = EXCLUDED.version, packed = EXCLUDED.packed, hydrated_at = EXCLUDED.hydrated_at,
+    tail = EXCLUDED.tail"""
 TIMELINE = "SELECT version, packed FROM subject_timeline WHERE subject_id = $1"
 EMPTY_TIMELINE = "DELETE FROM subject_timeline WHERE subject_id = $1"
 IS_ERASED = "SELECT key_of_subject($1) IS NULL"
@@ -40,12 +42,15 @@ WHERE (c.valid_to <= $1 AND t.hydrated_at < c.valid_to)
        AND (t.hydrated_at IS NULL OR t.hydrated_at < greatest(c.valid_from, (
            SELECT max(v.active_from) FROM activation v WHERE v.slot = 'definitions' AND v.active_from <= $1)))
        AND key_of_subject(c.subject_id) IS NOT NULL)
+   OR EXISTS (SELECT 1 FROM record_tail r WHERE r.subject_id = t.subject_id AND r.seq > t.tail)
 ORDER BY c.subject_id"""
 LIVE_CATEGORIES = """
 SELECT subject_id, array_agg(DISTINCT category) FROM consent, unnest(categories) AS category
 WHERE subject_id = ANY($1) AND withdrawn_at IS NULL AND valid_from <= $2 AND $2 < valid_to
   AND key_of_subject(subject_id) IS NOT NULL
 GROUP BY subject_id"""
+ONLINE_OF = "SELECT subject_id FROM subject_timeline WHERE subject_id = ANY($1) ORDER BY subject_id"
+ANYBODY_ONLINE = "SELECT EXISTS (SELECT 1 FROM subject_timeline)"
 ONLINE = "SELECT subject_id FROM subject_timeline ORDER BY subject_id"
 
 

@@ -11,7 +11,7 @@ from features.contracts.model import Contract
 from features.definitions.online import known_datasets
 from features.errors import Unavailable
 from features.matrix import FeatureMatrix, Missing
-from features.timeline.events import EventTable
+from features.timeline.events import EventTable, Pin
 from serving.decisions.live import Live
 from serving.decisions.schemas import Asked
 
@@ -36,18 +36,29 @@ class CaseConsent(msgspec.Struct, frozen=True):
     valid_to: int
 
 
-class CaseSubject(msgspec.Struct, frozen=True):
-    """Who, without a number. ``version`` is the highest ingest batch that was readable."""
+class CaseSubject(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who, without a number. ``version`` is the highest ingest batch that was readable, ``tail`` the highest
+    number of a single record (0: none; receipts of schema 1 have no tail).
+    """
 
     kind: str
     subject_id: int
     version: int
     age_years: int
     age_years_at_end: int
+    tail: int = 0
+
+    @property
+    def pin(self) -> Pin:
+        """How far the decision has seen."""
+        return Pin(self.version, self.tail)
 
 
-class Case(msgspec.Struct, frozen=True):
-    """One application, ready to be decided: the same case and the same versions give the same bytes."""
+class Case(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One application, ready to be decided: the same case and the same versions give the same bytes.
+
+    ``disputed`` are the datasets that were read although their subject disputes a record in them.
+    """
 
     decision_id: str
     tenant: str
@@ -61,6 +72,7 @@ class Case(msgspec.Struct, frozen=True):
     unavailable: dict[str, int]
     random_budget: bool
     key: str
+    disputed: tuple[str, ...] = ()
 
 
 def is_authorised(contract: Contract, categories: Collection[str]) -> bool:
@@ -83,6 +95,12 @@ def unavailable(
         elif name.partition("@")[0] in sources_down:
             found[name] = int(Missing.SOURCE_DOWN)
     return found
+
+
+def disputed_sources(live: Live, disputed: Collection[str], unavailable_: Collection[str]) -> tuple[str, ...]:
+    """The datasets with a record that its subject disputes, as far as they are read."""
+    read = {name.partition("@")[0] for name in live.plan.datasets if name not in unavailable_}
+    return tuple(sorted(read & set(disputed)))
 
 
 def features_of(case: Case, tables: Mapping[str, EventTable], live: Live) -> FeatureMatrix:

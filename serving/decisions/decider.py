@@ -218,6 +218,8 @@ def _answer(
         digests=dict(live.slots),
         missing_sources={name: Missing(code).name for name, code in sorted(case.unavailable.items())},
         title=live.policy.document.title,
+        tail_version=case.subject.tail,
+        disputed_sources=case.disputed,
     )
 
 

@@ -19,7 +19,9 @@ from serving.policy.facts import Fact
 from serving.store.keys import seal, unseal
 
 ENGINE = "yidai 0.1.0"
-SCHEMA = 1
+SCHEMA = 2
+READABLE = (1, 2)
+"""Schema 1 knows no single records and no disputes; it is written again as it was."""
 
 FactText = float | int | str
 """A fact in a receipt: its value, or ``NO_RECORD``, ``SOURCE_DOWN``, ``NOT_AUTHORISED``."""
@@ -38,7 +40,7 @@ class RuleTrace(msgspec.Struct, frozen=True):
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """Schema 1. ``facts`` are all features and request facts that models and rules could see."""
+    """``facts`` are all features and request facts that models and rules could see."""
 
     schema: int
     engine: str
@@ -52,12 +54,12 @@ class Receipt(msgspec.Struct, frozen=True):
     answer_digest: str
 
 
-def write_receipt(decision: Decision) -> bytes:
-    """Canonical bytes of a decision's receipt."""
+def write_receipt(decision: Decision, schema: int = SCHEMA) -> bytes:
+    """Canonical bytes of a decision's receipt; a replay writes the schema that was stored."""
     answer = decision.answer
     return canonical_bytes(
         Receipt(
-            schema=SCHEMA,
+            schema=schema,
             engine=ENGINE,
             case=decision.case,
             digests=answer.digests,
@@ -81,7 +83,7 @@ def read_receipt(data: bytes) -> Receipt:
         receipt = msgspec.json.decode(data, type=Receipt)
     except msgspec.DecodeError as error:
         raise Integrity(f"the receipt cannot be read: {error}.") from error
-    if receipt.schema != SCHEMA:
+    if receipt.schema not in READABLE:
         raise Integrity(f"the receipt has schema {receipt.schema}, which this engine does not read.")
     return receipt
 

@@ -20,6 +20,7 @@ from serving.decisions.live import Live, compile_live
 from serving.decisions.receipt import Receipt, differences, open_receipt, read_receipt, write_receipt
 from serving.decisions.repository import StoredDecision
 from serving.decisions.service import RANDOM_KEY
+from serving.records.tail import CommandTail
 from serving.registry.repository import artifact_row
 from serving.settings import Settings
 from serving.store.engine import Database
@@ -65,7 +66,7 @@ def replay(
     authority.holds(Permission.REPLAY)
     keys = KeyRing.open(settings.key_file)
     with tenant_transaction(database, authority.tenant) as connection:
-        engine = _Replay(connection, keys, Lake(settings.lake_root))
+        engine = _Replay(connection, keys, Lake(settings.lake_root, CommandTail(connection)))
         if decision_id is not None:
             yield engine.run(repository.get_sync(connection, decision_id))
             return
@@ -126,16 +127,16 @@ class _Replay:
         row = features_of(case, tables, live)
         sources = sources_with_record(case, tables, live.plan.sources_of_subject)
         again = decide(case, row, sources, live, self._keys.derived(RANDOM_KEY))
-        computed = write_receipt(again)
+        computed = write_receipt(again, receipt.schema)
         if computed == data and again.answer_bytes == stored.answer:
             return Replayed(stored.decision_id, ReplayStatus.SAME)
         found = differences(data, computed) + differences(stored.answer, again.answer_bytes)
         return Replayed(stored.decision_id, ReplayStatus.DIFFERENT, tuple(found))
 
     def _tables(self, case: Case, live: Live) -> Mapping[str, EventTable]:
-        subject, version = case.subject.subject_id, case.subject.version
+        subject, pin = case.subject.subject_id, case.subject.pin
         names = [name for name in live.plan.datasets if name not in case.unavailable]
-        return self._lake.subject_tables(live.plan.contracts, subject, max_version=version, names=names)
+        return self._lake.subject_tables(live.plan.contracts, subject, pin=pin, names=names)
 
     def _live(self, digests: Mapping[str, str]) -> Live:
         key = tuple(sorted(digests.items()))

@@ -67,8 +67,12 @@ class AnswerScore(msgspec.Struct, frozen=True):
     log_odds: int
 
 
-class DecisionAnswer(msgspec.Struct, frozen=True):
-    """The answer: ``grade`` 1 is best; ``pd`` is the chance of default within a year that set everything."""
+class DecisionAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The answer: ``grade`` 1 is best; ``pd`` is the chance of default within a year that set everything.
+
+    ``tail_version`` is the number of the latest single record that was seen; without one it is left out, as
+    is ``disputed_sources`` where the applicant disputes nothing that was read.
+    """
 
     decision_id: str
     outcome: Outcome
@@ -86,6 +90,8 @@ class DecisionAnswer(msgspec.Struct, frozen=True):
     digests: dict[str, str]
     missing_sources: dict[str, str]
     title: Text
+    tail_version: int = 0
+    disputed_sources: tuple[str, ...] = ()
 
 
 class BadRequest(Invalid):

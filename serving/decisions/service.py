@@ -14,7 +14,7 @@ from features.calendar import iso, months_before
 from features.canonical import canonical_bytes
 from features.contracts.model import SubjectKind
 from features.errors import Invalid
-from features.timeline.packed import unpack
+from features.timeline.packed import PackedTimeline, unpack
 from serving.access.model import Authority, Permission
 from serving.access.repository import new_id
 from serving.consents.check import Consent, Purpose, check_consent, person_number
@@ -24,6 +24,7 @@ from serving.decisions.case import (
     CaseConsent,
     CaseSubject,
     NotHydrated,
+    disputed_sources,
     features_of,
     sources_with_record,
     unavailable,
@@ -151,8 +152,7 @@ class DecisionService:
         if inputs.packed is None or inputs.version is None:
             raise NotHydrated
         tables = unpack(inputs.packed)
-        down = unavailable(live, consent.categories, self._settings.sources_down, tables)
-        case = self._case(authority, number, consent, asked, down, inputs.version, now)
+        case = self._case(authority, number, consent, asked, live, tables, inputs.version, now)
         row = features_of(case, tables, live)
         sources = sources_with_record(case, tables, live.plan.sources_of_subject)
         decision = decide(case, row, sources, live, self._random_key)
@@ -167,17 +167,19 @@ class DecisionService:
         number: str,
         consent: Consent,
         asked: Asked,
-        down: dict[str, int],
+        live: Live,
+        tables: PackedTimeline,
         version: int,
         now: int,
     ) -> Case:
+        down = unavailable(live, consent.categories, self._settings.sources_down, tables)
         as_of = now if self._settings.as_of is None else self._settings.as_of
         given = CaseConsent(
             str(consent.consent_id), consent.purpose, consent.categories, consent.valid_from, consent.valid_to
         )
         at_end = age_years(number, months_before(now, -asked.term_months))
         subject = CaseSubject(
-            SubjectKind.PERSON.value, consent.subject_id, version, age_years(number, now), at_end
+            SubjectKind.PERSON.value, consent.subject_id, version, age_years(number, now), at_end, tables.tail
         )
         return Case(
             decision_id=str(new_id()),
@@ -192,6 +194,7 @@ class DecisionService:
             unavailable=down,
             random_budget=True,
             key=self._keys.identity,
+            disputed=disputed_sources(live, tables.disputed, down),
         )
 
     async def _reserve(self, tenant: str, live: Live, now: int) -> bool:

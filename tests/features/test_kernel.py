@@ -28,9 +28,7 @@ DEFINITIONS = definitions()
 PLAN = plan_of(DEFINITIONS)
 
 
-def build(
-    history: list[dict[str, int]], subjects: list[int], as_of: list[int], pin: Pin | None = None
-):
+def build(history: list[dict[str, int]], subjects: list[int], as_of: list[int], pin: Pin | None = None):
     tables = {"wages": raw_of(history).resolve(pin)}
     return PLAN.build(tables, np.array(subjects, dtype=np.int64), np.array(as_of, dtype=np.int64))
 

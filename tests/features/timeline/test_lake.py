@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from features.calendar import NEVER
 from features.contracts.model import Contract
 from features.errors import Integrity
-from features.timeline.events import RawEvents, empty_table, mix
+from features.timeline.events import Pin, RawEvents, empty_table, mix, pin_of
 from features.timeline.lake import BUCKET_BITS, DamagedSegment, Lake
 from features.timeline.packed import pack, unpack
 from tests.features.worlds import HISTORIES, plan_of, raw_of
@@ -39,8 +39,8 @@ def test_subjects_far_apart_lie_in_files_of_their_own_and_read_as_one(tmp_path) 
     assert sorted(path.name for path in (tmp_path / "wages").iterdir()) == ["00000", "00003"]
     assert lake.read(CONTRACT).subject.tolist() == [1, 5, FAR, FAR + 2]
     assert lake.subject_tables({"wages": CONTRACT}, FAR)["wages"].subject.tolist() == [FAR]
-    assert lake.version_of(FAR) == 1
-    assert lake.version_of(FAR + 1) == lake.version_of(99 << BUCKET_BITS) == 0
+    for nobody in (FAR + 1, 99 << BUCKET_BITS):
+        assert len(lake.subject_tables({"wages": CONTRACT}, nobody)["wages"]) == 0
 
 
 def test_a_version_is_a_batch_and_a_read_may_be_pinned_to_it(tmp_path) -> None:
@@ -49,11 +49,11 @@ def test_a_version_is_a_batch_and_a_read_may_be_pinned_to_it(tmp_path) -> None:
         assert lake.next_version() == version
         append(lake, rows(version, [7], amount=version))
     assert lake.settled() == 3
-    assert lake.version_of(7) == 3
-    assert lake.version_of(7, lake.subject_tables({"wages": CONTRACT}, 7, max_version=2)) == 2
-    assert lake.version_of(7, {"wages": empty_table(CONTRACT.names)}) == 0
+    assert pin_of(lake.subject_tables({"wages": CONTRACT}, 7).values()) == Pin(3)
+    assert pin_of(lake.subject_tables({"wages": CONTRACT}, 7, pin=Pin(2)).values()) == Pin(2)
+    assert pin_of([empty_table(CONTRACT.names)]) == Pin(0)
     for pin in (1, 2, 3):
-        stood = lake.read(CONTRACT, max_version=pin)
+        stood = lake.read(CONTRACT, pin=Pin(pin))
         assert stood.columns["amount"][stood.known_to == NEVER].tolist() == [pin]
 
 
@@ -68,7 +68,7 @@ def test_nothing_is_stored_twice_within_a_batch_or_between_two(tmp_path) -> None
 def test_an_empty_lake_has_no_history_and_no_version(tmp_path) -> None:
     lake = Lake(tmp_path / "nowhere")
     assert len(lake.read(CONTRACT)) == 0
-    assert (lake.next_version(), lake.settled(), lake.version_of(3)) == (1, 0, 0)
+    assert (lake.next_version(), lake.settled(), lake.flushed()) == (1, 0, 0)
     assert lake.subject_tables({"wages": CONTRACT}, 3)["wages"].columns.keys() == set(CONTRACT.names)
     assert lake.names("wages", "payer") == {}
 
@@ -111,7 +111,7 @@ def test_a_segment_that_cannot_be_read_is_named_with_its_remedy(tmp_path) -> Non
     append(lake, rows(1, [7]))
     (segment,) = (tmp_path / "wages").rglob("*.parquet")
     segment.write_bytes(segment.read_bytes()[:-20])
-    for read in (lambda: lake.read(CONTRACT), lambda: append(lake, rows(2, [8])), lambda: lake.version_of(7)):
+    for read in (lambda: lake.read(CONTRACT), lambda: append(lake, rows(2, [8]))):
         with pytest.raises(
             DamagedSegment, match=r"000000000001\.parquet: the segment cannot be read\. Restore it"
         ):

@@ -19,7 +19,7 @@ from features.definitions.conditions import BrokenDefinition
 from features.definitions.model import Definition, DefinitionFile, PlanDocument
 from features.definitions.plan import FeaturePlan
 from features.errors import Invalid
-from features.timeline.events import EventTable, Int64, RawEvents, mix
+from features.timeline.events import EventTable, Int64, Pin, RawEvents, mix
 from features.timeline.lake import BUCKET_BITS, Lake
 from features.timeline.views import ViewReader, views
 
@@ -37,7 +37,7 @@ def contract(
             "subject": subject, "subject_field": "who", "consent_category": name, "legal_basis": ["consent"],
             "times": {"valid_from": {"field": "begins"}, "known_from": {"field": "told"},
                       **({"valid_to": {"field": "ends"}} if lasting else {})},
-            "key": ["slip"], "fields": fields, "links": links or [],
+            "key": ["slip"], "fields": fields, "links": links or [], "history": "static",
         },
         Contract,
     )  # fmt: skip
@@ -111,7 +111,7 @@ class Rows:
 
     world: dict[str, list[Row]]
 
-    def reader(self, limit: int | None = None) -> ViewReader:
+    def reader(self, pin: Pin | None = None) -> ViewReader:
         """A reader of them."""
 
         def read(name: str, wanted: list[int] | None, by: str) -> RawEvents:
@@ -119,11 +119,11 @@ class Rows:
             rows = [r for r in self.world[name] if wanted is None or r[field] in wanted]
             return stored(name, rows)
 
-        return ViewReader(CONTRACTS, read, limit)
+        return ViewReader(CONTRACTS, read, pin)
 
     def standing(self, name: str, limit: int | None) -> list[Row]:
         """A dataset's corrected events as plain rows."""
-        table = stored(name, self.world[name]).resolve(limit)
+        table = stored(name, self.world[name]).resolve(None if limit is None else Pin(limit))
         times = ("subject", "valid_from", "valid_to", "known_from", "known_to", "version")
         return [
             {n: int(getattr(table, n)[k]) for n in times} | {n: int(v[k]) for n, v in table.columns.items()}
@@ -169,7 +169,7 @@ def oracle(rows: Rows, view: str, limit: int | None) -> dict[tuple[int, ...], se
         elif there["valid_from"] >= there["valid_to"]:
             continue
         values = [event[name] for name in CONTRACTS[dataset].names]
-        key = (seer, there["valid_from"], there["valid_to"], *values, event["version"])
+        key = (seer, there["valid_from"], there["valid_to"], *values, event["version"], event["subject"])
         moments = {t for t in range(12) if there["known_from"] <= t < there["known_to"]}
         found[key] = found.get(key, set()) | moments
     return {key: moments for key, moments in found.items() if moments}
@@ -187,10 +187,10 @@ def told(table: EventTable, dataset: str) -> dict[tuple[int, ...], list[int]]:
 
 
 def merged(world: dict[tuple[int, ...], set[int]]) -> dict[tuple[int, ...], list[int]]:
-    """The oracle's answer without the versions of events, each event's moments beside the others'."""
+    """The oracle's answer without versions and owners of events, each event's moments beside the others'."""
     found: dict[tuple[int, ...], list[int]] = {}
     for key, moments in world.items():
-        found.setdefault(key[:-1], []).extend(moments)
+        found.setdefault(key[:-2], []).extend(moments)
     return {key: sorted(moments) for key, moments in found.items()}
 
 
@@ -210,15 +210,15 @@ KNOWN = views(CONTRACTS)
 @settings(max_examples=150)
 @given(world=WORLDS, limit=st.sampled_from([None, 1, 2, 3]))
 def test_an_event_is_seen_through_a_link_within_its_dates_and_once(world: Any, limit: int | None) -> None:
-    rows = Rows(world)
+    rows, pin = Rows(world), None if limit is None else Pin(limit)
     for view in VIEWS:
         dataset, expected = view.split("@")[0], merged(oracle(rows, view, limit))
         found: dict[tuple[int, ...], list[int]] = {}
         for person in PEOPLE:
-            found |= told(rows.reader(limit).of(KNOWN[view], person).table, dataset)
+            found |= told(rows.reader(pin).of(KNOWN[view], person).table, dataset)
         assert found == expected, view
-        assert told(rows.reader(limit).whole(KNOWN[view]), dataset) == expected, view
-        some = rows.reader(limit).whole(KNOWN[view], np.array([FAR]))
+        assert told(rows.reader(pin).whole(KNOWN[view]), dataset) == expected, view
+        some = rows.reader(pin).whole(KNOWN[view], np.array([FAR]))
         assert told(some, dataset) == {key: at for key, at in expected.items() if key[0] == FAR}, view
 
 
@@ -229,9 +229,9 @@ def test_a_pinned_version_reads_the_same_after_more_has_come(world: Any) -> None
     before = Rows({n: [r for r in rows if r["version"] <= 2] for n, rows in world.items()})
     for subject, view in product(PEOPLE, VIEWS):
         seen = before.reader().of(KNOWN[view], subject)
-        again = Rows(world).reader(seen.version).of(KNOWN[view], subject)
+        again = Rows(world).reader(seen.pin).of(KNOWN[view], subject)
         assert told(seen.table, view.split("@")[0]) == told(again.table, view.split("@")[0])
-        assert seen.version <= 2
+        assert seen.pin.lake <= 2
 
 
 @settings(max_examples=80)
@@ -280,9 +280,9 @@ def test_a_corrected_link_ends_what_was_seen_through_it(tmp_path: Path) -> None:
     lake = fill(tmp_path, {"homes": [home(0, 70, 1), home(1, 70, 2), moved], "wages": [wage]})
     table = lake.subject_tables(CONTRACTS, 0, names=["wages@household"])["wages@household"]
     assert (table.known_from.tolist(), table.known_to.tolist()) == ([3], [6])
-    pinned = lake.subject_tables(CONTRACTS, 0, names=["wages@household"], max_version=1)["wages@household"]
+    pinned = lake.subject_tables(CONTRACTS, 0, names=["wages@household"], pin=Pin(1))["wages@household"]
     assert pinned.known_to.tolist() == [NEVER]
-    assert lake.seen(CONTRACTS, 0, ["wages@household"])["wages@household"].version == 2
+    assert lake.seen(CONTRACTS, 0, ["wages@household"])["wages@household"].pin == Pin(2)
 
 
 def test_the_possible_views_are_those_of_declared_links() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from features.calendar import DAY, instant
 from features.canonical import canonical_bytes
-from features.timeline.lake import Lake
+from features.timeline.lake import Batch, Lake
 from serving.access.model import Permission
 from serving.registry.model import Kind
 from serving.registry.repository import active
@@ -147,19 +147,20 @@ def test_the_next_decision_sees_what_was_ingested(client: Client, bank: Bank, tm
 def test_half_an_ingest_is_never_read_for_a_version_that_a_receipt_pins(client, bank) -> None:
     lake = Lake(bank.settings.lake_root)
     contract = PLAN.contracts["court_case"]
-    raw = lake._raw(contract, None)
+    raw = lake.raw(contract, None)
     begun = lake.next_version()
     rows = raw.take(raw.subject == subject_of(bank, number_of(3)))
     half = type(rows)(
         rows.subject * 0 + subject_of(bank, YOUNG), rows.valid_from, rows.valid_to, rows.known_from,
         rows.version * 0 + begun, rows.key, rows.columns,
     )  # fmt: skip
-    lake._write("court_case", subject_of(bank, YOUNG) >> 16, half, half.subject < 0)
+    lake.begin(begun)
+    lake._write("court_case", subject_of(bank, YOUNG) >> 16, Batch(half, half.subject < 0), f"{begun:012d}")
     assert lake.settled() == begun - 1
     consent = client.consent_id(YOUNG)
     assert online(bank, YOUNG)[0] < begun
     assert len(online(bank, YOUNG)[1]["court_case"]) == 0
-    lake._settle()
+    lake.settle()
     assert rehydrate(bank) == 1
     assert online(bank, YOUNG)[0] == begun
     assert client.decide(YOUNG, consent).json()["subject_version"] == begun

@@ -1,0 +1,191 @@
+"""Parquet segments of one dataset and bucket, and which of a folder's files are the ones that count.
+
+A compaction writes a new segment and then, in one rename, the small file ``_merged`` that names it and all that
+it stands for. Until then the old files count, from then on the new one; a reader who listed the old ones and
+finds them gone lists again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.calendar import NULL
+from features.errors import Integrity, Unavailable
+from features.timeline.events import Int64
+
+ROW_GROUP = 1 << 14
+"""Rows that are read for one subject: small enough for a request, large enough for a scan."""
+_MERGED = "_merged"
+_TRIES = 20
+_Result = TypeVar("_Result")
+
+
+class DamagedSegment(Integrity):
+    """A segment that is not readable Parquet."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("the segment cannot be read.", place=str(path), remedy="Restore it from the backup.")
+
+
+class LakeMoving(Unavailable):
+    """Segments went away under a reader again and again."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__("segments are missing.", place=str(root), remedy="Restore them from the backup.")
+
+
+class Merged(msgspec.Struct, frozen=True):
+    """What a compacted segment stands for."""
+
+    segment: str
+    replaced: tuple[str, ...]
+
+
+def merged_of(folder: Path) -> Merged | None:
+    """The last compaction of a folder."""
+    try:
+        return msgspec.json.decode((folder / _MERGED).read_bytes(), type=Merged)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def swap(folder: Path, merged: Merged) -> None:
+    """From now on the merged segment counts, and no file that it replaces."""
+    put_bytes(folder / _MERGED, msgspec.json.encode(merged))
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """Files that do not count: replaced, or written by a compaction that was cut off."""
+    counted = set(current(folder))
+    return [path for path in sorted(folder.iterdir()) if path not in counted and path.name != _MERGED]
+
+
+def current(folder: Path) -> list[Path]:
+    """The segments of a folder that count, in the order of their names."""
+    for _ in range(_TRIES):
+        merged = merged_of(folder)
+        try:
+            names = sorted(name for name in os.listdir(folder) if name.endswith(".parquet"))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        if merged_of(folder) == merged:
+            break
+    if merged is None:
+        return [folder / name for name in names if not name.startswith("c")]
+    gone = set(merged.replaced)
+    kept = (n for n in names if n == merged.segment or (n not in gone and not n.startswith("c")))
+    return [folder / name for name in kept]
+
+
+def settled_read(root: Path, read: Callable[[], _Result]) -> _Result:
+    """The result of a reading that is begun again when a compaction took its files away.
+
+    Raises:
+        LakeMoving: files that are named are not there.
+    """
+    for _ in range(_TRIES):
+        try:
+            return read()
+        except FileNotFoundError:
+            continue
+    raise LakeMoving(root)
+
+
+def read_arrays(
+    path: Path, names: Sequence[str], by: str = "", values: Int64 | None = None
+) -> dict[str, Int64]:
+    """Columns of a segment as int64 [n], ``NULL`` where it has none of that name; rows with these values of ``by``.
+
+    Raises:
+        DamagedSegment: it is not readable.
+        FileNotFoundError: it is gone.
+    """
+    table = read_table(path, names, by, values)
+    arrays = {name: int64_of(table[name]) for name in table.column_names}
+    absent = [name for name in names if name not in arrays]
+    arrays |= {name: np.full(table.num_rows, NULL) for name in absent}
+    if values is None:
+        return arrays
+    rows = np.flatnonzero(np.isin(arrays[by], values))
+    return {name: array[rows] for name, array in arrays.items()}
+
+
+def read_table(path: Path, names: Sequence[str], by: str = "", values: Int64 | None = None) -> pa.Table:
+    """The named columns that are there, of the row groups that may hold one of the values."""
+    try:
+        with pq.ParquetFile(path) as file:
+            wanted = [*names, by] if by and by not in names else list(names)
+            present = [name for name in wanted if name in file.schema_arrow.names]
+            groups = _groups(file.metadata, by, values)
+            return file.read_row_groups(groups, columns=present, use_threads=False)
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowInvalid, OSError):
+        raise DamagedSegment(path) from None
+
+
+def _groups(metadata: Any, by: str, values: Int64 | None) -> list[int]:
+    every = range(metadata.num_row_groups)
+    if values is None or not metadata.num_row_groups:
+        return list(every)
+    place = metadata.schema.names.index(by)
+    ordered = np.sort(values)
+    return [
+        group for group in every if _may_hold(metadata.row_group(group).column(place).statistics, ordered)
+    ]
+
+
+def _may_hold(statistics: Any, ordered: Int64) -> bool:
+    if statistics is None or not statistics.has_min_max:
+        return True
+    first = np.searchsorted(ordered, statistics.min, side="left")
+    return bool(first < len(ordered) and ordered[first] <= statistics.max)
+
+
+def put_table(path: Path, table: pa.Table) -> None:
+    """Store a table under a name, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(f".{os.getpid()}.tmp")
+    pq.write_table(table, draft, compression="lz4", row_group_size=ROW_GROUP)
+    _stand(draft, path)
+
+
+def put_bytes(path: Path, data: bytes) -> None:
+    """Store bytes under a name, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    draft.write_bytes(data)
+    _stand(draft, path)
+
+
+def _stand(draft: Path, path: Path) -> None:
+    """Rename, and have both the bytes and the name on the disk: the tail deletes what is stored here."""
+    _sync(draft)
+    draft.rename(path)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def int64_of(column: pa.ChunkedArray) -> Int64:
+    """An int64 column without nulls as numpy; Arrow's own way would import pandas."""
+    if column.type == pa.bool_():
+        column = column.cast(pa.int64())
+    chunks = [
+        np.frombuffer(c.buffers()[1], np.int64)[c.offset : c.offset + len(c)] for c in column.chunks if len(c)
+    ]
+    return np.concatenate(chunks) if chunks else np.empty(0, dtype=np.int64)

@@ -1,0 +1,186 @@
+"""The working set: the packed timeline of everybody whose records may be read now, and of nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+import asyncpg
+import numpy as np
+
+from features.definitions.plan import FeaturePlan
+from features.errors import Integrity, Invalid
+from features.timeline.events import Pin, pin_of
+from features.timeline.lake import Lake
+from features.timeline.packed import pack
+from features.timeline.views import Reach, Seen
+from serving.consents import relatives, repository
+from serving.consents.check import Consent
+from serving.decisions.case import is_authorised
+from serving.decisions.live import LiveCache, NothingActive
+from serving.records.tail import live_lake, numbered, wait_for_calls
+from serving.registry.repository import active_async
+from serving.store.session import tenant_connection
+
+
+class WorkingSet:
+    """``clock`` gives µs of UTC; ``as_of`` is the fixed moment of a sample."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        lives: LiveCache,
+        lake: Lake,
+        clock: Callable[[], int],
+        as_of: int | None = None,
+    ) -> None:
+        self._pool = pool
+        self._lives = lives
+        self._lake = lake
+        self._clock = clock
+        self._as_of = as_of
+
+    async def sweep(self, tenant: str) -> int:
+        """Bring the rows up to date whose consents, definitions or records changed elsewhere; returns how many."""
+        now = self._clock()
+        async with tenant_connection(self._pool, tenant) as connection:
+            stale = [int(row[0]) for row in await connection.fetch(repository.STALE, now)]
+        plan = await self.plan_if_any(tenant, now) if stale else None
+        seen_by = [one for subject in stale for one in await self.family(tenant, plan, subject)]
+        await self._refresh_all(tenant, sorted({*seen_by} - {*stale}), now)
+        return await self._refresh_all(tenant, stale, now)
+
+    async def rehydrate(self, tenant: str) -> int:
+        """Bring every online subject up to the lake, after an ingest; returns how many."""
+        async with tenant_connection(self._pool, tenant) as connection:
+            online = [int(row[0]) for row in await connection.fetch(repository.ONLINE)]
+        return await self._refresh_all(tenant, online, self._clock())
+
+    async def family(self, tenant: str, plan: FeaturePlan | None, subject: int) -> list[int]:
+        """The subject and all who see its records in a household, ascending."""
+        if plan is None:
+            return [subject]
+        async with tenant_connection(self._pool, tenant) as connection:
+            lake = await live_lake(self._lake, connection)
+            found = await asyncio.to_thread(lake.relatives, plan.contracts, plan.datasets, subject)
+        return sorted({subject, *found})
+
+    async def refresh_family(
+        self,
+        connection: asyncpg.Connection,
+        tenant: str,
+        family: Iterable[int],
+        plan: FeaturePlan | None,
+        now: int,
+    ) -> Pin:
+        """Refresh all of them; what the earliest of them saw."""
+        pins = [await self.refresh(connection, tenant, one, plan, now) for one in family]
+        return Pin(min(pin.lake for pin in pins), min(pin.tail for pin in pins))
+
+    async def catch_up(self, tenant: str, subject: int, plan: FeaturePlan, seen: Pin, now: int) -> None:
+        """Read again what was accepted while the row was not yet there for others to find and refresh."""
+        async with tenant_connection(self._pool, tenant) as connection:
+            last = await wait_for_calls(connection)
+        while self._lake.settled() > seen.lake or last > seen.tail:
+            async with tenant_connection(self._pool, tenant) as connection:
+                await repository.lock_subject(connection, subject)
+                seen = await self.refresh(connection, tenant, subject, plan, now)
+
+    async def refresh(
+        self, connection: asyncpg.Connection, tenant: str, subject: int, plan: FeaturePlan | None, now: int
+    ) -> Pin:
+        """The subject's row holds what its live consents allow, or is gone. Under the subject's lock.
+
+        Returns how far was read. Without a plan nothing can be decided, so nothing is online.
+        """
+        seen = Pin(self._lake.settled(), await numbered(connection))
+        live = [c for c in await repository.of_subject(connection, subject) if _holds(c, now)]
+        allowed = {name for c in live for name in c.categories}
+        if not allowed or plan is None or await connection.fetchval(repository.IS_ERASED, subject):
+            await connection.execute(repository.EMPTY_TIMELINE, subject)
+            return seen
+        at = now if self._as_of is None else self._as_of
+        lake = await live_lake(self._lake, connection, subject)
+        views = await asyncio.to_thread(relatives.read, lake, plan, subject, seen, at)
+        readable = relatives.readable(plan, views, await relatives.consented(connection, views, now))
+        packed, pin = await asyncio.to_thread(_hydrate, lake, plan, subject, allowed, seen, readable)
+        await connection.execute(repository.PUT_TIMELINE, tenant, subject, pin.lake, packed, now, seen.tail)
+        return seen
+
+    async def shown_by(
+        self, connection: asyncpg.Connection, plan: FeaturePlan, subjects: Collection[int]
+    ) -> list[int]:
+        """Who is online and whose timeline shows records of these subjects, ascending."""
+        if not await connection.fetchval(repository.ANYBODY_ONLINE):
+            return []
+        lake = await live_lake(self._lake, connection)
+        found = {*subjects, *await asyncio.to_thread(_seers, lake, plan, sorted(subjects))}
+        return [int(row[0]) for row in await connection.fetch(repository.ONLINE_OF, sorted(found))]
+
+    async def plan_if_any(self, tenant: str, now: int) -> FeaturePlan | None:
+        """A withdrawal or an end must take effect also where nothing usable is active."""
+        try:
+            return await self.plan(tenant, now)
+        except (NothingActive, Invalid, Integrity):
+            return None
+
+    async def plan(self, tenant: str, now: int) -> FeaturePlan:
+        """The definitions in force.
+
+        Raises:
+            NothingActive: there are none.
+        """
+        async with tenant_connection(self._pool, tenant) as connection:
+            slots = await active_async(connection, now)
+        return (await self._lives.get(tenant, slots)).plan
+
+    async def _refresh_all(self, tenant: str, subjects: list[int], now: int) -> int:
+        if not subjects:
+            return 0
+        plan = await self.plan_if_any(tenant, now)
+        for subject in subjects:
+            async with tenant_connection(self._pool, tenant) as connection:
+                await repository.lock_subject(connection, subject)
+                await self.refresh(connection, tenant, subject, plan, now)
+        return len(subjects)
+
+
+def _hydrate(
+    lake: Lake,
+    plan: FeaturePlan,
+    subject: int,
+    allowed: Collection[str],
+    seen: Pin,
+    views: Mapping[str, Seen],
+) -> tuple[bytes, Pin]:
+    """Never half of an ingest: the pin that a receipt keeps must mean the same when it is replayed."""
+    tables = lake.subject_tables(plan.contracts, subject, pin=seen)
+    tables |= {name: view.table for name, view in views.items()}
+    pin = pin_of(tables.values()).joined(*(view.pin for view in views.values()))
+    readable = {
+        name: table
+        for name, table in tables.items()
+        if is_authorised(plan.contracts[name.partition("@")[0]], allowed)
+    }
+    return pack(readable, pin.tail), pin
+
+
+def _seers(lake: Lake, plan: FeaturePlan, subjects: list[int]) -> set[int]:
+    """Who may see records of these subjects through a link, as far as the definitions use views."""
+    found: set[int] = set()
+    links = {(v.source, v.field, v.reach) for name, v in plan.views.items() if name in plan.datasets or v.own}
+    for source, field, reach in sorted(links):
+        contract = plan.contracts[source]
+        if reach is Reach.OWNER:
+            found |= set(lake.raw(contract, subjects).columns[field].tolist())
+        elif reach is Reach.HOUSEHOLD:
+            groups = np.unique(lake.raw(contract, subjects).columns[field])
+            found |= set(lake.raw(contract, groups[groups >= 0].tolist(), field).subject.tolist())
+        else:
+            found |= set(lake.raw(contract, subjects, field).subject.tolist())
+    return {one for one in found if one >= 0}
+
+
+def _holds(consent: Consent, now: int) -> bool:
+    """As ``Consent.is_live``; but withdrawn is withdrawn, even if the clock steps back."""
+    return consent.withdrawn_at is None and consent.is_live(now)
