@@ -38,6 +38,8 @@ class Source:
     lag: tuple[float, ...]
     lost: float = 0.0
     silent: tuple[int, ...] = ()
+    own_stream: bool = False
+    """Whether its delays are drawn apart, so that the records of the other sources stay what they were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,23 @@ class Economy:
     home: Floats = field(default_factory=lambda: _a(0.72, 0.45, 0.18))
     vehicle: Floats = field(default_factory=lambda: _a(0.62, 0.40, 0.20))
     bureau: Floats = field(default_factory=lambda: _a(0.78, 0.68, 0.52))
+    machine: Floats = field(default_factory=lambda: _a(0.26, 0.19, 0.12))
+    fund: Floats = field(default_factory=lambda: _a(0.52, 0.42, 0.30))
+    """In the provident fund, by quality, of those in social insurance."""
+    tax_grade: Floats = field(
+        default_factory=lambda: np.array(
+            [[0.28, 0.40, 0.26, 0.05, 0.01], [0.20, 0.40, 0.29, 0.08, 0.03], [0.13, 0.37, 0.31, 0.13, 0.06]]
+        )
+    )
+    """Grades A B M C D of the owner's firm, by quality."""
     metered: float = 0.88
+    piped: float = 0.80
+    fund_paid: Floats = field(default_factory=lambda: _a(0.985, 0.92, 0.76))
+    water_on_time: Floats = field(default_factory=lambda: _a(0.95, 0.89, 0.78))
+    penalty: Floats = field(default_factory=lambda: _a(0.0010, 0.003, 0.008))
+    """P(a penalty is decided) a month by state."""
+    invoices: Floats = field(default_factory=lambda: _a(2.4, 2.0, 1.5))
+    """Sales invoices of the owner's firm a month by state."""
     fraud: float = 0.006
     apply: float = 0.14
     terms: tuple[int, ...] = (6, 12, 18, 24)
@@ -110,6 +128,9 @@ class Economy:
             "tax_filing": Source((0.70, 0.25, 0.05, 0.0), 0.003),
             "bureau_repayment": Source((0.95, 0.05, 0.0, 0.0)),
             "court_case": Source((0.85, 0.12, 0.03, 0.0), 0.003),
+            "provident_fund": Source((0.0, 0.80, 0.16, 0.04), 0.003, own_stream=True),
+            "water": Source((0.0, 0.90, 0.08, 0.02), 0.002, tuple(range(0, 240, 2)), own_stream=True),
+            "administrative_penalty": Source((0.70, 0.22, 0.08, 0.0), 0.003, own_stream=True),
         }
     )
 
