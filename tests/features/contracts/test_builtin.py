@@ -51,7 +51,7 @@ SHIPPED = {
     "provident_fund": ("provident_fund", "provident_fund", 25),
     "residence_permit": ("public_security", "identity", 3),
     "social_assistance": ("civil_affairs", "allowances", 15),
-    "tax_credit_grade": ("tax", "tax_credit", 30),
+    "tax_credit_grade": ("tax", "tax_credit", 1),
     "telecom_payment": ("communications", "telecom", 6),
     "vat_invoice": ("tax", "invoices", 1),
     "water": ("water_utility", "utilities", 8),
