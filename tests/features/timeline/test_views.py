@@ -195,13 +195,8 @@ def merged(world: dict[tuple[int, ...], set[int]]) -> dict[tuple[int, ...], list
 
 
 VIEWS = (
-    "wages@household",
-    "cars@household",
-    "homes@household",
-    "sales@owner",
-    "firms@owner",
-    "storms@village",
-)
+    "wages@household", "cars@household", "homes@household", "sales@owner", "firms@owner", "storms@village",
+)  # fmt: skip
 
 
 KNOWN = views(CONTRACTS)
@@ -267,15 +262,7 @@ def home(subject: int, group: int, slip: int, **changes: int) -> Row:
 
 
 def test_a_corrected_link_ends_what_was_seen_through_it(tmp_path: Path) -> None:
-    wage = {
-        "subject": 1,
-        "slip": 9,
-        "amount": 5,
-        "valid_from": 2,
-        "valid_to": NEVER,
-        "known_from": 3,
-        "version": 1,
-    }
+    wage = {"subject": 1, "slip": 9, "amount": 5, "valid_from": 2, "valid_to": NEVER, "known_from": 3, "version": 1}  # fmt: skip
     moved = home(1, 71, 2, known_from=6, version=2)
     lake = fill(tmp_path, {"homes": [home(0, 70, 1), home(1, 70, 2), moved], "wages": [wage]})
     table = lake.subject_tables(CONTRACTS, 0, names=["wages@household"])["wages@household"]
