@@ -19,7 +19,8 @@ CHINA_OFFSET = 28_800_000_000
 NULL = np.iinfo(np.int64).min
 LARGEST = np.iinfo(np.int64).max
 MONTH_DAYS = 30.4375
-"""Mean length of a month; durations are told in such months."""
+YEAR_DAYS = 365.25
+"""Mean lengths of a month and a year; durations are told in them."""
 
 
 NEEDS_MEMBERS = 1
@@ -58,6 +59,9 @@ class Aggregate(IntEnum):
     MONTHS_UNTIL_VALUE = 23
     SEASONAL_VARIATION = 24
     WORKING_AGE_SHARE = 25
+    NONE = 26
+    YEARS_SINCE_FIRST = 27
+    YEARS_UNTIL_VALUE = 28
 
 
 class Grid(IntEnum):
@@ -544,6 +548,8 @@ def aggregate(
                 result = total / divisors[op]
             elif kind == 15:
                 result = 1.0 if number > 0 else 0.0
+            elif kind == 26:
+                result = 0.0 if number > 0 else 1.0
             elif kind == 9:
                 result = 0.0
                 for bucket in range(last):
@@ -585,6 +591,10 @@ def aggregate(
                     result = total / divisors[op]
                 elif kind == 23:
                     result = (columns[slots[slot, 1], newest[slot]] - moment) / float(DAY) / MONTH_DAYS
+                elif kind == 27:
+                    result = (moment - valid_from[oldest[slot]]) / float(DAY) / YEAR_DAYS
+                elif kind == 28:
+                    result = (columns[slots[slot, 1], newest[slot]] - moment) / float(DAY) / YEAR_DAYS
                 elif kind == 24:
                     result = _seasonal_variation(sums, slot, last)
                 else:

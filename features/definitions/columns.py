@@ -22,6 +22,7 @@ _WITHOUT_UNIT = {
     Aggregate.DISTINCT, Aggregate.TREND, Aggregate.VARIATION, Aggregate.SHARE_SUM, Aggregate.CONCENTRATION,
     Aggregate.YEAR_ON_YEAR, Aggregate.MONTHS_SINCE_VALUE, Aggregate.NEGATIVE_MONTHS, Aggregate.TOP_SHARE,
     Aggregate.MONTHS_UNTIL_VALUE, Aggregate.SEASONAL_VARIATION, Aggregate.WORKING_AGE_SHARE,
+    Aggregate.YEARS_UNTIL_VALUE,
 }  # fmt: skip
 _OF_CODES = {Aggregate.DISTINCT, Aggregate.CONCENTRATION, Aggregate.TOP_SHARE, Aggregate.LAST}
 
@@ -83,7 +84,7 @@ def _columns_of(
             definition.rationale,
             definition.reason,
             field.special_codes if field and kind in _VALUE_OF_CODE else (),
-            tuple((code_of(text), text) for text in field.codes) if field and is_code else (),
+            tuple((code_of(text), text) for text in sorted(field.codes)) if field and is_code else (),
         )
         for window in parse_windows(dataset, definition)
     ]

@@ -60,6 +60,7 @@ WITH_COLUMN = {
     Aggregate.TOP_SHARE,
     Aggregate.MONTHLY_MEAN,
     Aggregate.MONTHS_UNTIL_VALUE,
+    Aggregate.YEARS_UNTIL_VALUE,
     Aggregate.SEASONAL_VARIATION,
     Aggregate.WORKING_AGE_SHARE,
 }
@@ -74,13 +75,17 @@ _NEEDS = {
     NEEDS_EXTREMES: {Aggregate.MIN, Aggregate.MAX},
     NEEDS_ENDS: {
         Aggregate.LAST, Aggregate.MONTHS_SINCE_LAST, Aggregate.MONTHS_SINCE_FIRST, Aggregate.MONTHS_SINCE_VALUE,
-        Aggregate.MONTHS_UNTIL_VALUE,
+        Aggregate.MONTHS_UNTIL_VALUE, Aggregate.YEARS_SINCE_FIRST, Aggregate.YEARS_UNTIL_VALUE,
     },
 }  # fmt: skip
 WEIGHED = {Aggregate.CONCENTRATION, Aggregate.TOP_SHARE}
 """Aggregates whose second place is a column of weights, not a second slot."""
 _YEAR_BACK = {Aggregate.YEAR_ON_YEAR, Aggregate.SEASONAL_VARIATION}
-_OF_A_DATE = {Aggregate.MONTHS_SINCE_VALUE, Aggregate.MONTHS_UNTIL_VALUE, Aggregate.WORKING_AGE_SHARE}
+_OF_A_DATE = {
+    Aggregate.MONTHS_SINCE_VALUE, Aggregate.MONTHS_UNTIL_VALUE, Aggregate.YEARS_UNTIL_VALUE,
+    Aggregate.WORKING_AGE_SHARE,
+}  # fmt: skip
+_SINCE_FIRST = {Aggregate.MONTHS_SINCE_FIRST, Aggregate.YEARS_SINCE_FIRST}
 _PAIRS = {Aggregate.SHARE, Aggregate.SHARE_SUM, Aggregate.NEGATIVE_MONTHS}
 _IN_UNITS = {
     Aggregate.SUM, Aggregate.MEAN, Aggregate.MIN, Aggregate.MAX, Aggregate.LAST, Aggregate.MONTHLY_MEAN,
@@ -228,8 +233,8 @@ def _check(program: Program, definition: Definition, kind: Aggregate) -> None:
     for window in parse_windows(program.dataset, definition):
         if kind in SERIES and (window.grid is not Grid.MONTHS or window.length == 0):
             raise refuse(f"{definition.aggregate} needs windows in months, not {window.text!r}.")
-        if kind is Aggregate.MONTHS_SINCE_FIRST and window.length:
-            raise refuse("months_since_first looks at all or now.", "Write windows: [all].")
+        if kind in _SINCE_FIRST and window.length:
+            raise refuse(f"{definition.aggregate} looks at all or now.", "Write windows: [all].")
         if kind in _YEAR_BACK and window.length > 12:
             raise refuse(f"{definition.aggregate} compares at most 12 months.")
     if kind in _OF_A_DATE and program.contract.field(definition.column).type not in TIMES:

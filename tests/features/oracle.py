@@ -73,6 +73,8 @@ def feature(
         return float(len(chosen))
     if aggregate == "any":
         return float(bool(chosen))
+    if aggregate == "none":
+        return float(not chosen)
     if aggregate == "sum":
         return float(sum(values))
     if aggregate == "active_months":
@@ -108,6 +110,10 @@ def feature(
         return (as_of - chosen[-1][column]) / DAY / MONTH
     if aggregate == "months_until_value":
         return (chosen[-1][column] - as_of) / DAY / MONTH
+    if aggregate == "years_since_first":
+        return (as_of - chosen[0]["valid_from"]) / DAY / 365.25
+    if aggregate == "years_until_value":
+        return (chosen[-1][column] - as_of) / DAY / 365.25
     if aggregate == "monthly_mean":
         return sum(values) / months
     if aggregate == "top_share":

@@ -40,12 +40,13 @@ WAGES: dict[str, Any] = {
 }  # fmt: skip
 
 AGGREGATES: tuple[tuple[str, str], ...] = (
-    ("count", ""), ("any", ""), ("sum", "amount"), ("mean", "amount"), ("min", "amount"), ("max", "amount"),
+    ("count", ""), ("any", ""), ("none", ""), ("sum", "amount"), ("mean", "amount"), ("min", "amount"), ("max", "amount"),
     ("last", "amount"), ("distinct", "payer"), ("months_since_last", ""), ("months_since_first", ""),
     ("active_months", ""), ("streak", ""), ("trend", "amount"), ("variation", "amount"), ("share", ""),
     ("share_sum", "amount"), ("concentration", "payer"), ("year_on_year", "amount"), ("negative_months", "amount"),
     ("months_since_value", "paid_on"), ("longest_streak", ""), ("top_share", "payer"), ("monthly_mean", "amount"),
     ("months_until_value", "paid_on"), ("seasonal_variation", "amount"), ("working_age_share", "born_on"),
+    ("years_since_first", ""), ("years_until_value", "paid_on"),
 )  # fmt: skip
 MONTHLY = {
     "active_months", "streak", "trend", "variation", "year_on_year", "negative_months", "longest_streak",
@@ -65,7 +66,7 @@ def definitions() -> list[dict[str, Any]]:
     for aggregate, column in AGGREGATES:
         for number, where in enumerate(FILTERS):
             windows = ["1m", "3m", "6m"] if aggregate in MONTHLY else ["1m", "6m", "30d", "31d", "all", "now"]
-            windows = ["all"] if aggregate == "months_since_first" else windows
+            windows = ["all"] if aggregate.endswith("_since_first") else windows
             for window in windows:
                 found.append({
                     "name": f"{aggregate}_{number}" + ("_valid" if window == "now" else ""),
@@ -106,7 +107,16 @@ DAYS = st.integers(-800, 90).map(lambda days: BASE + days * DAY)
 
 
 BIRTHS = tuple(
-    instant(day) for day in ("1930-01-01", "1964-02-29", "1964-03-31", "1980-05-05", "2008-02-29", "2008-03-31", "2015-01-01")
+    instant(day)
+    for day in (
+        "1930-01-01",
+        "1964-02-29",
+        "1964-03-31",
+        "1980-05-05",
+        "2008-02-29",
+        "2008-03-31",
+        "2015-01-01",
+    )
 )
 
 
