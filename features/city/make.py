@@ -114,6 +114,7 @@ def _mangle(table: pa.Table, g: np.random.Generator) -> tuple[pa.Table, list[int
 def _write_truth(folder: Path, writer: Writer, a: Applications, monthly: MonthlyRisk) -> None:
     columns: dict[str, Any] = {field.name: getattr(a, field.name) for field in dataclasses.fields(a)}
     columns["application_id"] = [f"APP{place:08}" for place in range(len(a.person))]
+    pq.write_table(pa.table(writer.paper_truth), folder / "truth" / "paper.parquet")
     columns["id_number"] = writer.people.heads[a.person]
     columns["fraud"] = writer.lives.fraud[a.person]
     pq.write_table(pa.table(columns), folder / "truth" / "applications.parquet")

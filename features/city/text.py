@@ -14,6 +14,8 @@ from features.calendar import CHINA_OFFSET, DAY, SECOND
 from features.identity.numbers import person_check_digit
 
 Ints = NDArray[np.int64]
+TWINS = 0.03
+"""Share of members who were born on one day with another of their household."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +33,22 @@ def draw_people(n: int, g: np.random.Generator) -> People:
     member_of = np.repeat(np.arange(n), extra)
     years = np.concatenate([g.integers(1960, 1998, n), g.integers(1940, 2015, len(member_of))])
     serial = np.arange(len(years))
-    bodies = [f"34{1600 + int(k) // 300_000:04}{year}{1 + int(k) // 1000 % 12:02}{1 + int(k) // 12_000 % 25:02}{int(k) % 1000:03}"
-              for k, year in zip(g.permutation(serial), years, strict=True)]  # fmt: skip
+    bodies = [
+        f"34{1600 + int(k) // 336_000:04}{year}{1 + int(k) % 12:02}{1 + int(k) // 12 % 28:02}{int(k) // 336 % 1000:03}"
+        for k, year in zip(g.permutation(serial), years, strict=True)
+    ]
+    _bear_twins(bodies, n, member_of)
     numbers = np.array([body + person_check_digit(body) for body in bodies])
     return People(numbers[:n], numbers[n:], member_of)
+
+
+def _bear_twins(bodies: list[str], n: int, member_of: Ints) -> None:
+    """Let some members have the birth date of the member before them in the household."""
+    drawn = np.random.default_rng(len(bodies)).random(len(member_of)) < TWINS
+    same = np.zeros(len(member_of), dtype=bool)
+    same[1:] = drawn[1:] & (member_of[1:] == member_of[:-1])
+    for place, member in enumerate(n + np.flatnonzero(same)):
+        bodies[member] = f"34{1700 + place // 1000:04}{bodies[member - 1][6:14]}{place % 1000:03}"
 
 
 def birth_text(numbers: NDArray[np.str_]) -> list[str]:

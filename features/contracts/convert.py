@@ -200,6 +200,11 @@ def _coded(field: Field, text: pa.Array, present: Flags) -> Outcome:
     return codes[indices], ~good, "unknown code"
 
 
+def _kept_apart(_: Field, text: pa.Array, present: Flags) -> Outcome:
+    """A personal text has no number: only whether it is there is looked at."""
+    return np.full(len(text), NULL), np.zeros(len(present), dtype=bool), "empty"
+
+
 _CONVERTERS: dict[FieldType, Callable[[Field, pa.Array, Flags], Outcome]] = {
     FieldType.MONTH: _month,
     FieldType.DATE: _date,
@@ -210,4 +215,5 @@ _CONVERTERS: dict[FieldType, Callable[[Field, pa.Array, Flags], Outcome]] = {
     FieldType.BOOLEAN: _boolean,
     FieldType.CATEGORY: _coded,
     FieldType.ID: _coded,
+    FieldType.PERSONAL: _kept_apart,
 }

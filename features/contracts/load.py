@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 import yaml
 
-from features.contracts.model import Contract, Field, FieldType, History, TimeSource
+from features.contracts.model import Contract, Field, FieldType, History, SubjectKind, TimeSource
 from features.errors import Invalid
 
 BUILTIN = Path(__file__).parent
@@ -114,6 +114,7 @@ def check_contract(contract: Contract, path: Path | str) -> None:
         raise BrokenDocument(path, "a field name stands twice.", "Rename one.")
     _check_names(contract, fields, path)
     _check_protected(contract, path)
+    _check_identity(contract, path)
     for field in contract.fields:
         if field.named and field.type is not FieldType.ID:
             raise BrokenDocument(path, f"{field.name!r} is named, but no id.", "Only ids are named.")
@@ -130,6 +131,26 @@ def _check_protected(contract: Contract, path: Path | str) -> None:
         if field.protected and contract.only_purpose != FAIRNESS_TEST:
             problem = f"field {field.name!r} is protected, but the dataset may be read for other purposes."
             raise BrokenDocument(path, problem, f"Write only_purpose: {FAIRNESS_TEST}, or leave it out.")
+
+
+IDENTITY = ("name", "birth_date", "address", "phone")
+"""What a person is recognised by."""
+
+
+def _check_identity(contract: Contract, path: Path | str) -> None:
+    types = {field.name: field.type for field in contract.fields}
+    for part, name in contract.identity.items():
+        wanted = FieldType.DATE if part == "birth_date" else FieldType.PERSONAL
+        if part not in IDENTITY or types.get(name) is not wanted:
+            problem = f"identity: {part}: {name} is not a {wanted.value} field."
+            raise BrokenDocument(path, problem, f"Parts: {', '.join(IDENTITY)}.")
+    if contract.unnumbered and set(IDENTITY) != set(contract.identity):
+        raise BrokenDocument(path, "rows without a number need all of `identity`.", ", ".join(IDENTITY))
+    if contract.unnumbered and contract.subject is not SubjectKind.PERSON:
+        raise BrokenDocument(path, "only persons are recognised without a number.", "Drop `unnumbered`.")
+    used = {*contract.key, *(link.field for link in contract.links)}
+    for name in used & set(contract.personal):
+        raise BrokenDocument(path, f"{name!r} is personal: no key and no link.", "Take an id.")
 
 
 def _check_names(contract: Contract, fields: Mapping[str, Field], path: Path | str) -> None:

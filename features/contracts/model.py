@@ -21,6 +21,8 @@ class FieldType(StrEnum):
     ID = "id"
     ID_NUMBER = "id_number"
     USCC = "uscc"
+    PERSONAL = "personal"
+    """A name, address or phone: kept encrypted in the vault under the subject's key, never a column."""
 
 
 class SubjectKind(StrEnum):
@@ -156,11 +158,21 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bases: dict[str, str] = msgspec.field(default_factory=dict)
     """Purpose to the legal basis under which that purpose needs no consent of the subject."""
 
+    identity: dict[str, str] = msgspec.field(default_factory=dict)
+    """Which field is the ``name``, ``birth_date``, ``address`` and ``phone`` of the subject."""
+    unnumbered: bool = False
+    """Whether rows without a valid number are held until it is known, by ``identity``, who they are about."""
+
     def field(self, name: str) -> Field:
         """The named field (a ``KeyError`` is a fault of the caller: names are checked on load)."""
         return next(field for field in self.fields if field.name == name)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Field names in order, without the subject's own column."""
-        return tuple(field.name for field in self.fields)
+        """Names of the fields that become columns, in order: without the subject and personal texts."""
+        return tuple(field.name for field in self.fields if field.type is not FieldType.PERSONAL)
+
+    @property
+    def personal(self) -> tuple[str, ...]:
+        """Names of the fields whose texts go to the vault."""
+        return tuple(field.name for field in self.fields if field.type is FieldType.PERSONAL)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.contracts.model import SubjectKind
+from features.identity.held import HeldRecord, PersonalText, TextVault
 
 
-class Vault(Protocol):
+class Vault(TextVault, Protocol):
     """Maps a checked number to its ``subject_id``: a dense integer whose order says nothing."""
 
     def assign(self, kind: SubjectKind, numbers: Sequence[str]) -> NDArray[np.int64]:
@@ -34,6 +35,8 @@ class MemoryVault:
     def __init__(self, seed: int = 0) -> None:
         self._ids: dict[tuple[SubjectKind, str], int] = {}
         self._generator = np.random.default_rng(seed)
+        self._texts: dict[PersonalText, None] = {}
+        self._held: dict[bytes, HeldRecord] = {}
 
     def assign(self, kind: SubjectKind, numbers: Sequence[str]) -> NDArray[np.int64]:
         """See ``Vault.assign``."""
@@ -45,3 +48,21 @@ class MemoryVault:
     def find(self, kind: SubjectKind, number: str) -> int | None:
         """See ``Vault.find``."""
         return self._ids.get((kind, number))
+
+    def keep(self, texts: Sequence[PersonalText]) -> None:
+        """See ``TextVault.keep``."""
+        self._texts |= dict.fromkeys(texts)
+
+    def texts(self) -> Iterable[PersonalText]:
+        """See ``TextVault.texts``."""
+        return list(self._texts)
+
+    def hold(self, records: Sequence[HeldRecord]) -> int:
+        """See ``TextVault.hold``."""
+        before = len(self._held)
+        self._held |= {record.content: record for record in records}
+        return len(self._held) - before
+
+    def held(self) -> list[HeldRecord]:
+        """The records that are held."""
+        return list(self._held.values())

@@ -56,12 +56,14 @@ class RawTable:
 @dataclass(frozen=True, slots=True)
 class CheckedFeed:
     """The rows that keep their contract. ``numbers`` are subjects' numbers, ``links`` linked numbers by field,
-    ``names`` the texts of named ids by field.
+    ``names`` the texts of named ids by field, ``personal`` the texts that go to the vault. ``held`` are rows
+    without a valid number of a contract that allows them: good in all else, with ``numbers`` empty.
     """
 
     numbers: list[str]
     links: dict[str, list[str | None]]
     names: dict[str, pa.Array]
+    personal: dict[str, list[str]]
     columns: dict[str, Int64]
     valid_from: Int64
     valid_to: Int64
@@ -69,6 +71,7 @@ class CheckedFeed:
     imputed: NDArray[np.bool_]
     findings: list[Finding]
     rows_seen: int
+    held: CheckedFeed | None = None
 
 
 def read_text(path: Path, delimiter: str = ",") -> RawTable:
@@ -132,23 +135,31 @@ def check_feed(contract: Contract, raw: RawTable, file: str) -> CheckedFeed:
 
     note("", {"not UTF-8": np.isin(raw.lines, raw.garbled)})
     numbers, problems = _subject_numbers(contract, raw.table)
-    note(contract.subject_field, problems)
+    note(contract.subject_field, {} if contract.unnumbered else problems)
     columns, links = _convert_fields(contract, raw.table, note)
     times = _times(contract, columns, raw.table.num_rows)
     note("valid_to", {"valid_to is before valid_from": times[1] < times[0]})
-    kept = np.flatnonzero(good)
-    return CheckedFeed(
-        [str(numbers[row]) for row in kept],
-        {name: [texts[row] for row in kept] for name, texts in links.items()},
-        {f.name: raw.table[f.name].combine_chunks().take(pa.array(kept)) for f in contract.fields if f.named},
-        {name: values[kept] for name, values in columns.items()},
-        times[0][kept],
-        times[1][kept],
-        times[2][kept],
-        times[3][kept],
-        sorted(findings, key=lambda f: (f.line, f.field)),
-        raw.table.num_rows + len(raw.broken),
-    )
+
+    def chosen(rows: NDArray[np.bool_], held: CheckedFeed | None = None) -> CheckedFeed:
+        kept = np.flatnonzero(rows)
+        at = pa.array(kept)
+        return CheckedFeed(
+            [numbers[row] or "" for row in kept],
+            {name: [texts[row] for row in kept] for name, texts in links.items()},
+            {f.name: raw.table[f.name].combine_chunks().take(at) for f in contract.fields if f.named},
+            {n: pc.utf8_trim_whitespace(raw.table[n].take(at)).to_pylist() for n in contract.personal},
+            {name: columns[name][kept] for name in contract.names},
+            times[0][kept],
+            times[1][kept],
+            times[2][kept],
+            times[3][kept],
+            sorted(findings, key=lambda f: (f.line, f.field)),
+            raw.table.num_rows + len(raw.broken),
+            held,
+        )
+
+    known = np.array([number is not None for number in numbers], dtype=bool)
+    return chosen(good & known, chosen(good & ~known) if contract.unnumbered else None)
 
 
 def _header(path: Path, delimiter: str) -> list[str]:
@@ -215,7 +226,8 @@ def _first_line(error: BaseException) -> str:
 
 def _require_columns(contract: Contract, header: Iterable[str], file: str) -> None:
     there = set(header)
-    missing = [name for name in (contract.subject_field, *contract.names) if name not in there]
+    wanted = (contract.subject_field, *(field.name for field in contract.fields))
+    missing = [name for name in wanted if name not in there]
     if missing:
         problem = f"the header of dataset {contract.dataset} lacks {', '.join(missing)}."
         raise UnreadableFeed(Path(file), problem, "Send every column of the contract, empty where unknown.")

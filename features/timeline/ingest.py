@@ -13,6 +13,7 @@ import numpy as np
 from features.calendar import NULL
 from features.contracts.model import Contract, FieldType, SubjectKind
 from features.errors import Invalid
+from features.identity.held import held_records, texts_of
 from features.identity.vault import Vault
 from features.timeline.events import Int64, RawEvents, mix
 from features.timeline.feed import CheckedFeed, Finding, RawTable, check_feed, read_source, read_text
@@ -35,6 +36,8 @@ class FileReport(msgspec.Struct, frozen=True):
     quarantined: int
     imputed_known: int
     again: bool = False
+    held: int = 0
+    """Rows without a valid number that wait for `yidai identity resolve`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +135,12 @@ def load_rows(contract: Contract, file: str, raw: RawTable, vault: Vault, lake: 
         lake.remember(contract.dataset, name, version, events.columns[name], texts)
     loaded = lake.append(contract.dataset, events, feed.imputed)
     _quarantine(lake, contract.dataset, file, feed.findings)
+    vault.keep(texts_of(contract, feed, events.subject))
+    held = vault.hold(held_records(contract, feed.held)) if feed.held else 0
     bad = len({finding.line for finding in feed.findings})
     repeated = len(feed.numbers) - loaded
-    return FileReport(contract.dataset, file, feed.rows_seen, loaded, repeated, bad, int(feed.imputed.sum()))
+    imputed = int(feed.imputed.sum())
+    return FileReport(contract.dataset, file, feed.rows_seen, loaded, repeated, bad, imputed, held=held)
 
 
 def quarantine(lake: Lake, dataset: str | None = None) -> list[Finding]:

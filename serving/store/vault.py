@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from features.contracts.model import SubjectKind
 from features.errors import NotFound
+from features.identity.held import HeldRecord, PersonalText
 from features.identity.vault import random_ids
+from serving.store import texts as personal
 from serving.store.engine import Database
 from serving.store.keys import KeyRing, seal, unseal
 from serving.store.session import Connection
@@ -69,6 +71,21 @@ class PostgresVault:
         if row is None:
             raise UnknownSubject
         return unseal(self._keys.unwrap(row[1]), row[0], b"number").decode()
+
+    def keep(self, texts: Sequence[PersonalText]) -> None:
+        """See ``TextVault.keep``."""
+        with self._connection() as connection:
+            personal.keep(connection, self._keys, texts)
+
+    def texts(self) -> list[PersonalText]:
+        """See ``TextVault.texts``."""
+        with self._connection() as connection:
+            return list(personal.texts(connection, self._keys))
+
+    def hold(self, records: Sequence[HeldRecord]) -> int:
+        """See ``TextVault.hold``."""
+        with self._connection() as connection:
+            return personal.hold(connection, self._keys, records)
 
     def erase(self, subject: int) -> None:
         """Forget a subject: its number, its key and what is online of it, for every tenant.

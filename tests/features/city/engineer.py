@@ -36,7 +36,7 @@ class Files:
         for path in sorted((folder / "feeds").glob("*.csv")):
             grouped: dict[str, list[dict[str, str]]] = defaultdict(list)
             for row in rows_of(folder, path.stem):
-                grouped[row.get("id_number") or row["owner_id_number"]].append(row)
+                grouped[row.get("id_number") or row.get("owner_id_number", "")].append(row)
             self.by[path.stem] = grouped
 
     def of(

@@ -38,7 +38,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_same_seed_gives_the_same_bytes(tiny, tmp_path) -> None:
     make_city(tmp_path, seed=1, **TINY)
     assert bytes_of(tmp_path) == bytes_of(tiny)
-    assert len(bytes_of(tiny)) == 17 + 3 + 1
+    assert len(bytes_of(tiny)) == 18 + 4 + 1
 
 
 def test_another_seed_gives_other_people_in_the_same_economy(tiny, tmp_path) -> None:

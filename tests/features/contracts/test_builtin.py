@@ -27,6 +27,7 @@ SHIPPED = {
     "loan_payment": ("bank", "bank", 0),
     "fraud_confirmed": ("bank", "bank", 0),
     "administrative_penalty": ("credit_office", "penalties", 7),
+    "agricultural_machinery_paper": ("farm_machinery", "machinery", 5),
     "agricultural_machinery": ("farm_machinery", "machinery", 5),
     "business_change": ("market_regulator", "business", 1),
     "county_statistics": ("statistics", "public_data", 30),

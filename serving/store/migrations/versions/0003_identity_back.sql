@@ -1,0 +1,3 @@
+DROP TABLE identity_verdict;
+DROP TABLE held_record;
+DROP TABLE personal_text;
