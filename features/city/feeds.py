@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from features.calendar import DAY, month_start
 from features.city.book import Applications
-from features.city.identities import draw_identities, paper_feed
+from features.city.government import government_feeds
 from features.city.latent import Attributes, Emissions, Lives
 from features.city.lending import HOUR, Table, book_feeds
-from features.city.parameters import LAGS, START
+from features.city.official import firm_codes, told
+from features.city.parameters import START
 from features.city.text import birth_text, date_text, draw_people, id_text, instant_text, month_text
-from features.identity.numbers import uscc_check_digit
 
 Ints = NDArray[np.int64]
 
@@ -30,22 +30,17 @@ class Writer:
         self.starts = month_start(np.arange(first, first + months + 60))
         self.people = draw_people(len(lives.kind), g)
         self.base = g.lognormal(8.4, 0.3, len(lives.kind))
-        aside = np.random.default_rng(g.bit_generator.seed_seq.spawn(1)[0])  # type: ignore[attr-defined]
-        self.known_as = draw_identities(self.people, aside)
-        self.paper, self.paper_truth = paper_feed(
-            self.people, self.known_as, int(self.starts[0]), months, aside
-        )
 
     def feeds(self, applications: Applications) -> dict[str, Table]:
         """Every dataset's columns."""
-        return {
+        tables = {
             "population_register": self._register(), "social_insurance": self._social(),
             "tax_filing": self._tax(), "electricity": self._power(), "court_case": self._court(),
             "business_registration": self._firms(), "real_estate": self._homes(), "vehicle": self._vehicles(),
             "bureau_account": self._accounts(), "bureau_repayment": self._repayments(),
-            "bureau_enquiry": self._enquiries(), "bank_transaction": self._bank(), "agricultural_machinery_paper": self.paper,
-            **book_feeds(self, applications),
+            "bureau_enquiry": self._enquiries(), "bank_transaction": self._bank(),
         }  # fmt: skip
+        return tables | government_feeds(self, tables) | book_feeds(self, applications)
 
     def day(self, month: Ints, day: Ints | int, hour: Ints | int = 9) -> Ints:
         """Instant of a day and hour of a month (counted from the city's first)."""
@@ -55,15 +50,13 @@ class Writer:
 
     def _published(self, source: str, chosen: NDArray[np.bool_]) -> tuple[Ints, Ints, Ints]:
         """(person, month, publication) of a source's chosen records that are told within the city's time."""
-        lag = self.emitted.lag[source]
-        told = chosen & (lag < LAGS) & (np.arange(self.months)[None, :] + lag < self.months)
-        person, month = np.nonzero(told)
+        person, month, late = told(self.emitted, source, chosen)
         days = (
             self.g.integers(18, 26, len(person))
             if source != "bureau_repayment"
             else self.g.integers(8, 12, len(person))
         )
-        return person, month, self.day(month + lag[person, month], days, self.g.integers(8, 18, len(person)))
+        return person, month, self.day(month + late, days, self.g.integers(8, 18, len(person)))
 
     def _register(self) -> Table:
         p, n = self.people, len(self.people.heads)
@@ -73,8 +66,7 @@ class Writer:
         role = np.array(["spouse", "child", "parent"])[np.arange(len(p.members)) % 3]
         return {
             "id_number": number, "household_no": id_text("H", house), "role": np.concatenate([np.full(n, "head"), role]),
-            "birth_date": birth_text(number), "name": self.known_as.name, "address": self.known_as.address,
-            "phone": self.known_as.phone, "village": id_text("V", house % 60),
+            "birth_date": birth_text(number), "village": id_text("V", house % 60),
             "registered_since": [f"{year}-06-01" for year in since[house]],
             "registered_until": np.full(len(number), ""),
             "published_at": instant_text(np.full(len(number), self.starts[0])),
@@ -156,9 +148,8 @@ class Writer:
         owner = np.flatnonzero(self.known.firm)
         since = self.starts[0] - self.g.integers(60, 3000, len(owner)) * DAY
         industry = np.array(["retail", "farming", "transport", "services", "workshop"])[owner % 5]
-        bodies = [f"92341600MA{place:07}" for place in range(len(owner))]
         return {
-            "uscc": [body + uscc_check_digit(body) for body in bodies], "owner_id_number": self.people.heads[owner],
+            "uscc": firm_codes(len(owner)), "owner_id_number": self.people.heads[owner],
             "registered_on": date_text(since), "cancelled_on": np.full(len(owner), ""),
             "status": np.full(len(owner), "normal"), "capital": np.round(self.g.lognormal(11, 1, len(owner)), 2),
             "industry": industry, "published_at": instant_text(since + DAY),

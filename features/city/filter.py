@@ -93,6 +93,7 @@ class Filter:
         e, m = self._economy, self._emitted
         by_state = self._told(month, age) + _poisson(m.enquiries[:, month], e.enquiries)
         by_state += _yes_no(m.autopay_fail[:, month], e.autopay_fail)
+        by_state += _poisson(m.invoices[:, month], e.invoices) * self._known.firm[:, None]
         inflow = (e.inflow_income[:, None] + e.inflow_state).ravel()
         balance = (e.balance_income[:, None] + e.balance_state).ravel()
         by_income = _normal(m.inflow[:, month], inflow, e.inflow_spread)
@@ -102,9 +103,12 @@ class Filter:
     def _told(self, month: int, age: int) -> Floats:
         """Log likelihood [n, states] of what the departments have told of a month."""
         e, m, known = self._economy, self._emitted, self._known
-        told = np.log1p(-e.ss_paid * _share_out(e, "social_insurance", month, age))
-        paid = m.ss_paid[:, month] & _out(m, "social_insurance", month, age)
-        total = np.where(paid[:, None], np.log(e.ss_paid), told) * known.employed[:, None]
+        total = self._single("social_insurance", m.ss_paid, e.ss_paid, known.employed, month, age)
+        total += self._single("provident_fund", m.fund_paid, e.fund_paid, known.fund, month, age)
+        everybody = np.ones_like(known.fund)
+        total += self._single("administrative_penalty", m.penalty, e.penalty, everybody, month, age)
+        out = _out(m, "water", month, age) & known.piped
+        total += _yes_no(m.water_on_time[:, month], e.water_on_time) * out[:, None]
         out = _out(m, "electricity", month, age) & known.metered
         load = _normal(m.load[:, month], e.load_mean, e.load_spread)
         total += (load + _yes_no(m.bill_on_time[:, month], e.bill_on_time)) * out[:, None]
@@ -113,6 +117,14 @@ class Filter:
         out = _out(m, "bureau_repayment", month, age) & known.bureau
         total += _categorical(m.bureau_bucket[:, month], e.bureau_bucket) * out[:, None]
         return np.asarray(total + self._court(month, age))
+
+    def _single(
+        self, source: str, happened: Flags, share: Floats, members: Flags, month: int, age: int
+    ) -> Floats:
+        """Of a source that tells only of what happened: its record, or its silence so far."""
+        silent = np.log1p(-share * _share_out(self._economy, source, month, age))
+        seen = happened[:, month] & _out(self._emitted, source, month, age)
+        return np.where(seen[:, None], np.log(share), silent) * members[:, None]
 
     def _court(self, month: int, age: int) -> Floats:
         e, m = self._economy, self._emitted
@@ -187,11 +199,14 @@ def _static(economy: Economy, known: Attributes) -> Floats:
     pairs = (
         (known.employed, economy.employed), (known.trader, economy.trader), (known.firm, economy.firm),
         (known.home, economy.home), (known.vehicle, economy.vehicle), (known.bureau, economy.bureau),
+        (known.machine, economy.machine),
     )  # fmt: skip
     for has, share in pairs:
         p = share[quality][None, :]
         total += np.where(has[:, None], np.log(p), np.log1p(-p))
-    return total
+    fund = _yes_no(known.fund, economy.fund) * known.employed[:, None]
+    grade = _categorical(known.tax_grade, economy.tax_grade) * known.firm[:, None]
+    return np.asarray(total + (fund + grade)[:, quality])
 
 
 def _out(emitted: Emissions, source: str, month: int, age: int) -> Flags:

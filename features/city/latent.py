@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from features.city.parameters import INCOMES, Economy
+from features.city.parameters import INCOMES, Economy, Source
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -43,12 +43,16 @@ class Emissions:
     balance: Floats
     autopay_fail: Flags
     late: Flags
+    fund_paid: Flags
+    water_on_time: Flags
+    penalty: Flags
+    invoices: Ints
     lag: dict[str, Ints]
 
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
-    """Static attributes [n]: who is in which register."""
+    """Static attributes [n]: who is in which register; ``tax_grade`` 0 to 4 is that of a firm's owner only."""
 
     employed: Flags
     trader: Flags
@@ -57,6 +61,10 @@ class Attributes:
     vehicle: Flags
     bureau: Flags
     metered: Flags
+    machine: Flags
+    fund: Flags
+    tax_grade: Ints
+    piped: Flags
 
 
 def live(economy: Economy, regime: Ints, n: int, generator: np.random.Generator) -> Lives:
@@ -81,9 +89,12 @@ def attributes(economy: Economy, lives: Lives, generator: np.random.Generator) -
     def has(share: Floats) -> Flags:
         return generator.random(n) < share[quality]
 
+    employed = has(economy.employed)
     return Attributes(
-        has(economy.employed), has(economy.trader), has(economy.firm), has(economy.home), has(economy.vehicle),
-        has(economy.bureau), generator.random(n) < economy.metered,
+        employed, has(economy.trader), has(economy.firm), has(economy.home), has(economy.vehicle),
+        has(economy.bureau), generator.random(n) < economy.metered, has(economy.machine),
+        has(economy.fund) & employed, _draw(economy.tax_grade[quality], generator),
+        generator.random(n) < economy.piped,
     )  # fmt: skip
 
 
@@ -99,12 +110,7 @@ def emit(economy: Economy, lives: Lives, months: int, generator: np.random.Gener
     def normal(mean: Floats, spread: float) -> Floats:
         return mean + spread * generator.standard_normal(shape)
 
-    lag = {}
-    for name, source in economy.sources.items():
-        drawn = generator.choice(len(source.lag), shape, p=np.array(source.lag))
-        drawn[generator.random(shape) < source.lost] = len(source.lag)
-        drawn[:, [month for month in source.silent if month < months]] = len(source.lag)
-        lag[name] = drawn
+    lag = {name: _lags(source, shape, generator) for name, source in economy.sources.items()}
     return Emissions(
         coin(economy.ss_paid),
         normal(economy.load_mean[x], economy.load_spread),
@@ -118,8 +124,21 @@ def emit(economy: Economy, lives: Lives, months: int, generator: np.random.Gener
         normal(economy.balance_income[income] + economy.balance_state[x], economy.balance_spread),
         coin(economy.autopay_fail),
         coin(economy.late_payment),
+        coin(economy.fund_paid),
+        coin(economy.water_on_time),
+        coin(economy.penalty),
+        generator.poisson(economy.invoices[x]),
         lag,
     )
+
+
+def _lags(source: Source, shape: tuple[int, int], generator: np.random.Generator) -> Ints:
+    """Months until each record is out [n, months]; as many as the source has where it is lost for ever."""
+    generator = generator.spawn(1)[0] if source.own_stream else generator
+    lag = np.asarray(generator.choice(len(source.lag), shape, p=np.array(source.lag)), dtype=np.int64)
+    lag[generator.random(shape) < source.lost] = len(source.lag)
+    lag[:, [month for month in source.silent if month < shape[1]]] = len(source.lag)
+    return lag
 
 
 def _draw(shares: Floats, generator: np.random.Generator) -> Ints:

@@ -33,11 +33,16 @@ class Files:
 
     def __init__(self, folder: Path) -> None:
         self.by: dict[str, dict[str, list[dict[str, str]]]] = {}
+        self.owner = {row["uscc"]: row["owner_id_number"] for row in rows_of(folder, "business_registration")}
         for path in sorted((folder / "feeds").glob("*.csv")):
             grouped: dict[str, list[dict[str, str]]] = defaultdict(list)
             for row in rows_of(folder, path.stem):
-                grouped[row.get("id_number") or row.get("owner_id_number", "")].append(row)
+                grouped[self._whose(row)].append(row)
             self.by[path.stem] = grouped
+
+    def _whose(self, row: dict[str, str]) -> str:
+        """The person of a row, or the owner of its firm; places and products are of nobody."""
+        return row.get("id_number") or self.owner.get(row.get("uscc", ""), "")
 
     def of(
         self, dataset: str, number: str, moment: datetime, known: str = "published_at"
@@ -56,6 +61,8 @@ class Files:
             "home": bool(self.of("real_estate", number, moment)),
             "vehicle": bool(self.of("vehicle", number, moment)),
             "bureau": bool(self.of("bureau_account", number, moment)),
+            "machine": bool(self.of("agricultural_machinery", number, moment)),
+            "fund": bool(self.of("provident_fund", number, moment)),
         }
         months = []
         for m in range(last + 1):
@@ -75,7 +82,13 @@ class Files:
             if row["reason"].endswith("approval"):
                 months[month_of(row["enquired_at"])].enquiries += 1
         self._add_book(number, moment, months, has_bureau=has["bureau"])
-        return Person(has, bool(self.of("electricity", number, moment)), months)
+        for row in self.of("vat_invoice", number, moment):
+            months[month_of(row["issued_on"])].invoices += row["kind"] == "sales"
+        grades = [row["grade"] for row in self.of("tax_credit_grade", number, moment)]
+        return Person(
+            has, bool(self.of("electricity", number, moment)), months, bool(self.of("water", number, moment)),
+            "ABMCD".index(grades[0]) if grades else None,
+        )  # fmt: skip
 
     def _told(self, number: str, moment: datetime) -> dict[str, dict[int, tuple[int, object]]]:
         def lagged(
@@ -103,6 +116,9 @@ class Files:
                 "tax_filing", "period", lambda row: ["on_time", "late", "arrears"].index(row["status"])
             ),
             "bureau_repayment": lagged("bureau_repayment", "month", lambda row: int(row["dpd_bucket"])),
+            "provident_fund": lagged("provident_fund", "period", lambda _: True),
+            "water": lagged("water", "month", lambda row: row["paid_on_time"] == "1"),
+            "administrative_penalty": lagged("administrative_penalty", "decided_on", lambda _: True),
             "court_case": {
                 m: (month_of(rows[0]["published_at"]) - m, (len(rows), kinds.index(rows[0]["kind"])))
                 for m, rows in cases.items()

@@ -6,7 +6,7 @@ He shares the economy's numbers with the city and no code: his chances are those
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -14,8 +14,13 @@ import numpy as np
 
 from features.city.parameters import Economy
 
-LAGGED = ("social_insurance", "electricity", "tax_filing", "bureau_repayment", "court_case")
+LAGGED = (
+    "social_insurance", "electricity", "tax_filing", "bureau_repayment", "court_case",
+    "provident_fund", "water", "administrative_penalty",
+)  # fmt: skip
 FRAUD_TOLD_AFTER = 3
+SINGLE = {"social_insurance": "ss_paid", "provident_fund": "fund_paid", "administrative_penalty": "penalty"}
+"""Sources that tell only of what happened, by the chance that it does."""
 
 
 @dataclass
@@ -30,6 +35,7 @@ class Month:
     paid_late: bool | None = None
     missed: bool = False
     fraud_told: bool = False
+    invoices: int = 0
     decision: tuple[bool, float] | None = None
     """Approved by policy or not, and the score that the officer saw."""
 
@@ -41,6 +47,8 @@ class Person:
     has: dict[str, bool]
     metered: bool
     months: list[Month]
+    piped: bool = False
+    tax_grade: int | None = None
 
 
 def hidden_types(economy: Economy) -> Iterator[tuple[int, int, float]]:
@@ -62,10 +70,16 @@ def first_state(economy: Economy, quality: int) -> np.ndarray:
     return np.asarray(share / share.sum())
 
 
-def registers(economy: Economy, quality: int, has: Mapping[str, bool]) -> float:
-    out = 1.0
+def registers(economy: Economy, quality: int, person: Person) -> float:
+    """P(who is in which register, and the grade of the firm | quality)."""
+    out, has = 1.0, person.has
+    if has["firm"]:
+        assert person.tax_grade is not None
+        out *= float(economy.tax_grade[quality][person.tax_grade])
     for name, yes in has.items():
         share = float(getattr(economy, name)[quality])
+        if name == "fund" and not has["employed"]:
+            share = 0.0
         out *= share if yes else 1 - share
     return out
 
@@ -87,8 +101,11 @@ def out_by(economy: Economy, source: str, month: int, age: int) -> float:
 def record_chance(economy: Economy, source: str, value: object, state: int) -> float:
     """P(the record's content | state)."""
     e = economy
-    if source == "social_insurance":
-        return float(e.ss_paid[state])
+    if source in SINGLE:
+        return float(getattr(e, SINGLE[source])[state])
+    if source == "water":
+        on_time = float(e.water_on_time[state])
+        return on_time if value else 1 - on_time
     if source == "electricity":
         load, on_time = value  # type: ignore[misc]
         on = float(e.bill_on_time[state])
@@ -103,17 +120,18 @@ def record_chance(economy: Economy, source: str, value: object, state: int) -> f
 
 def any_chance(economy: Economy, source: str, state: int) -> float:
     """P(the source has something to tell of a month | state)."""
-    if source == "social_insurance":
-        return float(economy.ss_paid[state])
+    if source in SINGLE:
+        return float(getattr(economy, SINGLE[source])[state])
     return 1 - math.exp(-float(economy.court[state])) if source == "court_case" else 1.0
 
 
 def asked(person: Person, source: str) -> bool:
     """Whether the source knows of the person at all."""
-    register = {"social_insurance": "employed", "tax_filing": "trader", "bureau_repayment": "bureau"}
-    if source == "electricity":
-        return person.metered
-    return source == "court_case" or person.has[register[source]]
+    register = {"social_insurance": "employed", "tax_filing": "trader", "bureau_repayment": "bureau",
+                "provident_fund": "fund"}  # fmt: skip
+    if source in {"electricity", "water"}:
+        return person.metered if source == "electricity" else person.piped
+    return source in {"court_case", "administrative_penalty"} or person.has[register[source]]
 
 
 def month_chance(
@@ -134,6 +152,8 @@ def month_chance(
     fails = float(e.autopay_fail[state])
     out *= fails if seen.autopay_fail else 1 - fails
     out *= poisson(seen.enquiries, float(e.enquiries[state]))
+    if person.has["firm"]:
+        out *= poisson(seen.invoices, float(e.invoices[state]))
     for source in LAGGED:
         if not asked(person, source):
             continue
@@ -172,7 +192,7 @@ def enumerate_paths(
         start = first_state(economy, quality)
         moves = [step(economy, quality, int(r)) for r in regime]
         for fraud in (False, True):
-            base = prior * registers(economy, quality, person.has)
+            base = prior * registers(economy, quality, person)
             base *= economy.fraud if fraud else 1 - economy.fraud
             seen = [
                 [month_chance(economy, person, m, as_of, quality, income, s, fraud=fraud) for s in range(3)]
@@ -195,7 +215,7 @@ def forward(
     total: dict[tuple[int, int, int, bool], float] = {}
     for quality, income, prior in hidden_types(economy):
         for fraud in (False, True):
-            log = math.log(prior * registers(economy, quality, person.has))
+            log = math.log(prior * registers(economy, quality, person))
             log += math.log(economy.fraud if fraud else 1 - economy.fraud)
             share = first_state(economy, quality)
             for m in range(as_of + 1):

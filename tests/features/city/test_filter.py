@@ -17,13 +17,17 @@ MONTHS = 6
 REGIME = np.array([0, 0, 1, 1, 0, 1])
 ECONOMY = replace(
     economy(),
-    fraud=0.2, court=np.array([0.2, 0.5, 0.9]), metered=0.7,
+    fraud=0.2, court=np.array([0.2, 0.5, 0.9]), penalty=np.array([0.1, 0.3, 0.6]), metered=0.7, piped=0.6,
+    firm=np.array([0.7, 0.5, 0.3]), fund=np.array([0.8, 0.5, 0.4]),
     sources={
         "social_insurance": Source((0.0, 0.72, 0.22, 0.06), 0.1),
         "electricity": Source((0.60, 0.20, 0.15, 0.05), 0.1, (2,)),
         "tax_filing": Source((0.50, 0.25, 0.15, 0.10), 0.1),
         "bureau_repayment": Source((0.70, 0.30, 0.0, 0.0)),
         "court_case": Source((0.40, 0.30, 0.20, 0.10), 0.2, (4,)),
+        "provident_fund": Source((0.0, 0.60, 0.30, 0.10), 0.1),
+        "water": Source((0.50, 0.30, 0.10, 0.10), 0.1, (0, 2, 4)),
+        "administrative_penalty": Source((0.50, 0.30, 0.10, 0.10), 0.1),
     },
 )  # fmt: skip
 """As the city's, with everything that is rare made common."""
@@ -59,7 +63,7 @@ def world() -> tuple[Attributes, Emissions, BookRecords]:
 def seen_by_an_observer(known: Attributes, emitted: Emissions, book: BookRecords, person: int) -> Person:
     """What will be told of a person, month by month, with its lag."""
     has = {name: bool(getattr(known, name)[person]) for name in
-           ("employed", "trader", "firm", "home", "vehicle", "bureau")}  # fmt: skip
+           ("employed", "trader", "firm", "home", "vehicle", "bureau", "machine", "fund")}  # fmt: skip
     values = {
         "social_insurance": lambda m: True if emitted.ss_paid[person, m] else None,
         "electricity": lambda m: (float(emitted.load[person, m]), bool(emitted.bill_on_time[person, m])),
@@ -67,6 +71,9 @@ def seen_by_an_observer(known: Attributes, emitted: Emissions, book: BookRecords
         "bureau_repayment": lambda m: int(emitted.bureau_bucket[person, m]),
         "court_case": lambda m: (int(emitted.court[person, m]), int(emitted.court_kind[person, m]))
         if emitted.court[person, m] else None,
+        "provident_fund": lambda m: True if emitted.fund_paid[person, m] else None,
+        "water": lambda m: bool(emitted.water_on_time[person, m]),
+        "administrative_penalty": lambda m: True if emitted.penalty[person, m] else None,
     }  # fmt: skip
     months = []
     for m in range(MONTHS):
@@ -80,9 +87,11 @@ def seen_by_an_observer(known: Attributes, emitted: Emissions, book: BookRecords
             int(emitted.enquiries[person, m]), told,
             bool(emitted.late[person, m]) if book.paying[person, m] else None,
             missed=bool(book.defaulted[person, m]), fraud_told=bool(book.fraud[person]),
+            invoices=int(emitted.invoices[person, m]),
             decision=(decided > 0, float(book.score[person, m])) if decided else None,
         ))  # fmt: skip
-    return Person(has, bool(known.metered[person]), months)
+    grade = int(known.tax_grade[person]) if known.firm[person] else None
+    return Person(has, bool(known.metered[person]), months, bool(known.piped[person]), grade)
 
 
 def test_the_world_shows_every_kind_of_record(world) -> None:
@@ -92,7 +101,9 @@ def test_the_world_shows_every_kind_of_record(world) -> None:
     assert set(np.unique(book.decision)) == {-1, 0, 1}
     assert (emitted.court > 1).any()
     assert all((lag == LAGS).any() for name, lag in emitted.lag.items() if name != "bureau_repayment")
-    assert all(0 < getattr(known, name).sum() < 16 for name in Attributes.__dataclass_fields__)
+    assert all(0 < (getattr(known, name) > 0).sum() < 16 for name in Attributes.__dataclass_fields__)
+    assert (known.employed & ~known.fund).any()
+    assert emitted.penalty.any()
 
 
 def test_the_filter_equals_the_sum_over_all_hidden_lives(world) -> None:

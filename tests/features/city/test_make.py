@@ -38,7 +38,13 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_same_seed_gives_the_same_bytes(tiny, tmp_path) -> None:
     make_city(tmp_path, seed=1, **TINY)
     assert bytes_of(tmp_path) == bytes_of(tiny)
-    assert len(bytes_of(tiny)) == 18 + 4 + 1
+
+
+def test_every_dataset_has_a_feed(tiny) -> None:
+    """The government's, the bank's and the bureau's."""
+    feeds = {path.stem for path in (tiny / "feeds").glob("*.csv")}
+    assert feeds == set(load_contracts([BUILTIN]))
+    assert len(feeds) >= 32
 
 
 def test_another_seed_gives_other_people_in_the_same_economy(tiny, tmp_path) -> None:

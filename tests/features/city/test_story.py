@@ -59,6 +59,7 @@ def before_the_trigger(made: Town) -> tuple[np.ndarray, np.ndarray]:
     [
         ("ss_paid", False), ("load", False), ("bill_on_time", False), ("court", True), ("bureau_bucket", True),
         ("enquiries", True), ("balance", False), ("autopay_fail", True), ("late", True), ("tax_status", True),
+        ("fund_paid", False), ("water_on_time", False), ("invoices", False),
     ],
 )  # fmt: skip
 def test_trouble_shows_before_the_default(large, sign: str, more: bool) -> None:  # noqa: FBT001 - a case
@@ -67,6 +68,23 @@ def test_trouble_shows_before_the_default(large, sign: str, more: bool) -> None:
     gap = values[near].mean() - values[others].mean()
     noise = np.sqrt(values[near].var() / near.sum() + values[others].var() / others.sum())
     assert (gap if more else -gap) > 3 * noise
+
+
+def test_penalties_are_rare_and_fall_on_those_in_trouble(large) -> None:
+    state = large.lives.state[:, : large.months]
+    share = [large.emitted.penalty[state == kind].mean() for kind in range(3)]
+    assert share[0] < 0.002
+    assert share[0] < share[1] < share[2]
+
+
+def test_quality_shows_in_what_a_household_has(large) -> None:
+    quality, known = large.lives.kind // 2, large.known
+    for held in (known.machine, known.fund):
+        good, middling, poor = (held[quality == kind].mean() for kind in range(3))
+        assert good > middling > poor
+    assert not (known.fund & ~known.employed).any()
+    grades = [known.tax_grade[(quality == kind) & known.firm].mean() for kind in range(3)]
+    assert grades[0] < grades[2]
 
 
 def test_a_bad_regime_strains_many_at_once_and_is_the_same_for_every_seed(large) -> None:
@@ -166,9 +184,7 @@ def test_exactly_the_wrong_numbers_are_quarantined_and_nothing_true_is_lost(smal
     assert {(f.field, f.value_class) for f in found} == {("id_number", "wrong check digit")}
     assert loaded.report.quarantined == len(truth)
     seen = sum(report.rows for report in loaded.report.files)
-    held = sum(report.held for report in loaded.report.files)
-    assert held
-    assert loaded.report.loaded == seen - held - len(truth)
+    assert loaded.report.loaded == seen - len(truth)
 
 
 def test_power_has_seasons(small_city) -> None:
