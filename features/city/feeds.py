@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from features.calendar import DAY, month_start
 from features.city.book import Applications
 from features.city.government import government_feeds
+from features.city.identities import draw_identities, paper_feed
 from features.city.latent import Attributes, Emissions, Lives
 from features.city.lending import HOUR, Table, book_feeds
 from features.city.official import firm_codes, told
@@ -30,6 +31,11 @@ class Writer:
         self.starts = month_start(np.arange(first, first + months + 60))
         self.people = draw_people(len(lives.kind), g)
         self.base = g.lognormal(8.4, 0.3, len(lives.kind))
+        aside = np.random.default_rng(g.bit_generator.seed_seq.spawn(1)[0])  # type: ignore[attr-defined]
+        self.known_as = draw_identities(self.people, aside)
+        self.paper, self.paper_truth = paper_feed(
+            self.people, self.known_as, int(self.starts[0]), months, aside
+        )
 
     def feeds(self, applications: Applications) -> dict[str, Table]:
         """Every dataset's columns."""
@@ -38,7 +44,7 @@ class Writer:
             "tax_filing": self._tax(), "electricity": self._power(), "court_case": self._court(),
             "business_registration": self._firms(), "real_estate": self._homes(), "vehicle": self._vehicles(),
             "bureau_account": self._accounts(), "bureau_repayment": self._repayments(),
-            "bureau_enquiry": self._enquiries(), "bank_transaction": self._bank(),
+            "bureau_enquiry": self._enquiries(), "bank_transaction": self._bank(), "agricultural_machinery_paper": self.paper,
         }  # fmt: skip
         return tables | government_feeds(self, tables) | book_feeds(self, applications)
 
@@ -66,7 +72,8 @@ class Writer:
         role = np.array(["spouse", "child", "parent"])[np.arange(len(p.members)) % 3]
         return {
             "id_number": number, "household_no": id_text("H", house), "role": np.concatenate([np.full(n, "head"), role]),
-            "birth_date": birth_text(number), "village": id_text("V", house % 60),
+            "birth_date": birth_text(number), "name": self.known_as.name, "address": self.known_as.address,
+            "phone": self.known_as.phone, "village": id_text("V", house % 60),
             "registered_since": [f"{year}-06-01" for year in since[house]],
             "registered_until": np.full(len(number), ""),
             "published_at": instant_text(np.full(len(number), self.starts[0])),
