@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from features.calendar import NEVER
 
 Int64 = NDArray[np.int64]
+RETRACTED = -NEVER
+"""The ``valid_to`` of a row that takes back the row under its key with the same ``known_from``."""
 TAIL = 1 << 40
 """Versions above it are sequence numbers of records that came one by one: TAIL + 1, TAIL + 2, ..."""
 
@@ -93,7 +95,8 @@ class RawEvents:
         """Apply corrections: a later row under the same key ends the earlier row's known time.
 
         Rows that ``pin`` does not see are as if they had never arrived. Between rows known at the same
-        instant the later version stands.
+        instant the later version stands. A retraction is never visible, and neither is what it takes back:
+        only a reader whose pin is older still sees that.
         """
         raw = self if pin is None else self.take(pin.sees(self.version))
         order = np.lexsort((raw.version, raw.known_from, raw.key, raw.subject))
@@ -101,6 +104,8 @@ class RawEvents:
         known_to = np.full(len(order), NEVER)
         same = (by_key.subject[1:] == by_key.subject[:-1]) & (by_key.key[1:] == by_key.key[:-1])
         known_to[:-1][same] = by_key.known_from[1:][same]
+        gone = by_key.valid_to == RETRACTED
+        known_to[gone] = by_key.known_from[gone]
         return by_key.table(known_to)
 
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> RawEvents:

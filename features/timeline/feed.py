@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
 import msgspec
 import numpy as np
 import pyarrow as pa
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from features.calendar import DAY, NEVER, NULL, instant, month_index, month_start
 from features.contracts.convert import REMEDIES, Int64, check_numbers, convert_column
-from features.contracts.model import Contract, FieldType, Source, SubjectKind, TimeSource
+from features.contracts.model import Contract, FieldType, SubjectKind, TimeSource
 from features.errors import Invalid
 
 _NUMBERS = {FieldType.ID_NUMBER, FieldType.USCC}
@@ -101,24 +100,15 @@ def read_text(path: Path, delimiter: str = ",") -> RawTable:
         )
     except (OSError, pa.ArrowInvalid, EOFError) as error:
         raise UnreadableFeed(
-            path, f"cannot be read: {_first_line(error)}.", "Send the file again, whole."
+            path, f"cannot be read: {first_line(error)}.", "Send the file again, whole."
         ) from None
     lines = np.setdiff1d(np.arange(2, 2 + table.num_rows + len(broken)), np.array(broken, dtype=np.int64))
     return RawTable(_as_text(table, path), lines, tuple(broken), tuple(garbled))
 
 
-def read_source(source: Source, folder: Path) -> list[tuple[str, RawTable]]:
-    """The files of a portfolio's dataset, or the join of its tables, as strings."""
-    if source.sql:
-        return [("joined", _join(source, folder))]
-    paths = [path for pattern in source.files for path in sorted(folder.glob(pattern))]
-    if not paths:
-        raise UnreadableFeed(folder, f"no file matches {', '.join(source.files)}.", "Check the data folder.")
-    return [(path.name, read_text(path, source.delimiter)) for path in paths]
-
-
-def check_feed(contract: Contract, raw: RawTable, file: str) -> CheckedFeed:
-    """The good rows of a table under its contract, and the findings of the others.
+def check_feed(contract: Contract, raw: RawTable, file: str, *, hold: bool = False) -> CheckedFeed:
+    """The good rows of a table under its contract, and the findings of the others. With ``hold`` those without
+    a number are held where the contract allows it.
 
     Raises:
         UnreadableFeed: a column of the contract is missing from the header.
@@ -135,7 +125,8 @@ def check_feed(contract: Contract, raw: RawTable, file: str) -> CheckedFeed:
 
     note("", {"not UTF-8": np.isin(raw.lines, raw.garbled)})
     numbers, problems = _subject_numbers(contract, raw.table)
-    note(contract.subject_field, {} if contract.unnumbered else problems)
+    hold = hold and contract.unnumbered
+    note(contract.subject_field, {} if hold else problems)
     columns, links = _convert_fields(contract, raw.table, note)
     times = _times(contract, columns, raw.table.num_rows)
     note("valid_to", {"valid_to is before valid_from": times[1] < times[0]})
@@ -159,7 +150,7 @@ def check_feed(contract: Contract, raw: RawTable, file: str) -> CheckedFeed:
         )
 
     known = np.array([number is not None for number in numbers], dtype=bool)
-    return chosen(good & known, chosen(good & ~known) if contract.unnumbered else None)
+    return chosen(good & known, chosen(good & ~known) if hold else None)
 
 
 def _header(path: Path, delimiter: str) -> list[str]:
@@ -203,24 +194,8 @@ def _as_text(table: pa.Table, path: Path) -> pa.Table:
         raise UnreadableFeed(path, "is not UTF-8 text.", remedy) from None
 
 
-def _join(source: Source, folder: Path) -> RawTable:
-    connection = duckdb.connect()
-    for name, pattern in source.tables.items():
-        paths = sorted(folder.glob(pattern))
-        if not paths:
-            raise UnreadableFeed(folder, f"no file matches {pattern}.", "Check the data folder.")
-        parts = [read_text(path, source.delimiter).table for path in paths]
-        connection.register(name, pa.concat_tables(parts))
-    try:
-        table = connection.sql(source.sql).to_arrow_table()
-    except duckdb.Error as error:
-        problem = f"the contract's sql does not run: {_first_line(error)}."
-        raise UnreadableFeed(folder, problem, "Mend the statement.") from None
-    text = pa.table({name: pc.fill_null(table[name].cast(pa.string()), "") for name in table.column_names})
-    return RawTable(text, np.arange(1, table.num_rows + 1))
-
-
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """What a library says of a failure, without its closing point."""
     return str(error).split("\n", 1)[0].rstrip(".")
 
 

@@ -16,8 +16,9 @@ from features.errors import Invalid
 from features.identity.held import held_records, texts_of
 from features.identity.vault import Vault
 from features.timeline.events import Int64, RawEvents, mix
-from features.timeline.feed import CheckedFeed, Finding, RawTable, check_feed, read_source, read_text
+from features.timeline.feed import CheckedFeed, Finding, RawTable, check_feed, read_text
 from features.timeline.lake import Lake
+from features.timeline.source import read_source
 
 _LINKED = {FieldType.ID_NUMBER: SubjectKind.PERSON, FieldType.USCC: SubjectKind.LEGAL_PERSON}
 """Kind of the subject that a field of this type names; ids of other types name places."""
@@ -128,7 +129,7 @@ def ingest_source(contract: Contract, folder: Path, vault: Vault, lake: Lake) ->
 
 def load_rows(contract: Contract, file: str, raw: RawTable, vault: Vault, lake: Lake) -> FileReport:
     """Check and store the rows of one table; see ``ingest_folder``."""
-    feed = check_feed(contract, raw, file)
+    feed = check_feed(contract, raw, file, hold=True)
     version = lake.next_version()
     events = _events(contract, feed, vault, version)
     for name, texts in feed.names.items():

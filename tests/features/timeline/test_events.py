@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 
 from features.calendar import NEVER
-from features.timeline.events import mix, rekey
+from features.timeline.events import RETRACTED, Pin, mix, rekey
 from features.timeline.packed import pack, unpack
 from tests.features.worlds import HISTORIES, raw_of
 
@@ -58,3 +58,15 @@ def test_a_view_shows_each_event_from_its_owner_and_loses_those_without(history)
     table = raw_of(history).resolve()
     view = rekey(table, "payer")
     assert sorted(view.subject.tolist()) == sorted(v for v in table.columns["payer"].tolist() if v >= 0)
+
+
+def test_a_retraction_hides_what_it_takes_back_from_all_but_older_pins() -> None:
+    rows = [
+        {"subject": 1, "valid_from": 10, "valid_to": NEVER, "known_from": 20, "slip": 1, "version": 1},
+        {"subject": 1, "valid_from": 10, "valid_to": RETRACTED, "known_from": 20, "slip": 1, "version": 2},
+        {"subject": 1, "valid_from": 10, "valid_to": NEVER, "known_from": 20, "slip": 2, "version": 1},
+    ]
+    raw = raw_of([{"amount": 0, "payer": 0, "kind": 0, **row} for row in rows])
+    assert [len(raw.resolve().visible(t)) for t in (19, 20, 10_000)] == [0, 1, 1]
+    assert len(raw.resolve(Pin(1)).visible(20)) == 2
+    assert int(raw.resolve().version.max()) == 2
