@@ -68,15 +68,24 @@ def list_features(
 def write_docs(
     out: Annotated[Path, typer.Option(help="The folder of the pages.")] = Path("docs/reference"),
 ) -> None:
-    """Write the reference pages of contracts and features anew from the data."""
+    """Write the reference pages of contracts, features and departments anew from the data."""
+    from features.catalogue.load import load_catalogue
+    from features.catalogue.page import departments_page
     from features.contracts.load import BUILTIN as CONTRACTS
+    from features.contracts.load import load_contracts
     from features.definitions.plan import BUILTIN as DEFINITIONS
     from features.definitions.plan import load_plan
     from features.reference import contracts_page, features_page
 
+    contracts = load_contracts([CONTRACTS])
     plan = load_plan([CONTRACTS], [DEFINITIONS])
+    pages = {
+        "contracts": contracts_page(contracts),
+        "features": features_page(plan),
+        "departments": departments_page(load_catalogue(contracts), contracts, plan.columns),
+    }
     out.mkdir(parents=True, exist_ok=True)
-    for name, page in (("contracts", contracts_page(plan.contracts)), ("features", features_page(plan))):
+    for name, page in pages.items():
         (out / f"{name}.md").write_text(page, encoding="utf-8")
         console.print(f"wrote [bold]{out / name}.md[/]")
 

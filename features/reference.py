@@ -8,18 +8,20 @@ from typing import Any
 import msgspec
 
 from features.contracts.model import Contract, Field, TimeSource
+from features.definitions.columns import REQUEST
 from features.definitions.model import Conditions, Definition, PlanDocument
-from features.definitions.plan import REQUEST, FeaturePlan
+from features.definitions.plan import FeaturePlan
 from features.matrix import Column
 
 _SIGNS = {1: "raises", -1: "lowers", 0: "free"}
-_GENERATED = "Generated from the data by `yidai features docs`; do not edit.\n"
+GENERATED = "Generated from the data by `yidai features docs`; do not edit.\n"
+"""The line under the title of each page."""
 
 
 def contracts_page(contracts: Mapping[str, Contract]) -> str:
     """Markdown of every dataset: who sends it, what it holds, when it is known, who may read it."""
-    head = ["# Contracts", "", _GENERATED]
-    head += _table(
+    head = ["# Contracts", "", GENERATED]
+    head += table(
         ("dataset", "title", "department", "consent category"),
         [(f"[{name}](#{name})", f"{c.title.zh} / {c.title.en}", c.department, c.consent_category)
          for name, c in sorted(contracts.items())],
@@ -31,7 +33,7 @@ def features_page(plan: FeaturePlan) -> str:
     """Markdown of every feature column, by dataset, with the texts that an applicant is told."""
     document = msgspec.json.decode(plan.document, type=PlanDocument)
     columns = {column.name: column for column in plan.columns}
-    lines = ["# Features", "", _GENERATED, f"{len(columns)} columns; definitions `{plan.digest[:12]}`.", ""]
+    lines = ["# Features", "", GENERATED, f"{len(columns)} columns; definitions `{plan.digest[:12]}`.", ""]
     for file in document.definitions:
         lines += [f"## {file.dataset or 'composites'}", "", *_consent(plan, file.dataset)]
         rows = []
@@ -39,7 +41,7 @@ def features_page(plan: FeaturePlan) -> str:
             made = _columns_of(definition, columns)
             rows += [_feature_row(column, window, definition) for column, window in made]
         titles = ("column", "名称", "name", "window", "risk", "unit", "computed as", "rationale", "reason")
-        lines += _table(titles, rows)
+        lines += table(titles, rows)
         lines += [f"- `{code}`: {text.zh} / {text.en}" for code, text in file.reasons.items()]
         lines += [""]
     return "\n".join(lines).rstrip() + "\n"
@@ -114,7 +116,7 @@ def _contract(contract: Contract) -> list[str]:
     return [
         *lines,
         "",
-        *_table(("field", "type", "名称", "name", "rules"), [_field_row(f) for f in contract.fields]),
+        *table(("field", "type", "名称", "name", "rules"), [_field_row(f) for f in contract.fields]),
     ]
 
 
@@ -139,6 +141,7 @@ def _field_row(field: Field) -> Sequence[str]:
     return f"`{field.name}`", str(field.type), field.zh, field.en, "; ".join(rules)
 
 
-def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Lines of a Markdown table, and an empty one."""
     lines = [titles, tuple("---" for _ in titles), *rows]
     return [f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines] + [""]

@@ -98,7 +98,7 @@ def test_the_reference_pages_are_those_of_the_data(name: str) -> None:
 def test_the_pages_are_written_by_the_command(cli, tmp_path) -> None:
     found = cli("features", "docs", "--out", tmp_path / "pages")
     assert found.exit_code == 0
-    for name in ("contracts", "features"):
+    for name in ("contracts", "features", "departments"):
         assert (tmp_path / "pages" / f"{name}.md").read_bytes() == (PAGES / f"{name}.md").read_bytes()
 
 

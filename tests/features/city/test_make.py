@@ -40,10 +40,18 @@ def test_the_same_seed_gives_the_same_bytes(tiny, tmp_path) -> None:
     assert bytes_of(tmp_path) == bytes_of(tiny)
 
 
-def test_every_dataset_has_a_feed(tiny) -> None:
+WITHOUT_FEED = {
+    "grain_sale", "input_credit", "forest_right", "animal_inspection", "transport_permit", "tobacco_order",
+    "water_abstraction", "pollution_permit", "safety_inspection", "parcel_volume", "customs_declaration",
+    "public_procurement", "wage_arrears", "legal_service", "tourism_operation",
+}  # fmt: skip
+"""Under contract, but of no use to the story of the city."""
+
+
+def test_every_other_dataset_has_a_feed(tiny) -> None:
     """The government's, the bank's and the bureau's."""
     feeds = {path.stem for path in (tiny / "feeds").glob("*.csv")}
-    assert feeds == set(load_contracts([BUILTIN]))
+    assert feeds == set(load_contracts([BUILTIN])) - WITHOUT_FEED
     assert len(feeds) >= 32
 
 

@@ -57,6 +57,21 @@ SHIPPED = {
     "vat_invoice": ("tax", "invoices", 1),
     "water": ("water_utility", "utilities", 8),
     "weather_event": ("weather", "public_data", 1),
+    "animal_inspection": ("animal_husbandry", "agriculture", 3),
+    "customs_declaration": ("customs", "trade", 2),
+    "forest_right": ("forestry", "land", 30),
+    "grain_sale": ("grain_reserve", "sales", 5),
+    "input_credit": ("supply_cooperative", "purchases", 10),
+    "legal_service": ("justice", "court", 7),
+    "parcel_volume": ("postal", "sales", 8),
+    "pollution_permit": ("ecology", "permits", 5),
+    "public_procurement": ("public_resources", "trade", 3),
+    "safety_inspection": ("emergency", "inspections", 7),
+    "tobacco_order": ("tobacco", "sales", 10),
+    "tourism_operation": ("culture_tourism", "sales", 20),
+    "transport_permit": ("transport", "permits", 3),
+    "wage_arrears": ("labour_inspection", "penalties", 10),
+    "water_abstraction": ("water_resources", "permits", 10),
 }  # fmt: skip
 CONTRACTS = load_contracts([BUILTIN])
 
