@@ -19,6 +19,7 @@ from features.errors import Invalid, Unavailable, YidaiError
 from serving.consents import api as consents
 from serving.decisions import api as decisions
 from serving.problems import MEDIA, BodyLimit, add_problems
+from serving.records import api as records
 from serving.registry.repository import active_async
 from serving.services import Clock, Services, close_services, open_services, services, wall_clock
 from serving.settings import Settings, WrongSetting
@@ -71,10 +72,11 @@ def create_app(settings: Settings, database: Database, clock: Clock = wall_clock
         await close_services(held)
 
     app: FastAPI = FastAPIOffline(title=TITLE, version=VERSION, lifespan=lifespan, redoc_url=None)
-    app.add_middleware(BodyLimit, limit=settings.body_limit)
+    app.add_middleware(BodyLimit, limit=settings.body_limit, larger={"/v1/records/": settings.records_limit})
     add_problems(app)
     app.include_router(decisions.router)
     app.include_router(consents.router)
+    app.include_router(records.router)
     _add_health(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
@@ -163,7 +165,9 @@ async def _sweep(held: Services) -> None:
 def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         schema = get_openapi(title=TITLE, version=VERSION, routes=app.routes)
-        schema.setdefault("components", {}).setdefault("schemas", {}).update(decisions.COMPONENTS)
+        schema.setdefault("components", {}).setdefault("schemas", {}).update(
+            decisions.COMPONENTS | records.COMPONENTS
+        )
         schema["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
         for path, methods in schema["paths"].items():
             for operation in methods.values():

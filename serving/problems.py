@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 from traceback import format_exception
 from typing import Any
 
@@ -25,7 +26,8 @@ class BodyTooLarge(TooLarge):
 
     def __init__(self, limit: int) -> None:
         super().__init__(
-            f"the body is larger than {limit} bytes.", remedy="Send less; YIDAI_BODY_LIMIT is the limit."
+            f"the body is larger than {limit} bytes.",
+            remedy="Send less; YIDAI_BODY_LIMIT and YIDAI_RECORDS_LIMIT are the limits.",
         )
 
 
@@ -39,28 +41,30 @@ class NotJson(Invalid):
 
 
 class BodyLimit:
-    """ASGI middleware: a body over the limit is refused, declared or not.
+    """ASGI middleware: a body over the limit is refused, declared or not; paths may have a ``larger`` one.
 
     A body is read here, up to the limit, and handed on whole: routes that parse it would turn an error
     raised from within their reading into one of their own.
     """
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    def __init__(self, app: ASGIApp, limit: int, larger: Mapping[str, int] | None = None) -> None:
         self._app = app
         self._limit = limit
+        self._larger = larger or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count what comes."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        limit = self._limit_of(scope["path"])
         declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if not declared.isdigit() or int(declared) > self._limit:
-            await problem(BodyTooLarge(self._limit))(scope, receive, send)
+        if not declared.isdigit() or int(declared) > limit:
+            await problem(BodyTooLarge(limit))(scope, receive, send)
             return
-        body = await self._read(receive)
+        body = await self._read(receive, limit)
         if body is None:
-            await problem(BodyTooLarge(self._limit))(scope, receive, send)
+            await problem(BodyTooLarge(limit))(scope, receive, send)
             return
         held = [body]
 
@@ -69,7 +73,10 @@ class BodyLimit:
 
         await self._app(scope, replayed, send)
 
-    async def _read(self, receive: Receive) -> Message | None:
+    def _limit_of(self, path: str) -> int:
+        return next((size for start, size in self._larger.items() if path.startswith(start)), self._limit)
+
+    async def _read(self, receive: Receive, limit: int) -> Message | None:
         """The whole body as one message; None if it is too large."""
         parts: list[bytes] = []
         seen = 0
@@ -79,7 +86,7 @@ class BodyLimit:
                 return message
             parts.append(message.get("body", b""))
             seen += len(parts[-1])
-            if seen > self._limit:
+            if seen > limit:
                 return None
             if not message.get("more_body", False):
                 return {"type": "http.request", "body": b"".join(parts), "more_body": False}

@@ -19,6 +19,7 @@ from serving.decisions.reading import DecisionReader
 from serving.decisions.service import DecisionService
 from serving.decisions.writer import GroupWriter
 from serving.metrics import Metrics
+from serving.records.service import RecordService
 from serving.settings import Settings
 from serving.store.engine import Database
 from serving.store.keys import KeyRing
@@ -44,6 +45,7 @@ class Services:
     reader: DecisionReader
     consents: ConsentService
     prefill: PrefillService
+    records: RecordService
     writer: GroupWriter
     metrics: Metrics
     clock: Clock
@@ -71,6 +73,7 @@ async def open_services(settings: Settings, database: Database, clock: Clock) ->
         reader=DecisionReader(pool, keys),
         consents=ConsentService(pool, keys, online, clock),
         prefill=PrefillService(settings, pool, keys, lives, clock),
+        records=RecordService(pool, database, keys, online, Lake(settings.lake_root), clock),
         writer=writer,
         metrics=metrics,
         clock=clock,

@@ -99,14 +99,24 @@ class RawEvents:
         only a reader whose pin is older still sees that.
         """
         raw = self if pin is None else self.take(pin.sees(self.version))
-        order = np.lexsort((raw.version, raw.known_from, raw.key, raw.subject))
-        by_key = raw.take(order)
-        known_to = np.full(len(order), NEVER)
-        same = (by_key.subject[1:] == by_key.subject[:-1]) & (by_key.key[1:] == by_key.key[:-1])
-        known_to[:-1][same] = by_key.known_from[1:][same]
-        gone = by_key.valid_to == RETRACTED
-        known_to[gone] = by_key.known_from[gone]
-        return by_key.table(known_to)
+        order = raw.by_key()
+        return raw.take(order).table(raw.stands_until(order)[order])
+
+    def by_key(self) -> NDArray[np.intp]:
+        """The order in which each row is followed by what corrects it."""
+        return np.lexsort((self.version, self.known_from, self.key, self.subject))
+
+    def stands_until(self, order: NDArray[np.intp]) -> Int64:
+        """The end of each row's known time for a reader who sees all of them; ``order`` is that of ``by_key``."""
+        subject, key, known_from = self.subject[order], self.key[order], self.known_from[order]
+        ends = np.full(len(order), NEVER)
+        same = (subject[1:] == subject[:-1]) & (key[1:] == key[:-1])
+        ends[:-1][same] = known_from[1:][same]
+        gone = self.valid_to[order] == RETRACTED
+        ends[gone] = known_from[gone]
+        out = np.empty(len(order), dtype=np.int64)
+        out[order] = ends
+        return out
 
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> RawEvents:
         """The chosen rows."""

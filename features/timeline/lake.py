@@ -118,14 +118,24 @@ class Lake(Marks):
         """All events of a dataset with corrections applied."""
         return standing(contract, self.raw(contract, None), pin)
 
+    @property
+    def tailed(self) -> bool:
+        """Whether what is read may hold rows that no segment has."""
+        return self._tail is not None
+
     def tables(
-        self, contracts: Mapping[str, Contract], names: Iterable[str], seers: Int64 | None = None
+        self,
+        contracts: Mapping[str, Contract],
+        names: Iterable[str],
+        seers: Int64 | None = None,
+        *,
+        pin: Pin | None = None,
     ) -> dict[str, EventTable]:
         """The named datasets, whole, and views, of everybody or of these seers."""
         known = views(contracts)
-        reader = self._views(contracts, None)
+        reader = self._views(contracts, pin)
         return {
-            name: reader.whole(known[name], seers) if name in known else self.read(contracts[name])
+            name: reader.whole(known[name], seers) if name in known else self.read(contracts[name], pin=pin)
             for name in names
         }
 
@@ -172,13 +182,16 @@ class Lake(Marks):
 
     def raw(self, contract: Contract, subjects: list[int] | None, by: str = "subject") -> RawEvents:
         """Accepted rows whose column (``subject`` or a link's field) is one of these; all of them for None."""
+        erased = self.erased()
+        if subjects is not None and len(erased):
+            subjects = np.setdiff1d(subjects, erased).tolist()
         if subjects is not None and not subjects:
             return empty_raw(contract.names)
         # the tail first: what is flushed in between is found in the lake then
         live = self._tail.rows(contract, subjects, by) if self._tail else None
         stored = settled_read(self.root, lambda: self._stored(contract, subjects, by))
         both = stored if live is None else joined(stored, live.take(~np.isin(live.version, stored.version)))
-        return forget(contract, both, self.erased())
+        return forget(contract, both, erased)
 
     def segments(self, dataset: str, buckets: Iterable[int] | None = None) -> list[Path]:
         """The files that hold a dataset now, of these buckets or of all; a compaction may take one away."""

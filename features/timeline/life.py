@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from features.calendar import DAY, NEVER, NULL, month_index, month_start
 from features.contracts.model import Contract, FieldType, History
-from features.timeline.events import EventTable, Int64, Pin, RawEvents
+from features.timeline.events import RETRACTED, EventTable, Int64, Pin, RawEvents
 
 _NUMBERS = {FieldType.ID_NUMBER, FieldType.USCC}
 _FURTHEST = np.iinfo(np.int64).max // 4
@@ -65,7 +65,8 @@ def expired(contract: Contract, raw: RawEvents, now: int) -> NDArray[np.bool_]:
     first[1:] = (subject[1:] != subject[:-1]) | (key[1:] != key[:-1])
     last = np.append(np.flatnonzero(first)[1:] - 1, len(order) - 1) if len(order) else order
     rows = order[last]
-    gone = expiry(contract, raw.valid_from[rows], raw.valid_to[rows]) <= now
+    end = np.where(raw.valid_to[rows] == RETRACTED, raw.valid_from[rows], raw.valid_to[rows])
+    gone = expiry(contract, raw.valid_from[rows], end) <= now
     gone &= raw.known_from[rows] <= now
     out = np.zeros(len(order), dtype=bool)
     out[order] = np.repeat(gone, np.diff(np.append(np.flatnonzero(first), len(order))))

@@ -23,6 +23,9 @@ from features.timeline.events import Int64
 
 ROW_GROUP = 1 << 14
 """Rows that are read for one subject: small enough for a request, large enough for a scan."""
+LARGE = 1 << 20
+ROW_GROUP_LARGE = 1 << 17
+"""The same of a segment with so many rows: small groups would halve the speed of a scan."""
 _MERGED = "_merged"
 _TRIES = 20
 _Result = TypeVar("_Result")
@@ -65,7 +68,9 @@ def swap(folder: Path, merged: Merged) -> None:
 def leftovers(folder: Path) -> list[Path]:
     """Files that do not count: replaced, or written by a compaction that was cut off."""
     counted = set(current(folder))
-    return [path for path in sorted(folder.iterdir()) if path not in counted and path.name != _MERGED]
+    return [
+        path for path in sorted(folder.iterdir()) if path not in counted and not path.name.startswith("_")
+    ]
 
 
 def current(folder: Path) -> list[Path]:
@@ -73,7 +78,7 @@ def current(folder: Path) -> list[Path]:
     for _ in range(_TRIES):
         merged = merged_of(folder)
         try:
-            names = sorted(name for name in os.listdir(folder) if name.endswith(".parquet"))
+            names = sorted(path.name for path in folder.iterdir() if path.suffix == ".parquet")
         except (FileNotFoundError, NotADirectoryError):
             return []
         if merged_of(folder) == merged:
@@ -118,6 +123,18 @@ def read_arrays(
     return {name: array[rows] for name, array in arrays.items()}
 
 
+def column_names(path: Path) -> list[str]:
+    """The columns of a segment.
+
+    Raises:
+        DamagedSegment: it is not readable.
+    """
+    try:
+        return list(pq.read_schema(path).names)
+    except (pa.ArrowInvalid, OSError):
+        raise DamagedSegment(path) from None
+
+
 def read_table(path: Path, names: Sequence[str], by: str = "", values: Int64 | None = None) -> pa.Table:
     """The named columns that are there, of the row groups that may hold one of the values."""
     try:
@@ -130,6 +147,29 @@ def read_table(path: Path, names: Sequence[str], by: str = "", values: Int64 | N
         raise
     except (pa.ArrowInvalid, OSError):
         raise DamagedSegment(path) from None
+
+
+def read_span(path: Path, names: Sequence[str], first: int, last: int) -> pa.Table:
+    """Columns of the row groups that may hold subjects from ``first`` to ``last``; see ``read_arrays``."""
+    try:
+        with pq.ParquetFile(path) as file:
+            place = file.schema_arrow.names.index("subject")
+            groups = [
+                group
+                for group in range(file.metadata.num_row_groups)
+                if _overlaps(file.metadata.row_group(group).column(place).statistics, first, last)
+            ]
+            return file.read_row_groups(groups, columns=list(names), use_threads=False)
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowInvalid, OSError):
+        raise DamagedSegment(path) from None
+
+
+def _overlaps(statistics: Any, first: int, last: int) -> bool:
+    if statistics is None or not statistics.has_min_max:
+        return True
+    return bool(statistics.min <= last and first <= statistics.max)
 
 
 def _groups(metadata: Any, by: str, values: Int64 | None) -> list[int]:
@@ -154,7 +194,8 @@ def put_table(path: Path, table: pa.Table) -> None:
     """Store a table under a name, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(f".{os.getpid()}.tmp")
-    pq.write_table(table, draft, compression="lz4", row_group_size=ROW_GROUP)
+    groups = ROW_GROUP if table.num_rows < LARGE else ROW_GROUP_LARGE
+    pq.write_table(table, draft, compression="lz4", row_group_size=groups)
     _stand(draft, path)
 
 

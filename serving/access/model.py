@@ -33,21 +33,27 @@ class Permission(StrEnum):
     ACTIVATE = "activate"
     REPLAY = "replay"
     HANDLE_ALERTS = "handle_alerts"
+    RESOLVE = "resolve"
+    """Say who a record without a number is about."""
     ADMINISTER = "administer"
+    SEND_RECORDS = "send_records"
+    HANDLE_DISPUTES = "handle_disputes"
+    ERASE = "erase"
 
 
 _P = Permission
 GRANTED: dict[Role, frozenset[Permission]] = {
     Role.INTEGRATION_ENGINEER: frozenset({
-        _P.DECIDE, _P.PREFILL, _P.MANAGE_CONSENTS, _P.READ_DECISIONS, _P.READ_REGISTRY,
+        _P.DECIDE, _P.PREFILL, _P.MANAGE_CONSENTS, _P.READ_DECISIONS, _P.READ_REGISTRY, _P.SEND_RECORDS,
+        _P.HANDLE_DISPUTES,
     }),
     Role.ANALYST: frozenset({_P.SUBMIT, _P.READ_REGISTRY, _P.READ_DECISIONS, _P.REPLAY}),
     Role.RISK_OFFICER: frozenset({
         _P.APPROVE, _P.ACTIVATE, _P.SUBMIT, _P.READ_REGISTRY, _P.READ_DECISIONS, _P.READ_RECEIPTS, _P.REPLAY,
-        _P.HANDLE_ALERTS,
+        _P.HANDLE_ALERTS, _P.RESOLVE, _P.HANDLE_DISPUTES,
     }),
     Role.AUDITOR: frozenset({_P.READ_REGISTRY, _P.READ_DECISIONS, _P.READ_RECEIPTS, _P.REPLAY}),
-    Role.ADMINISTRATOR: frozenset({_P.ADMINISTER, _P.READ_REGISTRY}),
+    Role.ADMINISTRATOR: frozenset({_P.ADMINISTER, _P.READ_REGISTRY, _P.ERASE}),
 }  # fmt: skip
 """No role may do everything: who administers does not decide, who audits does not change."""
 

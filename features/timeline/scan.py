@@ -1,0 +1,145 @@
+"""Whole buckets of the lake, read for many subjects at once: only the columns that are needed, sorted already.
+
+A compacted segment says of each row until when it stands, for a reader who has seen all of its rows. Where a
+bucket is one such segment nothing is left to sort or to resolve; any other bucket is read the usual way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from features.contracts.model import Contract
+from features.timeline.events import EventTable, Int64, Pin
+from features.timeline.lake import BUCKET_BITS, Lake
+from features.timeline.life import standing
+from features.timeline.segments import DamagedSegment, int64_of, read_span, settled_read
+
+STANDS_UNTIL = "stands_until"
+"""The column of a compacted segment that holds the end of each row's known time."""
+SEEN = b"yidai.pin"
+"""Metadata of such a segment: the pin from which on that column is right."""
+_SPARSE = 0.5
+"""Below this share of rows that anybody asked for, the others are left out before they are looked at."""
+
+
+def bucket_events(
+    lake: Lake,
+    contract: Contract,
+    bucket: int,
+    fields: Collection[str],
+    subjects: Int64,
+    pin: Pin | None = None,
+) -> EventTable:
+    """Events of a dataset in one bucket: at least those of ``subjects`` (sorted), with at least these fields."""
+    path = _ready(lake, contract, bucket, pin)
+    if path is not None:
+        return settled_read(lake.root, lambda: _scan(path, fields, subjects))
+    low, high = bucket << BUCKET_BITS, (bucket + 1) << BUCKET_BITS
+    chosen = subjects[(subjects >= low) & (subjects < high)]
+    return standing(contract, lake.raw(contract, chosen.tolist()), pin)
+
+
+def _ready(lake: Lake, contract: Contract, bucket: int, pin: Pin | None) -> Path | None:
+    """The one segment that needs no resolving, if the bucket is that."""
+    paths = lake.segments(contract.dataset, [bucket])
+    if len(paths) != 1 or lake.tailed or len(lake.erased()):
+        return None
+    try:
+        schema = pq.read_schema(paths[0])
+    except (pa.ArrowInvalid, OSError):
+        raise DamagedSegment(paths[0]) from None
+    seen = (schema.metadata or {}).get(SEEN)
+    if seen is None or STANDS_UNTIL not in schema.names:
+        return None
+    batch, record = (int(part) for part in seen.split(b","))
+    covered = pin is None or (pin.lake >= batch and pin.tail >= record)
+    return paths[0] if covered else None
+
+
+def _scan(path: Path, fields: Collection[str], subjects: Int64) -> EventTable:
+    names = ["subject", "valid_from", "valid_to", "known_from", STANDS_UNTIL, *fields]
+    table = read_span(path, names, int(subjects[0]), int(subjects[-1]))
+    rows = _rows_of(int64_of(table["subject"]), subjects)
+    arrays: dict[str, Int64] = {}
+    for name in names:
+        values = int64_of(table[name])
+        arrays[name] = values if rows is None else values[rows]
+    subject, valid_from, valid_to, known_from, known_to = (arrays[name] for name in names[:5])
+    version = np.broadcast_to(np.int64(0), len(subject))
+    columns = {name: arrays[name] for name in fields}
+    return EventTable(subject, valid_from, valid_to, known_from, known_to, version, columns)
+
+
+def _rows_of(subject: Int64, wanted: Int64) -> NDArray[np.int64] | None:
+    """Places of the rows of these subjects; None where most rows are theirs. Both arrays are sorted."""
+    first = np.searchsorted(subject, wanted, side="left")
+    count = np.searchsorted(subject, wanted, side="right") - first
+    total = int(count.sum())
+    if total > _SPARSE * len(subject):
+        return None
+    before = np.cumsum(count) - count
+    return np.asarray(np.arange(total) - np.repeat(before - first, count))
+
+
+class BucketTables(Mapping[str, EventTable]):
+    """The datasets of a bucket, each read when it is asked for and not kept.
+
+    ``views`` are read beforehand, because they gather the events of subjects in other buckets.
+    """
+
+    def __init__(
+        self,
+        lake: Lake,
+        contracts: Mapping[str, Contract],
+        fields: Mapping[str, Collection[str]],
+        bucket: int,
+        subjects: Int64,
+        views: Mapping[str, EventTable],
+        pin: Pin | None = None,
+    ) -> None:
+        self._lake, self._contracts, self._fields = lake, contracts, fields
+        self._bucket, self._subjects, self._views, self._pin = bucket, subjects, views, pin
+
+    def __getitem__(self, name: str) -> EventTable:
+        """One dataset's events."""
+        if name in self._views:
+            return self._views[name]
+        contract = self._contracts[name]
+        return bucket_events(
+            self._lake, contract, self._bucket, self._fields[name], self._subjects, self._pin
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        """Names of datasets."""
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        """Number of datasets."""
+        return len(self._fields)
+
+
+def buckets_of(subjects: Int64) -> list[int]:
+    """The buckets in which these subjects lie, ascending."""
+    return [int(bucket) for bucket in np.unique(subjects >> BUCKET_BITS)]
+
+
+def rows_in(lake: Lake, datasets: Iterable[str], bucket: int) -> int:
+    """Rows of the largest of these datasets in a bucket."""
+
+    def counted() -> int:
+        paths = [lake.segments(name, [bucket]) for name in datasets]
+        return max((sum(pq.read_metadata(p).num_rows for p in each) for each in paths), default=0)
+
+    return settled_read(lake.root, counted)
+
+
+def seen_metadata(version: Int64) -> dict[bytes, bytes]:
+    """What a segment says of the pin that has seen all of these versions."""
+    pin = Pin.of(version) if len(version) else Pin(0)
+    return {SEEN: f"{pin.lake},{pin.tail}".encode()}

@@ -1,0 +1,84 @@
+"""NDJSON lines as the table that a feed's file would have been."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from features.contracts.model import Contract
+from features.errors import TooLarge
+from features.timeline.feed import Finding, RawTable
+
+MOST = 10_000
+"""Records in one call."""
+_REMEDIES = {
+    "not a JSON object": "Send one flat JSON object a line; its values are texts, numbers, booleans or null.",
+    "unknown field": "Send the contract's fields only; the page of contracts lists them.",
+}
+_decoder = msgspec.json.Decoder(dict[str, str | int | float | bool | None])
+
+
+class TooManyRecords(TooLarge):
+    """More lines than one call may have."""
+
+    def __init__(self, lines: int) -> None:
+        super().__init__(f"{lines} records came at once.", remedy=f"Send at most {MOST} a call.")
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """What could be read, under the numbers of its lines, and what could not."""
+
+    table: RawTable
+    findings: list[Finding]
+    seen: int
+
+
+def read_lines(contract: Contract, body: bytes, file: str) -> Lines:
+    """Lines of a body; empty ones are passed over. A value never stands in a finding.
+
+    Raises:
+        TooManyRecords: over the limit.
+    """
+    lines = [(n, line) for n, line in enumerate(body.split(b"\n"), start=1) if line.strip()]
+    if len(lines) > MOST:
+        raise TooManyRecords(len(lines))
+    header = (contract.subject_field, *contract.names)
+    known, rows, numbers, findings = {*header}, [], [], []
+    for number, line in lines:
+        value = _object(line)
+        problem = (
+            "not a JSON object" if value is None else "unknown field" if not value.keys() <= known else ""
+        )
+        if problem or value is None:
+            findings.append(Finding(contract.dataset, file, number, "", problem, _REMEDIES[problem]))
+            continue
+        rows.append([_text(value.get(name)) for name in header])
+        numbers.append(number)
+    return Lines(_table(header, rows, numbers), findings, len(lines))
+
+
+def _object(line: bytes) -> dict[str, str | int | float | bool | None] | None:
+    try:
+        return _decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode(errors="replace").decode()
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _table(header: Sequence[str], rows: list[list[str]], numbers: list[int]) -> RawTable:
+    columns = zip(*rows, strict=True) if rows else ([] for _ in header)
+    arrays = {name: pa.array(list(column), pa.string()) for name, column in zip(header, columns, strict=True)}
+    return RawTable(pa.table(arrays), np.array(numbers, dtype=np.int64))
