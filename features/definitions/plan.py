@@ -78,6 +78,11 @@ class FeaturePlan:
         self.sources_of_subject = tuple(name for name in self.datasets if self._is_own(name))
         """The datasets that speak of the subject or its firms, without relatives' and places'."""
 
+    @property
+    def fields(self) -> dict[str, tuple[str, ...]]:
+        """The fields that the columns of each dataset or view are computed from."""
+        return {program.dataset: tuple(program.columns) for program in self._programs}
+
     @staticmethod
     def load(document: bytes) -> FeaturePlan:
         """The plan in these bytes (``FeaturePlan.document``).

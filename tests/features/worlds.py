@@ -146,7 +146,7 @@ def raw_of(history: list[dict[str, int]]) -> RawEvents:
     """Accepted rows as they lie in the lake, each its own version."""
 
     def column(name: str) -> Any:
-        return np.array([row[name] for row in history], dtype=np.int64)
+        return np.array([row.get(name, NULL) for row in history], dtype=np.int64)
 
     names = ("slip", "amount", "payer", "kind", "born_on")
     columns = {name: column(name) for name in names}
