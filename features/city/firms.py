@@ -78,7 +78,7 @@ def _issued(
     """Rows of the issue, and later rows of those that were revoked."""
     began = office.city.day(month, office.g.integers(1, 20, len(month)), 0)
     ends, gone = began + 1095 * DAY, began + office.g.integers(60, 700, len(month)) * DAY
-    revoked = np.flatnonzero((office.g.random(len(month)) < 0.04) & (gone + 2 * DAY < office.ends))
+    revoked = np.flatnonzero((office.g.random(len(month)) < 0.08) & (gone + 2 * DAY < office.ends))
     since, none = _text(date_text(began)), np.full(len(month), "")
     first = (since, _text(date_text(ends)), none, _text(instant_text(began + DAY)))
     day = _text(date_text(gone[revoked]))
