@@ -131,6 +131,7 @@ class World:
     rows: list[Row] = field(default_factory=list)
     batches: int = 0
     numbered: int = 0
+    written: int = 0
 
     def step(self, kind: str, what: Any, now: int) -> None:
         """One thing that happens."""
@@ -151,7 +152,7 @@ class World:
         fresh: dict[tuple[int, ...], Row] = {}
         for each in rows:
             fresh.setdefault((*told(each), each["known_from"]), {**each, "version": self.batches})
-        stored = {(*told(r), r["known_from"]) for r in self.rows if r not in self.tail.held}
+        stored = {(*told(r), r["known_from"]) for r in self.rows if r["version"] <= TAIL + self.written}
         kept = [each for key, each in fresh.items() if key not in stored]
         one_a_moment = {(r["subject"], r["slip"], r["known_from"]): r for r in kept}
         chosen = list(one_a_moment.values())
@@ -170,6 +171,7 @@ class World:
         chosen = [r for r in self.tail.held if done < r["version"] - TAIL <= last]
         raw = raw_of(chosen)
         self.lake.flush("wages", Batch(raw, raw.subject < 0), done + 1, last)
+        self.written = last
         if cut:
             return
         self.lake.end_flush(last)
