@@ -13,6 +13,13 @@ import numpy as np
 from features.city.parameters import LAGS, START
 from tests.features.city.observer import Month, Person
 
+WITHOUT_FEED = {
+    "grain_sale", "input_credit", "forest_right", "animal_inspection", "transport_permit", "tobacco_order",
+    "water_abstraction", "pollution_permit", "safety_inspection", "parcel_volume", "customs_declaration",
+    "public_procurement", "wage_arrears", "legal_service", "tourism_operation",
+}  # fmt: skip
+"""Under contract, but of no use to the story of the city."""
+
 
 def rows_of(folder: Path, dataset: str) -> list[dict[str, str]]:
     with (folder / "feeds" / f"{dataset}.csv").open(encoding="utf-8") as file:

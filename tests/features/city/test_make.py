@@ -17,6 +17,7 @@ from features.contracts.load import BUILTIN, load_contracts
 from features.identity.vault import MemoryVault
 from features.timeline.ingest import HalfWritten, ingest_folder
 from features.timeline.lake import Lake
+from tests.features.city.engineer import WITHOUT_FEED
 
 TINY = {"households": 40, "months": 36}
 
@@ -38,14 +39,6 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_same_seed_gives_the_same_bytes(tiny, tmp_path) -> None:
     make_city(tmp_path, seed=1, **TINY)
     assert bytes_of(tmp_path) == bytes_of(tiny)
-
-
-WITHOUT_FEED = {
-    "grain_sale", "input_credit", "forest_right", "animal_inspection", "transport_permit", "tobacco_order",
-    "water_abstraction", "pollution_permit", "safety_inspection", "parcel_volume", "customs_declaration",
-    "public_procurement", "wage_arrears", "legal_service", "tourism_operation",
-}  # fmt: skip
-"""Under contract, but of no use to the story of the city."""
 
 
 def test_every_other_dataset_has_a_feed(tiny) -> None:

@@ -15,6 +15,7 @@ from features.definitions.plan import FeaturePlan, load_plan
 from features.matrix import Missing
 from features.timeline.events import EventTable, sort_events
 from serving.policy.load import _VAGUE
+from tests.features.city.engineer import WITHOUT_FEED
 
 PLAN = load_plan([CONTRACTS], [DEFINITIONS])
 AS_OF = instant("2024-06-26")
@@ -63,7 +64,7 @@ inflow_to_village
 def test_there_are_at_least_three_hundred_columns_of_every_department() -> None:
     assert len(PLAN.columns) >= 300
     assert set(PRIORS.split()) <= {column.name for column in PLAN.columns}
-    shipped = set(PLAN.contracts) - WITHOUT_FEATURES
+    shipped = set(PLAN.contracts) - WITHOUT_FEATURES - WITHOUT_FEED
     assert {name.split("@")[0] for name in PLAN.datasets} == shipped
 
 
