@@ -20,6 +20,7 @@ from serving.consents import api as consents
 from serving.decisions import api as decisions
 from serving.problems import MEDIA, BodyLimit, add_problems
 from serving.records import api as records
+from serving.records import life_api as life
 from serving.registry.repository import active_async
 from serving.services import Clock, Services, close_services, open_services, services, wall_clock
 from serving.settings import Settings, WrongSetting
@@ -77,6 +78,7 @@ def create_app(settings: Settings, database: Database, clock: Clock = wall_clock
     app.include_router(decisions.router)
     app.include_router(consents.router)
     app.include_router(records.router)
+    app.include_router(life.router)
     _add_health(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app

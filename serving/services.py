@@ -19,7 +19,9 @@ from serving.decisions.reading import DecisionReader
 from serving.decisions.service import DecisionService
 from serving.decisions.writer import GroupWriter
 from serving.metrics import Metrics
+from serving.records.disputes import DisputeService
 from serving.records.service import RecordService
+from serving.records.subjects import SubjectService
 from serving.settings import Settings
 from serving.store.engine import Database
 from serving.store.keys import KeyRing
@@ -46,6 +48,8 @@ class Services:
     consents: ConsentService
     prefill: PrefillService
     records: RecordService
+    disputes: DisputeService
+    subjects: SubjectService
     writer: GroupWriter
     metrics: Metrics
     clock: Clock
@@ -61,7 +65,8 @@ async def open_services(settings: Settings, database: Database, clock: Clock) ->
     keys = KeyRing.open(settings.key_file)
     metrics = Metrics()
     lives = LiveCache(pool)
-    online = WorkingSet(pool, lives, Lake(settings.lake_root), clock, settings.as_of)
+    lake = Lake(settings.lake_root)
+    online = WorkingSet(pool, lives, lake, clock, settings.as_of)
     writer = GroupWriter(pool, settings.group_size, metrics.group.observe)
     writer.start()
     return Services(
@@ -73,7 +78,9 @@ async def open_services(settings: Settings, database: Database, clock: Clock) ->
         reader=DecisionReader(pool, keys),
         consents=ConsentService(pool, keys, online, clock),
         prefill=PrefillService(settings, pool, keys, lives, clock),
-        records=RecordService(pool, database, keys, online, Lake(settings.lake_root), clock),
+        records=RecordService(pool, database, keys, online, lake, clock),
+        disputes=DisputeService(pool, keys, online, lake, clock),
+        subjects=SubjectService(pool, database, keys, online, lake, clock),
         writer=writer,
         metrics=metrics,
         clock=clock,

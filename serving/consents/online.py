@@ -10,7 +10,7 @@ import numpy as np
 
 from features.definitions.plan import FeaturePlan
 from features.errors import Integrity, Invalid
-from features.timeline.events import Pin, pin_of
+from features.timeline.events import EventTable, Pin, pin_of
 from features.timeline.lake import Lake
 from features.timeline.packed import pack
 from features.timeline.views import Reach, Seen
@@ -47,14 +47,14 @@ class WorkingSet:
             stale = [int(row[0]) for row in await connection.fetch(repository.STALE, now)]
         plan = await self.plan_if_any(tenant, now) if stale else None
         seen_by = [one for subject in stale for one in await self.family(tenant, plan, subject)]
-        await self._refresh_all(tenant, sorted({*seen_by} - {*stale}), now)
-        return await self._refresh_all(tenant, stale, now)
+        await self.refresh_all(tenant, sorted({*seen_by} - {*stale}), now)
+        return await self.refresh_all(tenant, stale, now)
 
     async def rehydrate(self, tenant: str) -> int:
         """Bring every online subject up to the lake, after an ingest; returns how many."""
         async with tenant_connection(self._pool, tenant) as connection:
             online = [int(row[0]) for row in await connection.fetch(repository.ONLINE)]
-        return await self._refresh_all(tenant, online, self._clock())
+        return await self.refresh_all(tenant, online, self._clock())
 
     async def family(self, tenant: str, plan: FeaturePlan | None, subject: int) -> list[int]:
         """The subject and all who see its records in a household, ascending."""
@@ -103,9 +103,22 @@ class WorkingSet:
         lake = await live_lake(self._lake, connection, subject)
         views = await asyncio.to_thread(relatives.read, lake, plan, subject, seen, at)
         readable = relatives.readable(plan, views, await relatives.consented(connection, views, now))
-        packed, pin = await asyncio.to_thread(_hydrate, lake, plan, subject, allowed, seen, readable)
+        tables, pin = await asyncio.to_thread(_hydrate, lake, plan, subject, allowed, seen, readable)
+        disputed = [row[0] for row in await connection.fetch(repository.DISPUTED, subject)]
+        packed = pack(tables, pin.tail, disputed)
         await connection.execute(repository.PUT_TIMELINE, tenant, subject, pin.lake, packed, now, seen.tail)
         return seen
+
+    async def refresh_all(self, tenant: str, subjects: list[int], now: int) -> int:
+        """Bring these rows up to date, each in a transaction of its own; returns how many."""
+        if not subjects:
+            return 0
+        plan = await self.plan_if_any(tenant, now)
+        for subject in subjects:
+            async with tenant_connection(self._pool, tenant) as connection:
+                await repository.lock_subject(connection, subject)
+                await self.refresh(connection, tenant, subject, plan, now)
+        return len(subjects)
 
     async def shown_by(
         self, connection: asyncpg.Connection, plan: FeaturePlan, subjects: Collection[int]
@@ -134,16 +147,6 @@ class WorkingSet:
             slots = await active_async(connection, now)
         return (await self._lives.get(tenant, slots)).plan
 
-    async def _refresh_all(self, tenant: str, subjects: list[int], now: int) -> int:
-        if not subjects:
-            return 0
-        plan = await self.plan_if_any(tenant, now)
-        for subject in subjects:
-            async with tenant_connection(self._pool, tenant) as connection:
-                await repository.lock_subject(connection, subject)
-                await self.refresh(connection, tenant, subject, plan, now)
-        return len(subjects)
-
 
 def _hydrate(
     lake: Lake,
@@ -152,7 +155,7 @@ def _hydrate(
     allowed: Collection[str],
     seen: Pin,
     views: Mapping[str, Seen],
-) -> tuple[bytes, Pin]:
+) -> tuple[dict[str, EventTable], Pin]:
     """Never half of an ingest: the pin that a receipt keeps must mean the same when it is replayed."""
     tables = lake.subject_tables(plan.contracts, subject, pin=seen)
     tables |= {name: view.table for name, view in views.items()}
@@ -162,7 +165,7 @@ def _hydrate(
         for name, table in tables.items()
         if is_authorised(plan.contracts[name.partition("@")[0]], allowed)
     }
-    return pack(readable, pin.tail), pin
+    return readable, pin
 
 
 def _seers(lake: Lake, plan: FeaturePlan, subjects: list[int]) -> set[int]:

@@ -55,6 +55,8 @@ class KnownDataset(BaseModel):
     valid_from: str
     known_from: str
     values: list[KnownValue]
+    disputed: bool = False
+    """The person disputes a record of this dataset."""
 
 
 class PrefillService:
@@ -104,7 +106,9 @@ class PrefillService:
             and is_authorised(contract, consent.categories)
         ]
         found = (known_dataset(contract, table, as_of) for contract, table in readable)
-        return as_of, [dataset for dataset in found if dataset is not None]
+        told = [dataset for dataset in found if dataset is not None]
+        marked = set(tables.disputed)
+        return as_of, [each.model_copy(update={"disputed": each.dataset in marked}) for each in told]
 
 
 def known_dataset(contract: Contract, table: EventTable, as_of: int) -> KnownDataset | None:

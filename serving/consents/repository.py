@@ -49,6 +49,8 @@ SELECT subject_id, array_agg(DISTINCT category) FROM consent, unnest(categories)
 WHERE subject_id = ANY($1) AND withdrawn_at IS NULL AND valid_from <= $2 AND $2 < valid_to
   AND key_of_subject(subject_id) IS NOT NULL
 GROUP BY subject_id"""
+DISPUTED = """
+SELECT DISTINCT dataset FROM dispute WHERE subject_id = $1 AND verdict IS NULL ORDER BY dataset"""
 ONLINE_OF = "SELECT subject_id FROM subject_timeline WHERE subject_id = ANY($1) ORDER BY subject_id"
 ANYBODY_ONLINE = "SELECT EXISTS (SELECT 1 FROM subject_timeline)"
 ONLINE = "SELECT subject_id FROM subject_timeline ORDER BY subject_id"
