@@ -11,6 +11,7 @@ import typer
 
 from features.cli import city_app, features_app
 from features.terminal import console, plain_errors, progress, show_json, show_table
+from serving.identity.cli import identity_app
 from serving.models_cli import models_app
 from training import cli as analysts
 
@@ -24,6 +25,7 @@ tokens_app = typer.Typer(help="Who may ask: people and systems of a tenant.", no
 app.add_typer(city_app, name="city")
 app.add_typer(features_app, name="features")
 app.add_typer(models_app, name="models")
+app.add_typer(identity_app, name="identity")
 app.add_typer(tokens_app, name="tokens")
 app.command("predict")(analysts.predict)
 

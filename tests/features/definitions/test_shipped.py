@@ -31,7 +31,6 @@ WITHOUT_FEATURES = {
     "loan_instalment",  # teaches a label
     "fairness_attributes",  # may be read for fairness tests alone
     "social_assistance",  # a group of people that fairness tests protect
-    "agricultural_machinery_paper",  # becomes agricultural_machinery when its person is found
 }
 PRIORS = """
 bur_max_dpd_6m bur_max_dpd_12m bur_max_dpd_24m bur_max_dpd_60m bur_overdue_cnt_6m bur_overdue_cnt_12m

@@ -66,7 +66,7 @@ def test_a_retraction_hides_what_it_takes_back_from_all_but_older_pins() -> None
         {"subject": 1, "valid_from": 10, "valid_to": RETRACTED, "known_from": 20, "slip": 1, "version": 2},
         {"subject": 1, "valid_from": 10, "valid_to": NEVER, "known_from": 20, "slip": 2, "version": 1},
     ]
-    raw = raw_of([{"amount": 0, "payer": 0, "kind": 0, **row} for row in rows])
+    raw = raw_of([{"amount": 0, "payer": 0, "kind": 0, "born_on": 0, **row} for row in rows])
     assert [len(raw.resolve().visible(t)) for t in (19, 20, 10_000)] == [0, 1, 1]
     assert len(raw.resolve(Pin(1)).visible(20)) == 2
     assert int(raw.resolve().version.max()) == 2

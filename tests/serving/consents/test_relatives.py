@@ -18,7 +18,7 @@ from serving.settings import Settings
 from tests.serving.feeding import ingest, online, rehydrate, sweep
 from tests.serving.world import GOOD, LATE, MIDDLE, POOR, Bank, Client
 
-REGISTER = "id_number household_no role birth_date village registered_since registered_until published_at"
+REGISTER = "id_number household_no role birth_date name address phone village registered_since registered_until published_at"
 VIEW = "bureau_repayment@household"
 
 
@@ -26,9 +26,9 @@ VIEW = "bureau_repayment@household"
 def household(bank: Bank, tmp_path_factory: pytest.TempPathFactory) -> None:
     """GOOD and LATE live together since 2020; MIDDLE alone; POOR left them in 2021."""
     rows = [
-        [GOOD, "H1", "head", "1985-06-12", "V1", "2020-01-01", "", "2020-01-05T09:00:00"],
-        [LATE, "H1", "spouse", "1985-06-12", "V1", "2020-01-01", "", "2020-01-05T09:00:00"],
-        [MIDDLE, "H2", "head", "1985-06-12", "V1", "2020-01-01", "", "2020-01-05T09:00:00"],
+        [GOOD, "H1", "head", "1985-06-12", "", "", "", "V1", "2020-01-01", "", "2020-01-05T09:00:00"],
+        [LATE, "H1", "spouse", "1985-06-12", "", "", "", "V1", "2020-01-01", "", "2020-01-05T09:00:00"],
+        [MIDDLE, "H2", "head", "1985-06-12", "", "", "", "V1", "2020-01-01", "", "2020-01-05T09:00:00"],
     ]
     ingest(bank, tmp_path_factory.mktemp("register"), "population_register", REGISTER, rows)
 
@@ -102,8 +102,20 @@ def test_a_corrected_household_is_honoured_and_old_decisions_stay(
     theirs = client.consent_id(LATE)
     before = client.decide(GOOD, mine)
     rows = [
-        [LATE, "H1", "spouse", "1985-06-12", "V1", "2020-01-01", "2021-01-01", "2024-12-01T09:00:00"],
-        [POOR, "H1", "child", "1985-06-12", "V1", "2020-01-01", "", "2024-12-01T09:00:00"],
+        [
+            LATE,
+            "H1",
+            "spouse",
+            "1985-06-12",
+            "",
+            "",
+            "",
+            "V1",
+            "2020-01-01",
+            "2021-01-01",
+            "2024-12-01T09:00:00",
+        ],
+        [POOR, "H1", "child", "1985-06-12", "", "", "", "V1", "2020-01-01", "", "2024-12-01T09:00:00"],
     ]
     ingest(bank, tmp_path, "population_register", REGISTER, rows)
     rehydrate(bank)

@@ -1,0 +1,82 @@
+"""What `yidai identity` does: settings in, values out; the online rows follow what was linked or undone."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from features.contracts.load import BUILTIN, load_contracts
+from features.timeline.lake import Lake
+from serving.access.model import Authority, Permission
+from serving.identity.service import Resolver, ResolveReport
+from serving.operations import authority, prepare
+from serving.services import close_services, open_services, wall_clock
+from serving.settings import Settings
+from serving.store.engine import Database
+from serving.store.keys import KeyRing
+
+
+class ReviewRow(msgspec.Struct, frozen=True):
+    """A pair to decide: ``agreement`` says how the parts agree, by part."""
+
+    record: str
+    subject: int
+    probability: float
+    agreement: dict[str, str]
+
+
+def resolve(settings: Settings) -> ResolveReport:
+    """Link what is sure, propose what is doubtful."""
+    resolver, asker = _open(settings)
+    report = resolver.resolve(asker, wall_clock())
+    if report.linked:
+        _rehydrate(settings, resolver.database)
+    return report
+
+
+def review(settings: Settings) -> list[ReviewRow]:
+    """The doubtful pairs, likeliest first."""
+    resolver, asker = _open(settings)
+    return [
+        ReviewRow(w.record_id.hex(), w.subject, w.probability, w.agreement) for w in resolver.review(asker)
+    ]
+
+
+def accept(settings: Settings, record: str, subject: int, reason: str) -> None:
+    """Link a doubtful record."""
+    resolver, asker = _open(settings)
+    resolver.accept(asker, record, subject, wall_clock(), reason)
+    _rehydrate(settings, resolver.database)
+
+
+def refuse(settings: Settings, record: str, subject: int, reason: str) -> None:
+    """Refuse a doubtful pair."""
+    resolver, asker = _open(settings)
+    resolver.refuse(asker, record, subject, wall_clock(), reason)
+
+
+def undo(settings: Settings, record: str, reason: str) -> int:
+    """Take a link back; returns from whom."""
+    resolver, asker = _open(settings)
+    subject = resolver.undo(asker, record, wall_clock(), reason)
+    _rehydrate(settings, resolver.database)
+    return subject
+
+
+def _open(settings: Settings) -> tuple[Resolver, Authority]:
+    database = prepare(settings)
+    asker = authority(settings, database, Permission.RESOLVE)
+    keys, lake = KeyRing.open(settings.key_file), Lake(settings.lake_root)
+    return Resolver(database, keys, lake, load_contracts([BUILTIN])), asker
+
+
+def _rehydrate(settings: Settings, database: Database) -> None:
+    async def run() -> None:
+        held = await open_services(settings, database, wall_clock)
+        try:
+            await held.consents.rehydrate(settings.tenant)
+        finally:
+            await close_services(held)
+
+    asyncio.run(run())
