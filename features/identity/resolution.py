@@ -14,6 +14,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ LEVELS = (
     ("another", "the same"),
 )
 """What each level of a part says, from none to the same."""
-_ROUNDS, _RANDOM_PAIRS = 12, 200_000
+_ROUNDS, _RANDOM_PAIRS = 12, 60_000
 _PLACE = re.compile(r"\D+")
 
 
@@ -151,11 +152,13 @@ def _address_level(left: str, right: str) -> int:
     return 2 if left == right else int(_village(left) == _village(right))
 
 
+@lru_cache(maxsize=1 << 17)
 def _village(address: str) -> str:
     found = _PLACE.match(address)
     return found[0] if found else ""
 
 
+@lru_cache(maxsize=1 << 17)
 def _parts(moment: int) -> tuple[int, int, int]:
     day = local_date(moment)
     return day.year, day.month, day.day

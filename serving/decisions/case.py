@@ -75,9 +75,14 @@ class Case(msgspec.Struct, frozen=True, omit_defaults=True):
     disputed: tuple[str, ...] = ()
 
 
+_NO_CONSENT = {"contract", "open_data"}
+
+
 def is_authorised(contract: Contract, categories: Collection[str]) -> bool:
-    """Whether a dataset may be read: by consent, or because the contract with the bank itself is the basis."""
-    return contract.consent_category in categories or "contract" in contract.legal_basis
+    """Whether a dataset may be read: by consent, or because the contract with the bank is the basis, or as it is
+    nobody's: weather and statistics of a place.
+    """
+    return contract.consent_category in categories or bool(_NO_CONSENT & set(contract.legal_basis))
 
 
 def unavailable(
