@@ -13,6 +13,7 @@ from features.cli import city_app, features_app
 from features.terminal import console, plain_errors, progress, show_json, show_table
 from serving.identity.cli import identity_app
 from serving.models_cli import models_app
+from serving.records import cli as records
 from training import cli as analysts
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ app.add_typer(features_app, name="features")
 app.add_typer(models_app, name="models")
 app.add_typer(identity_app, name="identity")
 app.add_typer(tokens_app, name="tokens")
+records.add_to(app)
 app.command("predict")(analysts.predict)
 
 OTHER_VARIABLES = ("YIDAI_DATASETS", "YIDAI_DEBUG", "YIDAI_CAMPAIGN")

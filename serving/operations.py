@@ -23,6 +23,7 @@ from serving.decisions.live import NothingActive
 from serving.decisions.replay import Replayed
 from serving.decisions.replay import replay as replay_decisions
 from serving.policy.load import policy_from_yaml
+from serving.records.flush import flush
 from serving.registry import repository as registry_rows
 from serving.registry import service as registry
 from serving.registry.model import Kind, Verdict
@@ -71,7 +72,9 @@ def ingest(settings: Settings, folder: Path, progress: Step | None = None) -> In
     database = prepare(settings)
     vault = PostgresVault(database, KeyRing.open(settings.key_file))
     contracts = load_contracts([BUILTIN])
-    report = ingest_folder(folder, contracts, vault, Lake(settings.lake_root), progress)
+    lake = Lake(settings.lake_root)
+    flush(database, lake, contracts)  # so that a record that came alone is known when a file brings it again
+    report = ingest_folder(folder, contracts, vault, lake, progress)
     if report.loaded:
         asyncio.run(_rehydrate(settings, database))
     return report

@@ -1,0 +1,106 @@
+"""What `yidai records`, `lake`, `subjects` and `disputes` do: settings in, values out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+from uuid import UUID
+
+from features.contracts.load import BUILTIN, load_contracts
+from features.errors import Invalid
+from features.timeline.compaction import Compacted
+from features.timeline.compaction import compact as compact_lake
+from features.timeline.lake import Lake
+from serving.access.model import Permission
+from serving.operations import authority, prepare
+from serving.records.disputes import Dispute, DisputeVerdict
+from serving.records.drop import DropFolder, Taken
+from serving.records.erasure import Erased, forget_erased
+from serving.records.flush import Flushed
+from serving.records.flush import flush as flush_tail
+from serving.services import Services, close_services, open_services, wall_clock
+from serving.settings import Settings
+from serving.store.engine import Database
+from serving.store.keys import KeyRing
+from serving.store.vault import PostgresVault
+
+_Result = TypeVar("_Result")
+
+
+def flush(settings: Settings, database: Database | None = None) -> Flushed:
+    """The tail into the lake; a worker calls it with the database that it holds.
+
+    Raises:
+        LakeBusy, TailBehindLake: nothing is lost; run it again.
+    """
+    opened = database or prepare(settings)
+    return flush_tail(opened, Lake(settings.lake_root), load_contracts([BUILTIN]))
+
+
+def compact(settings: Settings, database: Database | None = None) -> Iterator[Compacted]:
+    """Flush, then merge the lake's segments without what may not be kept any longer.
+
+    Raises:
+        LakeBusy: somebody writes; run it again.
+    """
+    opened = database or prepare(settings)
+    lake = Lake(settings.lake_root)
+    flush(settings, opened)
+    forget_erased(opened, lake)
+    yield from compact_lake(lake, load_contracts([BUILTIN]), wall_clock())
+
+
+def watch(settings: Settings, folder: Path, every: float) -> Iterator[list[Taken]]:
+    """Look at a drop folder for ever; who is online follows what was loaded.
+
+    Raises:
+        Invalid: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise Invalid("there is no such folder.", place=str(folder), remedy="Make it, or name another one.")
+    database = prepare(settings)
+    drop = DropFolder(folder, load_contracts([BUILTIN]), Lake(settings.lake_root))
+    while True:
+        # a vault of its own for each look: one that remembers would bring back who was erased meanwhile
+        taken = drop.look(PostgresVault(database, KeyRing.open(settings.key_file)))
+        if any(each.loaded for each in taken):
+            _with_services(settings, database, lambda held: held.consents.rehydrate(settings.tenant))
+        yield taken
+        time.sleep(every)
+
+
+def erase(settings: Settings, number: str, kind: str, reason: str) -> Erased:
+    """Forget a person or a firm as YIDAI_TOKEN's actor."""
+    database = prepare(settings)
+    asker = authority(settings, database, Permission.ERASE)
+    return _with_services(settings, database, lambda held: held.subjects.erase(asker, kind, number, reason))
+
+
+def disputes(settings: Settings) -> list[Dispute]:
+    """Those that wait for an answer, the most urgent first."""
+    database = prepare(settings)
+    asker = authority(settings, database, Permission.HANDLE_DISPUTES)
+    return _with_services(settings, database, lambda held: held.disputes.open(asker))
+
+
+def answer(settings: Settings, dispute: UUID, verdict: DisputeVerdict) -> Dispute:
+    """Answer a dispute as YIDAI_TOKEN's actor."""
+    database = prepare(settings)
+    asker = authority(settings, database, Permission.HANDLE_DISPUTES)
+    return _with_services(settings, database, lambda held: held.disputes.answer(asker, dispute, verdict))
+
+
+def _with_services(
+    settings: Settings, database: Database, use: Callable[[Services], Awaitable[_Result]]
+) -> _Result:
+    async def run() -> _Result:
+        held = await open_services(settings, database, wall_clock)
+        try:
+            return await use(held)
+        finally:
+            await close_services(held)
+
+    return asyncio.run(run())
