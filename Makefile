@@ -6,7 +6,7 @@ export YIDAI_HOME ?= $(CURDIR)/.yidai
 export NUMBA_CACHE_DIR ?= $(CURDIR)/.venv/numba
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: help setup demo test campaign campaign-slice check lint format serve mlflow bench lock clean
+.PHONY: help setup demo test campaign campaign-slice check lint format serve mlflow peers bench lock clean
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -53,6 +53,12 @@ serve: setup  ## the decision API on http://127.0.0.1:8100
 mlflow: setup  ## the MLflow server of the analysts on http://127.0.0.1:5100
 	@$(BIN)/yidai mlflow
 
+peers: setup .venv-peers/ready  ## the peers of the feature benchmarks, in an environment of their own
+.venv-peers/ready: requirements/feature-peers.txt
+	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	@$(BIN)/uv pip install -q --python .venv-peers/bin/python --require-hashes --link-mode copy -r requirements/feature-peers.txt
+	@touch $@
+
 bench: setup  ## the benchmarks, in their quick form
 	@for name in serve portfolios lift; do $(BIN)/python -m benchmarks.$$name --quick; done
 
@@ -60,6 +66,7 @@ lock:  ## compile the locks anew from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal -q -o requirements/run.txt
 	@$(BIN)/uv pip compile pyproject.toml --extra dev -c requirements/run.txt --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal -q -o requirements/dev.txt
 	@$(BIN)/uv pip compile pyproject.toml --extra peers --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal -q -o requirements/peers.txt
+	@$(BIN)/uv pip compile requirements/feature-peers.in --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal -q -o requirements/feature-peers.txt
 
 clean:  ## stop the embedded database and remove what the demo made (keeps .venv)
 	@test ! -x $(BIN)/yidai || $(BIN)/yidai stop
