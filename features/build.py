@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from features.timeline.events import EventTable, Int64, Pin
 from features.timeline.lake import BUCKET_BITS, Lake
 from features.timeline.scan import BucketTables, buckets_of, rows_in
 
-PART = 2_000_000
+PART = 1_500_000
 """Rows of a dataset that are in memory at once."""
 MANIFEST = "build.json"
 KINDS = "missing"
@@ -72,29 +73,39 @@ class Job:
         return Manifest(1, self.plan.digest, population, len(self.subjects), self.pin.lake, self.pin.tail)
 
 
-def build_rows(
-    job: Job, bucket: int, views: Mapping[str, EventTable]
-) -> tuple[NDArray[np.intp], FeatureMatrix]:
-    """The rows of one bucket (places in the job's arrays, by subject and moment) and their features."""
+def rows_of(job: Job, bucket: int) -> NDArray[np.intp]:
+    """Places of a bucket's rows in the job's arrays, by subject and moment."""
     rows = np.flatnonzero(job.subjects >> BUCKET_BITS == bucket)
-    rows = rows[np.lexsort((job.as_of[rows], job.subjects[rows]))]
-    subjects, as_of = job.subjects[rows], job.as_of[rows]
-    parts = []
-    for part in _spans(job, bucket, subjects):
-        tables = BucketTables(
-            job.lake, job.plan.contracts, job.plan.fields, bucket, np.unique(subjects[part]), views, job.pin
-        )
-        parts.append(job.plan.build(tables, subjects[part], as_of[part], job.masked))
+    return np.asarray(rows[np.lexsort((job.as_of[rows], job.subjects[rows]))])
+
+
+def build_rows(job: Job, bucket: int, views: Mapping[str, EventTable]) -> FeatureMatrix:
+    """The features of a bucket's rows, in the order of ``rows_of``."""
+    rows = rows_of(job, bucket)
+    return _joined(job, [_build_part(job, bucket, rows[part], views) for part in _spans(job, bucket, rows)])
+
+
+def _build_part(
+    job: Job, bucket: int, rows: NDArray[np.intp], views: Mapping[str, EventTable]
+) -> FeatureMatrix:
+    subjects = job.subjects[rows]
+    tables = BucketTables(
+        job.lake, job.plan.contracts, job.plan.fields, bucket, np.unique(subjects), views, job.pin, job.plan.lasting
+    )  # fmt: skip
+    return job.plan.build(tables, subjects, job.as_of[rows], job.masked)
+
+
+def _joined(job: Job, parts: Sequence[FeatureMatrix]) -> FeatureMatrix:
     values = np.concatenate([part.values for part in parts])
-    return rows, FeatureMatrix(job.plan.columns, values, np.concatenate([part.missing for part in parts]))
+    return FeatureMatrix(job.plan.columns, values, np.concatenate([part.missing for part in parts]))
 
 
-def _spans(job: Job, bucket: int, subjects: Int64) -> list[slice]:
-    """Places of the sorted subjects, cut so that no part has to read many more than ``PART`` rows at once."""
+def _spans(job: Job, bucket: int, rows: NDArray[np.intp]) -> list[slice]:
+    """The sorted rows, cut so that no part has to read many more than ``PART`` rows at once."""
     held = [name for name in job.plan.datasets if name not in job.plan.views]
     parts = 1 + rows_in(job.lake, held, bucket) // PART
     edges = (bucket << BUCKET_BITS) + np.linspace(0, 1 << BUCKET_BITS, parts + 1).astype(np.int64)
-    cuts = np.searchsorted(subjects, edges)
+    cuts = np.searchsorted(job.subjects[rows], edges)
     return [slice(int(a), int(b)) for a, b in itertools.pairwise(cuts) if a < b]
 
 
@@ -111,14 +122,24 @@ def build(job: Job, out: Path, threads: int = 2, progress: Step | None = None) -
     todo = [bucket for bucket in buckets if not path_of(out, bucket).exists()]
     views = views_of(job) if todo else {}
 
-    def one(bucket: int) -> None:
-        rows, matrix = build_rows(job, bucket, views)
-        put(path_of(out, bucket), job, rows, matrix)
-
     with ThreadPoolExecutor(threads) as pool:
-        for done, _ in enumerate(pool.map(one, todo), start=len(buckets) - len(todo) + 1):
+        ahead: deque[tuple[int, NDArray[np.intp], list[Future[FeatureMatrix]]]] = deque()
+
+        def finish() -> None:
+            bucket, rows, parts = ahead.popleft()
+            put(path_of(out, bucket), job, rows, _joined(job, [part.result() for part in parts]))
+
+        for done, bucket in enumerate(todo, start=len(buckets) - len(todo)):
             if progress:
                 progress("buckets", done, len(buckets))
+            rows = rows_of(job, bucket)
+            spans = _spans(job, bucket, rows)
+            parts = [pool.submit(_build_part, job, bucket, rows[span], views) for span in spans]
+            ahead.append((bucket, rows, parts))
+            if len(ahead) > 1:
+                finish()
+        while ahead:
+            finish()
     return [path_of(out, bucket) for bucket in buckets]
 
 
@@ -167,7 +188,7 @@ def table_of(job: Job, rows: NDArray[np.intp], matrix: FeatureMatrix) -> pa.Tabl
 def put(path: Path, job: Job, rows: NDArray[np.intp], matrix: FeatureMatrix) -> None:
     """Store a bucket's rows, whole or not at all."""
     draft = path.with_suffix(".tmp")
-    pq.write_table(table_of(job, rows, matrix), draft, compression="lz4")
+    pq.write_table(table_of(job, rows, matrix), draft, compression="lz4", use_dictionary=False)
     draft.rename(path)
 
 
@@ -195,7 +216,7 @@ def verify(job: Job, out: Path, progress: Step | None = None) -> Verified:
     for done, bucket in enumerate(buckets):
         if progress:
             progress("buckets", done, len(buckets))
-        again = table_of(job, *build_rows(job, bucket, views))
+        again = table_of(job, rows_of(job, bucket), build_rows(job, bucket, views))
         found = list(_differences(again, _stored(path_of(out, bucket), again)))
         different += len({(subject, moment) for subject, moment, _ in found})
         examples += found[: 10 - len(examples)]

@@ -20,6 +20,7 @@ from features.matrix import FeatureMatrix
 from features.timeline.events import EventTable
 from features.timeline.ingest import FileReport, ingest_source
 from features.timeline.lake import Lake
+from features.timeline.life import expiry
 from training.labels import Outcome, outcomes
 from training.portfolio import ColumnLabel, PerformanceLabel, Portfolio
 
@@ -84,9 +85,10 @@ def population_rows(portfolio: Portfolio, lake: Lake, observed_to: int | None = 
         NothingToLearn: no rows, or only one outcome.
         Invalid: rows without an as-of date.
     """
-    names = sorted({*portfolio.plan.datasets, *portfolio.contracts})
-    tables = lake.tables(portfolio.contracts, names)
+    tables = lake.tables(portfolio.contracts, sorted(portfolio.contracts))
     people, as_of, request = read_people(portfolio, tables)
+    seen = sorted(set(portfolio.plan.datasets) - tables.keys())
+    tables |= lake.tables(portfolio.contracts, seen, np.unique(people.subject))
     matrix = portfolio.plan.build(tables, people.subject, as_of, request=request)
     outcome, identifier = _outcomes(portfolio, tables, people, observed_to)
     group = _groups(portfolio, tables, people, as_of)
@@ -124,8 +126,8 @@ def last_known(tables: Mapping[str, EventTable], dataset: str) -> int:
 def _people(portfolio: Portfolio, tables: Mapping[str, EventTable]) -> EventTable:
     population = portfolio.file.population
     table = tables[population.dataset]
-    current = table.take(table.known_to == table.known_to.max()) if len(table) else table
     contract = portfolio.contracts[population.dataset]
+    current = table.take(table.known_to >= expiry(contract, table.valid_from, table.valid_to))
     kept = matches(contract, dict(population.where), current.columns, len(current))
     if not kept.any():
         raise NothingToLearn(portfolio.name, 0, 0)

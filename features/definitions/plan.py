@@ -20,6 +20,7 @@ from features.definitions.model import Composition, Definition, DefinitionFile, 
 from features.definitions.online import OnlinePlan
 from features.definitions.program import Program, compile_dataset
 from features.errors import Integrity, Invalid
+from features.kernel import Grid
 from features.matrix import FeatureMatrix, Missing
 from features.timeline.events import EventTable, Int64
 from features.timeline.packed import PackedTimeline
@@ -82,6 +83,11 @@ class FeaturePlan:
     def fields(self) -> dict[str, tuple[str, ...]]:
         """The fields that the columns of each dataset or view are computed from."""
         return {program.dataset: tuple(program.columns) for program in self._programs}
+
+    @property
+    def lasting(self) -> frozenset[str]:
+        """The datasets and views of which a feature asks what is true at the moment."""
+        return frozenset(p.dataset for p in self._programs if any(grid == Grid.NOW for _, _, grid in p.slots))
 
     @staticmethod
     def load(document: bytes) -> FeaturePlan:

@@ -35,11 +35,16 @@ def bucket_events(
     fields: Collection[str],
     subjects: Int64,
     pin: Pin | None = None,
+    *,
+    lasting: bool = True,
 ) -> EventTable:
-    """Events of a dataset in one bucket: at least those of ``subjects`` (sorted), with at least these fields."""
+    """Events of a dataset in one bucket: at least those of ``subjects`` (sorted), with at least these fields.
+
+    Without ``lasting`` nobody asks how long an event is true, and its ``valid_to`` means nothing.
+    """
     path = _ready(lake, contract, bucket, pin)
     if path is not None:
-        return settled_read(lake.root, lambda: _scan(path, fields, subjects))
+        return settled_read(lake.root, lambda: _scan(path, fields, subjects, lasting=lasting))
     low, high = bucket << BUCKET_BITS, (bucket + 1) << BUCKET_BITS
     chosen = subjects[(subjects >= low) & (subjects < high)]
     return standing(contract, lake.raw(contract, chosen.tolist()), pin)
@@ -62,18 +67,21 @@ def _ready(lake: Lake, contract: Contract, bucket: int, pin: Pin | None) -> Path
     return paths[0] if covered else None
 
 
-def _scan(path: Path, fields: Collection[str], subjects: Int64) -> EventTable:
-    names = ["subject", "valid_from", "valid_to", "known_from", STANDS_UNTIL, *fields]
+def _scan(path: Path, fields: Collection[str], subjects: Int64, *, lasting: bool) -> EventTable:
+    end = "valid_to" if lasting else "valid_from"
+    names = list(dict.fromkeys(["subject", "valid_from", end, "known_from", STANDS_UNTIL, *fields]))
     table = read_span(path, names, int(subjects[0]), int(subjects[-1]))
     rows = _rows_of(int64_of(table["subject"]), subjects)
     arrays: dict[str, Int64] = {}
     for name in names:
         values = int64_of(table[name])
         arrays[name] = values if rows is None else values[rows]
-    subject, valid_from, valid_to, known_from, known_to = (arrays[name] for name in names[:5])
-    version = np.broadcast_to(np.int64(0), len(subject))
+    version = np.broadcast_to(np.int64(0), len(arrays["subject"]))
     columns = {name: arrays[name] for name in fields}
-    return EventTable(subject, valid_from, valid_to, known_from, known_to, version, columns)
+    return EventTable(
+        arrays["subject"], arrays["valid_from"], arrays[end], arrays["known_from"], arrays[STANDS_UNTIL], version,
+        columns,
+    )  # fmt: skip
 
 
 def _rows_of(subject: Int64, wanted: Int64) -> NDArray[np.int64] | None:
@@ -102,18 +110,19 @@ class BucketTables(Mapping[str, EventTable]):
         subjects: Int64,
         views: Mapping[str, EventTable],
         pin: Pin | None = None,
+        lasting: Collection[str] = (),
     ) -> None:
-        self._lake, self._contracts, self._fields = lake, contracts, fields
+        self._lake, self._contracts, self._fields, self._lasting = lake, contracts, fields, lasting
         self._bucket, self._subjects, self._views, self._pin = bucket, subjects, views, pin
 
     def __getitem__(self, name: str) -> EventTable:
         """One dataset's events."""
         if name in self._views:
             return self._views[name]
-        contract = self._contracts[name]
         return bucket_events(
-            self._lake, contract, self._bucket, self._fields[name], self._subjects, self._pin
-        )
+            self._lake, self._contracts[name], self._bucket, self._fields[name], self._subjects, self._pin,
+            lasting=name in self._lasting,
+        )  # fmt: skip
 
     def __iter__(self) -> Iterator[str]:
         """Names of datasets."""

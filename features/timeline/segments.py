@@ -142,6 +142,8 @@ def read_table(path: Path, names: Sequence[str], by: str = "", values: Int64 | N
             wanted = [*names, by] if by and by not in names else list(names)
             present = [name for name in wanted if name in file.schema_arrow.names]
             groups = _groups(file.metadata, by, values)
+            if values is not None and len(values) == 1:
+                groups = _holding(file, groups, by, values)
             return file.read_row_groups(groups, columns=present, use_threads=False)
     except FileNotFoundError:
         raise
@@ -180,6 +182,16 @@ def _groups(metadata: Any, by: str, values: Int64 | None) -> list[int]:
     ordered = np.sort(values)
     return [
         group for group in every if _may_hold(metadata.row_group(group).column(place).statistics, ordered)
+    ]
+
+
+def _holding(file: Any, groups: list[int], by: str, values: Int64) -> list[int]:
+    """The groups that do hold it: of most datasets a subject has nothing, and one column is read at no cost."""
+    if by not in file.schema_arrow.names:
+        return groups
+    found = [file.read_row_group(group, columns=[by], use_threads=False)[by] for group in groups]
+    return [
+        group for group, column in zip(groups, found, strict=True) if (int64_of(column) == values[0]).any()
     ]
 
 
@@ -229,4 +241,6 @@ def int64_of(column: pa.ChunkedArray) -> Int64:
     chunks = [
         np.frombuffer(c.buffers()[1], np.int64)[c.offset : c.offset + len(c)] for c in column.chunks if len(c)
     ]
+    if len(chunks) == 1:
+        return chunks[0]
     return np.concatenate(chunks) if chunks else np.empty(0, dtype=np.int64)
