@@ -14,7 +14,7 @@ import pyarrow as pa
 from features.calendar import NULL
 from features.contracts.model import Contract
 from features.timeline.events import Int64
-from features.timeline.lake import TIMES, Lake, raw_of
+from features.timeline.lake import BUCKET_BITS, TIMES, Lake, raw_of
 from features.timeline.life import expired, expiry, linked_fields
 from features.timeline.scan import STANDS_UNTIL, seen_metadata
 from features.timeline.segments import (
@@ -75,7 +75,7 @@ def _compact(lake: Lake, contract: Contract, folder: Path, now: int) -> Compacte
     ready = len(paths) == 1 and STANDS_UNTIL in column_names(paths[0])
     if ready and not (erased.any() or aged.any() or cleared):
         return None
-    _note_aged(folder, contract, arrays, aged)
+    _note_aged(folder, contract, arrays, aged, now)
     rows = np.flatnonzero(~(erased | aged))
     keys = tuple(arrays[name][rows] for name in ("key", "version", "known_from", "valid_from", "subject"))
     rows = rows[np.lexsort(keys)]
@@ -121,10 +121,10 @@ def _stands_until(contract: Contract, arrays: Mapping[str, Int64]) -> Int64:
     return np.minimum(ends, expiry(contract, raw.valid_from, raw.valid_to))
 
 
-def _note_aged(folder: Path, contract: Contract, arrays: Mapping[str, Int64], aged: Any) -> None:
+def _note_aged(folder: Path, contract: Contract, arrays: Mapping[str, Int64], aged: Any, now: int) -> None:
     if not aged.any():
         return
-    gone = expiry(contract, arrays["valid_from"][aged], arrays["valid_to"][aged])
+    gone = np.minimum(expiry(contract, arrays["valid_from"][aged], arrays["valid_to"][aged]), now)
     pairs = np.concatenate([aged_of(folder), np.stack([arrays["subject"][aged], gone], axis=1)])
     pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
     last = np.append(pairs[1:, 0] != pairs[:-1, 0], True)
@@ -136,6 +136,13 @@ def aged_of(folder: Path) -> Int64:
     path = folder / AGED
     data = np.fromfile(path, dtype="<i8") if path.exists() else np.empty(0, dtype=np.int64)
     return data.reshape(-1, 2).astype(np.int64)
+
+
+def lost_since(lake: Lake, contracts: Mapping[str, Contract], subject: int, as_of: int) -> bool:
+    """Whether rows of a subject were dropped that could still be seen as of a moment."""
+    folders = (lake.root / name / f"{subject >> BUCKET_BITS:05d}" for name in contracts)
+    pairs = np.concatenate([aged_of(folder) for folder in folders])
+    return bool(((pairs[:, 0] == subject) & (pairs[:, 1] > as_of)).any())
 
 
 def _put(folder: Path, paths: list[Path], contract: Contract, arrays: Mapping[str, Int64]) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from features.canonical import digest
 from features.errors import Integrity, YidaiError
+from features.timeline.compaction import lost_since
 from features.timeline.events import EventTable
 from features.timeline.lake import Lake
 from serving.access.model import Authority, Permission
@@ -42,6 +43,8 @@ class ReplayStatus(StrEnum):
     DIFFERENT = "different"
     ERASED = "erased"
     """The subject's key is gone: the receipt still verifies, but nobody can read it."""
+    AGED = "aged"
+    """Records that it was made from were dropped since, past their retention: its receipt still verifies."""
     BROKEN = "broken"
     """The stored bytes are not what was stored."""
 
@@ -131,7 +134,10 @@ class _Replay:
         if computed == data and again.answer_bytes == stored.answer:
             return Replayed(stored.decision_id, ReplayStatus.SAME)
         found = differences(data, computed) + differences(stored.answer, again.answer_bytes)
-        return Replayed(stored.decision_id, ReplayStatus.DIFFERENT, tuple(found))
+        aged = lost_since(self._lake, live.plan.contracts, case.subject.subject_id, case.as_of)
+        return Replayed(
+            stored.decision_id, ReplayStatus.AGED if aged else ReplayStatus.DIFFERENT, tuple(found)
+        )
 
     def _tables(self, case: Case, live: Live) -> Mapping[str, EventTable]:
         subject, pin = case.subject.subject_id, case.subject.pin

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from features.calendar import DAY, NEVER, NULL, instant, months_before
 from features.contracts.model import Contract
-from features.timeline.compaction import aged_of, compact
+from features.timeline.compaction import aged_of, compact, lost_since
 from features.timeline.events import RETRACTED, TAIL, Int64, Pin, RawEvents, empty_raw, mix
 from features.timeline.lake import BUCKET_BITS, Batch, Lake
 from features.timeline.life import expired, expiry, months_after
@@ -228,6 +228,9 @@ def test_a_closed_case_is_gone_sixty_months_after_its_end_and_its_opening_with_i
     assert (done.rows, done.aged) == (0, 2)
     assert len(found.lake.raw(CONTRACT, None).subject) == 0
     assert aged_of(tmp_path / "wages" / "00000")[:, 0].tolist() == [1]
+    assert lost_since(found.lake, BOOK, 1, last_day - DAY)
+    assert not lost_since(found.lake, BOOK, 1, last_day)
+    assert not lost_since(found.lake, BOOK, 2, BEGIN)
     assert list(compact(found.lake, BOOK, last_day)) == []
 
 
