@@ -23,6 +23,8 @@ def test_the_description_names_every_route_and_what_it_answers(address: str) -> 
         "POST /v1/consents", "GET /v1/consents/{consent_id}", "DELETE /v1/consents/{consent_id}", "POST /v1/prefill",
         "POST /v1/decisions", "GET /v1/decisions/{decision_id}", "GET /v1/decisions/{decision_id}/explanation",
         "GET /v1/decisions/{decision_id}/receipt", "GET /health/live", "GET /health/ready", "GET /metrics",
+        "POST /v1/records/{dataset}", "POST /v1/disputes", "GET /v1/disputes", "POST /v1/disputes/{dispute_id}/answer",
+        "DELETE /v1/subjects",
     }  # fmt: skip
     for methods in paths.values():
         for operation in methods.values():
