@@ -28,7 +28,7 @@ demo: setup  ## a city, its models, a served decision, its replay: the whole pat
 	@$(BIN)/yidai demo
 
 test: setup  ## the tests, with branch coverage (at most 10 minutes on 2 cores)
-	@$(BIN)/python -m pytest -m "not campaign" --cov --cov-report=term:skip-covered
+	@$(BIN)/python -m pytest -m "not campaign" -n 2 --dist loadfile --cov --cov-report=term:skip-covered
 
 campaign: setup  ## the long runs: everything marked campaign
 	@$(BIN)/python -m pytest -m campaign --timeout 3000
