@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from features.consent import BASES
 from features.contracts.model import Contract, Field, TimeSource
 from features.definitions.columns import REQUEST
 from features.definitions.model import Conditions, Definition, PlanDocument
@@ -21,12 +22,20 @@ GENERATED = "Generated from the data by `yidai features docs`; do not edit.\n"
 def contracts_page(contracts: Mapping[str, Contract]) -> str:
     """Markdown of every dataset: who sends it, what it holds, when it is known, who may read it."""
     head = ["# Contracts", "", GENERATED]
+    head += ["Bases under which a purpose needs no consent, in their exact words:", ""]
+    head += [*(f"- `{name}`: {text.zh} / {text.en}" for name, text in BASES.items()), ""]
     head += table(
         ("dataset", "title", "department", "consent category"),
         [(f"[{name}](#{name})", f"{c.title.zh} / {c.title.en}", c.department, c.consent_category)
          for name, c in sorted(contracts.items())],
     )  # fmt: skip
     return "\n".join([*head, *(line for _, c in sorted(contracts.items()) for line in _contract(c))]) + "\n"
+
+
+def _bases(contract: Contract) -> str:
+    if contract.only_purpose:
+        return f"{contract.only_purpose} and nothing else: `{contract.bases.get(contract.only_purpose, 'consent')}`"
+    return ", ".join(f"{purpose}: `{basis}`" for purpose, basis in contract.bases.items()) or "none stated"
 
 
 def features_page(plan: FeaturePlan) -> str:
@@ -105,6 +114,7 @@ def _contract(contract: Contract) -> list[str]:
         ),
         ("consent category", f"`{contract.consent_category}`"),
         ("legal basis", ", ".join(contract.legal_basis)),
+        ("purposes without consent", _bases(contract)),
         ("sensitivity", str(contract.sensitivity)),
         ("retention", f"{contract.retention_months} months"),
         ("refresh", contract.refresh),

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 import yaml
 
+from features.consent import BASES, Purpose
 from features.contracts.model import Contract, Field, FieldType, History, SubjectKind, TimeSource
 from features.errors import Invalid
 
@@ -26,7 +27,7 @@ PROTECTED_WORDS = frozenset(
     }
 )  # fmt: skip
 """A field with one of these words in its name must be marked ``protected``; proxies by name are caught too."""
-FAIRNESS_TEST = "fairness_test"
+FAIRNESS_TEST = Purpose.FAIRNESS_TEST.value
 """The only purpose for which protected attributes may be read."""
 
 
@@ -114,6 +115,7 @@ def check_contract(contract: Contract, path: Path | str) -> None:
         raise BrokenDocument(path, "a field name stands twice.", "Rename one.")
     _check_names(contract, fields, path)
     _check_protected(contract, path)
+    _check_bases(contract, path)
     _check_identity(contract, path)
     for field in contract.fields:
         if field.named and field.type is not FieldType.ID:
@@ -131,6 +133,19 @@ def _check_protected(contract: Contract, path: Path | str) -> None:
         if field.protected and contract.only_purpose != FAIRNESS_TEST:
             problem = f"field {field.name!r} is protected, but the dataset may be read for other purposes."
             raise BrokenDocument(path, problem, f"Write only_purpose: {FAIRNESS_TEST}, or leave it out.")
+
+
+def _check_bases(contract: Contract, path: Path | str) -> None:
+    for purpose in [*contract.bases, *filter(None, [contract.only_purpose])]:
+        if purpose not in set(Purpose):
+            problem = f"purpose {purpose!r} is not known."
+            raise BrokenDocument(path, problem, f"Purposes: {', '.join(Purpose)}.")
+    for basis in contract.bases.values():
+        if basis not in BASES:
+            problem = f"basis {basis!r} is not known."
+            raise BrokenDocument(
+                path, problem, f"Bases: {', '.join(BASES)}; their words are in the reference."
+            )
 
 
 IDENTITY = ("name", "birth_date", "address", "phone")
