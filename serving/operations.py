@@ -23,6 +23,7 @@ from serving.decisions.live import NothingActive
 from serving.decisions.replay import Replayed
 from serving.decisions.replay import replay as replay_decisions
 from serving.policy.load import policy_from_yaml
+from serving.quality.sources import judge
 from serving.records.flush import flush
 from serving.registry import repository as registry_rows
 from serving.registry import service as registry
@@ -75,9 +76,15 @@ def ingest(settings: Settings, folder: Path, progress: Step | None = None) -> In
     lake = Lake(settings.lake_root)
     flush(database, lake, contracts)  # so that a record that came alone is known when a file brings it again
     report = ingest_folder(folder, contracts, vault, lake, progress)
+    judge(database, lake, contracts, moment_of(settings))
     if report.loaded:
         asyncio.run(_rehydrate(settings, database))
     return report
+
+
+def moment_of(settings: Settings) -> int:
+    """As of when decisions are made: now, or the moment of a sample."""
+    return wall_clock() if settings.as_of is None else settings.as_of
 
 
 def serve(settings: Settings) -> None:

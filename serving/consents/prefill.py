@@ -88,7 +88,10 @@ class PrefillService:
         now = self._clock()
         hashed = self._keys.pseudonym(SubjectKind.PERSON, person_number(number, "id_number"))
         kind = SubjectKind.PERSON.value
-        inputs = await repository.read(self._pool, authority.tenant, _ASIDE, kind, hashed, consent_id, now)
+        inputs = await repository.read(
+            self._pool, authority.tenant, _ASIDE, kind, hashed, consent_id, now, self._settings.as_of
+        )
+        down = inputs.down(self._settings.sources_down)
         if inputs.subject_id is None:
             raise UnknownSubject
         stated = consent_of(consent_id, inputs)
@@ -101,9 +104,7 @@ class PrefillService:
         readable = [
             (contract, tables[name])
             for name, contract in sorted(live.plan.contracts.items())
-            if name in tables
-            and name not in self._settings.sources_down
-            and is_authorised(contract, consent.categories)
+            if name in tables and name not in down and is_authorised(contract, consent.categories)
         ]
         found = (known_dataset(contract, table, as_of) for contract, table in readable)
         told = [dataset for dataset in found if dataset is not None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,7 +11,9 @@ import asyncpg
 from features.errors import NotFound
 from serving.store.session import Connection, store_errors, tenant_connection
 
-READ = "SELECT * FROM read_decision($1, $2, $3, $4, $5, $6)"
+READ = """
+SELECT r.*, (SELECT array_agg(dataset ORDER BY dataset) FROM source_delivery WHERE last_known + allowed < $7) AS late
+FROM read_decision($1, $2, $3, $4, $5, $6) r"""
 STORE = "SELECT * FROM store_decisions($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 GET = """
 SELECT decision_id, subject_id, decided_at, outcome, consent_id, actor_id, answer, receipt, receipt_hash,
@@ -50,11 +52,16 @@ class Inputs:
     packed: bytes | None
     slots: list[str] | None
     digests: list[str] | None
+    late: list[str] | None
 
     @property
     def active(self) -> dict[str, str]:
         """Digest by slot, at the moment of the decision."""
         return dict(zip(self.slots or [], self.digests or [], strict=True))
+
+    def down(self, stated: Iterable[str]) -> frozenset[str]:
+        """The sources that do not answer: late ones, and those that an operator took out of service."""
+        return frozenset(stated) | frozenset(self.late or ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +107,19 @@ class Taken:
 
 
 async def read(
-    pool: asyncpg.Pool, tenant: str, key_hash: bytes, kind: str, number_hash: bytes, consent: UUID, now: int
+    pool: asyncpg.Pool,
+    tenant: str,
+    key_hash: bytes,
+    kind: str,
+    number_hash: bytes,
+    consent: UUID,
+    now: int,
+    as_of: int | None = None,
 ) -> Inputs:
-    """Everything that a decision reads, in one round trip."""
+    """Everything that a decision reads, in one round trip; sources are late as of ``as_of``, else ``now``."""
+    seen_at = now if as_of is None else as_of
     async with store_errors():
-        row = await pool.fetchrow(READ, tenant, key_hash, kind, number_hash, consent, now)
+        row = await pool.fetchrow(READ, tenant, key_hash, kind, number_hash, consent, now, seen_at)
     return Inputs(*row.values())
 
 

@@ -135,7 +135,14 @@ class DecisionService:
         number_hash = self._keys.pseudonym(SubjectKind.PERSON, number)
         kind = SubjectKind.PERSON.value
         return await repository.read(
-            self._pool, authority.tenant, key_hash, kind, number_hash, request.consent_id, now
+            self._pool,
+            authority.tenant,
+            key_hash,
+            kind,
+            number_hash,
+            request.consent_id,
+            now,
+            self._settings.as_of,
         )
 
     async def _decide(
@@ -152,7 +159,8 @@ class DecisionService:
         if inputs.packed is None or inputs.version is None:
             raise NotHydrated
         tables = unpack(inputs.packed)
-        case = self._case(authority, number, consent, asked, live, tables, inputs.version, now)
+        down = unavailable(live, consent.categories, inputs.down(self._settings.sources_down), tables)
+        case = self._case(authority, number, consent, asked, live, tables, inputs.version, down, now)
         row = features_of(case, tables, live)
         sources = sources_with_record(case, tables, live.plan.sources_of_subject)
         decision = decide(case, row, sources, live, self._random_key)
@@ -170,9 +178,9 @@ class DecisionService:
         live: Live,
         tables: PackedTimeline,
         version: int,
+        down: dict[str, int],
         now: int,
     ) -> Case:
-        down = unavailable(live, consent.categories, self._settings.sources_down, tables)
         as_of = now if self._settings.as_of is None else self._settings.as_of
         given = CaseConsent(
             str(consent.consent_id), consent.purpose, consent.categories, consent.valid_from, consent.valid_to

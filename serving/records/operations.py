@@ -15,7 +15,8 @@ from features.timeline.compaction import Compacted
 from features.timeline.compaction import compact as compact_lake
 from features.timeline.lake import Lake
 from serving.access.model import Permission
-from serving.operations import authority, prepare
+from serving.operations import authority, moment_of, prepare
+from serving.quality.sources import judge
 from serving.records.disputes import Dispute, DisputeVerdict
 from serving.records.drop import DropFolder, Taken
 from serving.records.erasure import Erased, forget_erased
@@ -37,7 +38,11 @@ def flush(settings: Settings, database: Database | None = None) -> Flushed:
         LakeBusy, TailBehindLake: nothing is lost; run it again.
     """
     opened = database or prepare(settings)
-    return flush_tail(opened, Lake(settings.lake_root), load_contracts([BUILTIN]))
+    lake, contracts = Lake(settings.lake_root), load_contracts([BUILTIN])
+    done = flush_tail(opened, lake, contracts)
+    if done.records:
+        judge(opened, lake, contracts, moment_of(settings))
+    return done
 
 
 def compact(settings: Settings, database: Database | None = None) -> Iterator[Compacted]:
@@ -67,6 +72,7 @@ def watch(settings: Settings, folder: Path, every: float) -> Iterator[list[Taken
         # a vault of its own for each look: one that remembers would bring back who was erased meanwhile
         taken = drop.look(PostgresVault(database, KeyRing.open(settings.key_file)))
         if any(each.loaded for each in taken):
+            judge(database, drop.lake, drop.contracts, moment_of(settings))
             _with_services(settings, database, lambda held: held.consents.rehydrate(settings.tenant))
         yield taken
         time.sleep(every)

@@ -25,6 +25,7 @@ from serving.access.model import Authority, Permission
 from serving.access.repository import new_id
 from serving.consents.online import WorkingSet
 from serving.consents.repository import lock_subjects
+from serving.quality.sources import heard
 from serving.records import repository
 from serving.records.lines import Lines, read_lines
 from serving.records.tail import links_of
@@ -146,6 +147,8 @@ class RecordService:
             if fresh.any():
                 last = await repository.insert(connection, contract, batch.take(fresh), actor, now)
                 await self._remember(contract, batch, feed, last)
+                known = batch.take(fresh).raw.known_from
+                await heard(connection, contract.dataset, min(int(known.max()), now))
                 if plan is not None:
                     shown = await self._online.shown_by(connection, plan, everybody)
                     await lock_subjects(connection, shown)
