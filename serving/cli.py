@@ -16,7 +16,6 @@ from serving.models_cli import models_app
 from serving.quality.cli import quality
 from serving.records import cli as records
 from training import cli as analysts
-from training import features_cli
 
 app = typer.Typer(
     help="Yidai (易贷): credit decisions from point-in-time data, explained and replayable.\n\n"
@@ -32,8 +31,6 @@ app.add_typer(identity_app, name="identity")
 app.add_typer(tokens_app, name="tokens")
 records.add_to(app)
 app.command("predict")(analysts.predict)
-features_app.command("build")(features_cli.build_features)
-features_app.command("verify")(features_cli.verify_features)
 app.command("quality")(quality)
 
 OTHER_VARIABLES = ("YIDAI_DATASETS", "YIDAI_DEBUG", "YIDAI_CAMPAIGN")
