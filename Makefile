@@ -5,8 +5,9 @@ BIN := .venv/bin
 export YIDAI_HOME ?= $(CURDIR)/.yidai
 export NUMBA_CACHE_DIR ?= $(CURDIR)/.venv/numba
 export OMP_NUM_THREADS ?= 2
+JAVA_INSTALL = apt-get update -q && { apt-get install -y -q openjdk-17-jre-headless || apt-get install -y -q default-jre-headless; }
 
-.PHONY: help setup demo test campaign campaign-slice check lint format serve mlflow peers bench lock clean
+.PHONY: help setup demo test campaign campaign-slice check lint format serve mlflow peers spark bench lock clean
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -59,14 +60,22 @@ peers: setup .venv-peers/ready  ## the peers of the feature benchmarks, in an en
 	@$(BIN)/uv pip install -q --python .venv-peers/bin/python --require-hashes --link-mode copy -r requirements/feature-peers.txt
 	@touch $@
 
-bench: setup  ## the benchmarks, in their quick form
-	@for name in serve portfolios lift; do $(BIN)/python -m benchmarks.$$name --quick; done
+spark: setup .venv/spark-ready  ## pyspark and, where there is none, a Java runtime: `yidai features build --engine spark`
+.venv/spark-ready: requirements/spark.txt
+	@command -v java >/dev/null || { echo "installing openjdk-17-jre-headless (or what Debian has for it)"; $(JAVA_INSTALL) || sudo $(SHELL) -c '$(JAVA_INSTALL)'; }
+	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes --link-mode copy -r requirements/spark.txt
+	@touch $@
+
+bench: setup  ## the benchmarks, in their quick form; those beside peers where `make peers` was run
+	@for name in serve portfolios lift ingest city_scale identity features_online; do $(BIN)/python -m benchmarks.$$name --quick; done
+	@if test -f .venv-peers/ready; then $(BIN)/python -m benchmarks.features_vs_peers --quick; else echo "features_vs_peers: run make peers first"; fi
 
 lock:  ## compile the locks anew from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal -q -o requirements/run.txt
 	@$(BIN)/uv pip compile pyproject.toml --extra dev -c requirements/run.txt --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal -q -o requirements/dev.txt
 	@$(BIN)/uv pip compile pyproject.toml --extra peers --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal -q -o requirements/peers.txt
 	@$(BIN)/uv pip compile requirements/feature-peers.in --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal -q -o requirements/feature-peers.txt
+	@$(BIN)/uv pip compile requirements/spark.in -c requirements/run.txt --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal -q -o requirements/spark.txt
 
 clean:  ## stop the embedded database and remove what the demo made (keeps .venv)
 	@test ! -x $(BIN)/yidai || $(BIN)/yidai stop

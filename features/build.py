@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import secrets
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from features.canonical import canonical_bytes, digest
 from features.definitions.plan import FeaturePlan
-from features.errors import Conflict, Integrity
+from features.errors import Conflict, Integrity, NotFound
 from features.matrix import FeatureMatrix, Missing
 from features.terminal import Step
 from features.timeline.events import EventTable, Int64, Pin
@@ -27,8 +28,10 @@ from features.timeline.scan import BucketTables, buckets_of, rows_in
 PART = 1_500_000
 """Rows of a dataset that are in memory at once."""
 MANIFEST = "build.json"
+DEFINITIONS = "definitions.json"
 KINDS = "missing"
 """The column of a built file that holds one byte of ``Missing`` a feature column."""
+_WHAT = {"pin_lake": "state of the lake", "pin_tail": "state of the tail", "masked": "choice of sources"}
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -40,6 +43,13 @@ class Manifest(msgspec.Struct, frozen=True):
     rows: int
     pin_lake: int
     pin_tail: int
+    masked: dict[str, int] = {}  # msgspec copies it
+    """The datasets that were not read, with the kind of missing that their features got."""
+
+    @property
+    def pin(self) -> Pin:
+        """How far the lake was read."""
+        return Pin(self.pin_lake, self.pin_tail)
 
 
 class OtherBuild(Conflict):
@@ -50,6 +60,15 @@ class OtherBuild(Conflict):
             f"the folder holds features built from another {what}.",
             place=str(folder),
             remedy="Name an empty folder, or remove this one.",
+        )
+
+
+class NoBuild(NotFound):
+    """A folder in which nothing was built."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            "no features were built here.", place=str(folder), remedy="Name the --out of a build."
         )
 
 
@@ -70,7 +89,10 @@ class Job:
         order = np.lexsort((self.as_of, self.subjects))
         pairs = np.stack([self.subjects[order], self.as_of[order]])
         population = digest(pairs.astype("<i8").tobytes())
-        return Manifest(1, self.plan.digest, population, len(self.subjects), self.pin.lake, self.pin.tail)
+        masked = {name: int(kind) for name, kind in sorted(self.masked.items())}
+        return Manifest(
+            1, self.plan.digest, population, len(self.subjects), self.pin.lake, self.pin.tail, masked
+        )
 
 
 def rows_of(job: Job, bucket: int) -> NDArray[np.intp]:
@@ -140,22 +162,62 @@ def build(job: Job, out: Path, threads: int = 2, progress: Step | None = None) -
                 finish()
         while ahead:
             finish()
+    clear_drafts(out)
     return [path_of(out, bucket) for bucket in buckets]
+
+
+def build_bucket(job: Job, out: Path, bucket: int) -> Path:
+    """Write one bucket's file from a job that holds (at least) its pairs: what a task of a cluster does."""
+    path = path_of(out, bucket)
+    if not path.exists():
+        put(path, job, rows_of(job, bucket), build_rows(job, bucket, views_of(job)))
+    return path
 
 
 def begin(job: Job, out: Path) -> None:
     """Write the folder's manifest, or find that it is this job's."""
     out.mkdir(parents=True, exist_ok=True)
-    path = out / MANIFEST
-    if not path.exists():
-        draft = path.with_suffix(".tmp")
-        draft.write_bytes(canonical_bytes(job.manifest))
-        draft.rename(path)
+    if not (out / MANIFEST).exists():
+        _put_bytes(out / DEFINITIONS, job.plan.document)
+        _put_bytes(out / MANIFEST, canonical_bytes(job.manifest))
         return
-    before = msgspec.json.decode(path.read_bytes(), type=Manifest)
-    for name in ("definitions", "population", "pin_lake", "pin_tail"):
-        if getattr(before, name) != getattr(job.manifest, name):
-            raise OtherBuild(out, name.replace("pin_", "state of the "))
+    before, now = manifest_of(out), job.manifest
+    for name in ("definitions", "population", "pin_lake", "pin_tail", "masked"):
+        if getattr(before, name) != getattr(now, name):
+            raise OtherBuild(out, _WHAT.get(name, name))
+
+
+def manifest_of(out: Path) -> Manifest:
+    """What a folder was built from.
+
+    Raises:
+        NoBuild: nothing was built there.
+        Integrity: its manifest cannot be read.
+    """
+    path = out / MANIFEST
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except FileNotFoundError:
+        raise NoBuild(out) from None
+    except msgspec.DecodeError:
+        raise Integrity("the manifest cannot be read.", place=str(path), remedy="Build again.") from None
+
+
+def _put_bytes(path: Path, data: bytes) -> None:
+    draft = _draft_of(path)
+    draft.write_bytes(data)
+    draft.rename(path)
+
+
+def clear_drafts(out: Path) -> None:
+    """Take away what writers that were killed have left."""
+    for draft in out.glob("*.tmp"):
+        draft.unlink(missing_ok=True)
+
+
+def _draft_of(path: Path) -> Path:
+    """A name of this writer's own: on a cluster a task may run twice at once."""
+    return path.with_suffix(f".{secrets.token_hex(6)}.tmp")
 
 
 def path_of(out: Path, bucket: int) -> Path:
@@ -187,75 +249,6 @@ def table_of(job: Job, rows: NDArray[np.intp], matrix: FeatureMatrix) -> pa.Tabl
 
 def put(path: Path, job: Job, rows: NDArray[np.intp], matrix: FeatureMatrix) -> None:
     """Store a bucket's rows, whole or not at all."""
-    draft = path.with_suffix(".tmp")
+    draft = _draft_of(path)
     pq.write_table(table_of(job, rows, matrix), draft, compression="lz4", use_dictionary=False)
     draft.rename(path)
-
-
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """Outcome of a verification: rows compared, and the first few that differ as (subject, as_of, column)."""
-
-    rows: int
-    different: int
-    examples: tuple[tuple[int, int, str], ...]
-
-
-def verify(job: Job, out: Path, progress: Step | None = None) -> Verified:
-    """Compute every stored vector again as of its moment, in the lake state of its build, and compare bytes.
-
-    Raises:
-        OtherBuild: the folder was built from other definitions or another population.
-        Integrity: a file of the build is missing or was changed in shape.
-    """
-    begin(job, out)
-    views = views_of(job)
-    rows, different = 0, 0
-    examples: list[tuple[int, int, str]] = []
-    buckets = buckets_of(job.subjects)
-    for done, bucket in enumerate(buckets):
-        if progress:
-            progress("buckets", done, len(buckets))
-        again = table_of(job, rows_of(job, bucket), build_rows(job, bucket, views))
-        found = list(_differences(again, _stored(path_of(out, bucket), again)))
-        different += len({(subject, moment) for subject, moment, _ in found})
-        examples += found[: 10 - len(examples)]
-        rows += again.num_rows
-    return Verified(rows, different, tuple(examples))
-
-
-def read_population(out: Path) -> tuple[Int64, Int64]:
-    """Subjects and moments of a built folder, in the order of its files."""
-    parts = [pq.read_table(path, columns=["subject", "as_of"]) for path in sorted(out.glob("[0-9]*.parquet"))]
-    whole = pa.concat_tables(parts)
-    return np.asarray(whole["subject"], dtype=np.int64), np.asarray(whole["as_of"], dtype=np.int64)
-
-
-def _stored(path: Path, like: pa.Table) -> pa.Table:
-    try:
-        table = pq.read_table(path, partitioning=None)
-    except (pa.ArrowInvalid, OSError):
-        raise Integrity("a built file cannot be read.", place=str(path), remedy="Build it again.") from None
-    if table.schema.names != like.schema.names or table.num_rows != like.num_rows:
-        problem = "a built file has other columns or rows than it had."
-        raise Integrity(problem, place=str(path), remedy="Remove it and build again.")
-    return table
-
-
-def _differences(again: pa.Table, stored: pa.Table) -> Iterator[tuple[int, int, str]]:
-    for name in again.schema.names:
-        one, other = _bytes_of(again[name]), _bytes_of(stored[name])
-        for row in np.flatnonzero((one != other).any(axis=1)).tolist():
-            yield int(again["subject"][row].as_py()), int(again["as_of"][row].as_py()), name
-
-
-def _bytes_of(column: pa.ChunkedArray) -> NDArray[np.uint8]:
-    """A column without nulls as bytes [rows, width]."""
-    width = column.type.bit_width // 8
-    parts = [
-        np.frombuffer(chunk.buffers()[1], np.uint8)[
-            chunk.offset * width : (chunk.offset + len(chunk)) * width
-        ]
-        for chunk in column.chunks
-    ]
-    return np.concatenate(parts).reshape(-1, width) if parts else np.empty((0, width), dtype=np.uint8)

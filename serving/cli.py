@@ -16,6 +16,7 @@ from serving.models_cli import models_app
 from serving.quality.cli import quality
 from serving.records import cli as records
 from training import cli as analysts
+from training import features_cli
 
 app = typer.Typer(
     help="Yidai (易贷): credit decisions from point-in-time data, explained and replayable.\n\n"
@@ -31,6 +32,8 @@ app.add_typer(identity_app, name="identity")
 app.add_typer(tokens_app, name="tokens")
 records.add_to(app)
 app.command("predict")(analysts.predict)
+features_app.command("build")(features_cli.build_features)
+features_app.command("verify")(features_cli.verify_features)
 app.command("quality")(quality)
 
 OTHER_VARIABLES = ("YIDAI_DATASETS", "YIDAI_DEBUG", "YIDAI_CAMPAIGN")
@@ -87,7 +90,10 @@ def train(
     from serving.settings import Settings
 
     if model in analyst.SCORED:
-        analysts.train(model, portfolio, data, repeats=repeats, as_json=as_json)
+        settings = Settings.load()
+        analysts.train_and_tell(
+            model, portfolio, data, lambda found: analyst.training_door(settings, found), repeats=repeats, as_json=as_json
+        )
         return
     with progress(f"training {model}") as step:
         trained = analyst.Trainer(Settings.load(), portfolio, data).train(model, step)

@@ -1,0 +1,125 @@
+"""Built features computed again and compared byte by byte with what was stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from features.build import (
+    DEFINITIONS,
+    Job,
+    begin,
+    build_rows,
+    manifest_of,
+    path_of,
+    rows_of,
+    table_of,
+    views_of,
+)
+from features.definitions.plan import FeaturePlan
+from features.errors import Integrity
+from features.matrix import Missing
+from features.terminal import Step
+from features.timeline.events import Int64
+from features.timeline.lake import Lake
+from features.timeline.scan import buckets_of
+from features.timeline.segments import int64_of
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """Outcome of a verification: rows compared, and the first few that differ as (subject, as_of, column)."""
+
+    rows: int
+    different: int
+    examples: tuple[tuple[int, int, str], ...]
+
+
+def job_of(lake: Lake, out: Path) -> Job:
+    """The job that a folder was built by: its own definitions, its pairs, the lake as it was then.
+
+    Raises:
+        NoBuild: nothing was built there.
+        Integrity: what lies there is not, or not all, of what was built.
+    """
+    manifest = manifest_of(out)
+    path = out / DEFINITIONS
+    plan = FeaturePlan.load(path.read_bytes() if path.exists() else b"")
+    masked = {name: Missing(kind) for name, kind in manifest.masked.items()}
+    job = Job(plan, lake, *read_population(out), manifest.pin, masked)
+    if job.manifest != manifest:
+        problem = "a file of the build is missing, or its subjects, moments or definitions were changed."
+        raise Integrity(problem, place=str(out), remedy="Run the build again; it goes on where it stopped.")
+    return job
+
+
+def verify(job: Job, out: Path, progress: Step | None = None) -> Verified:
+    """Compute every stored vector again as of its moment, in the lake state of its build, and compare bytes.
+
+    Raises:
+        OtherBuild: the folder was built from other definitions or another population.
+        Integrity: a file of the build is missing or was changed in shape.
+    """
+    begin(job, out)
+    views = views_of(job)
+    rows, different = 0, 0
+    examples: list[tuple[int, int, str]] = []
+    buckets = buckets_of(job.subjects)
+    for done, bucket in enumerate(buckets):
+        if progress:
+            progress("buckets", done, len(buckets))
+        again = table_of(job, rows_of(job, bucket), build_rows(job, bucket, views))
+        found = list(_differences(again, _stored(path_of(out, bucket), again)))
+        different += len({(subject, moment) for subject, moment, _ in found})
+        examples += found[: 10 - len(examples)]
+        rows += again.num_rows
+    return Verified(rows, different, tuple(examples))
+
+
+def read_population(out: Path) -> tuple[Int64, Int64]:
+    """Subjects and moments of a built folder, in the order of its files."""
+    paths = sorted(out.glob("[0-9]*.parquet"))
+    empty = pa.table({name: np.empty(0, dtype=np.int64) for name in ("subject", "as_of")})
+    whole = pa.concat_tables([empty, *(_read(path, ["subject", "as_of"]) for path in paths)])
+    return int64_of(whole["subject"]), int64_of(whole["as_of"])
+
+
+def _read(path: Path, columns: list[str] | None = None) -> pa.Table:
+    try:
+        return pq.read_table(path, columns=columns, partitioning=None)
+    except (pa.ArrowException, OSError, ValueError):
+        remedy = "Remove it and run the build again."
+        raise Integrity("a built file cannot be read.", place=str(path), remedy=remedy) from None
+
+
+def _stored(path: Path, like: pa.Table) -> pa.Table:
+    table = _read(path)
+    if table.schema.names != like.schema.names or table.num_rows != like.num_rows:
+        problem = "a built file has other columns or rows than it had."
+        raise Integrity(problem, place=str(path), remedy="Remove it and build again.")
+    return table
+
+
+def _differences(again: pa.Table, stored: pa.Table) -> Iterator[tuple[int, int, str]]:
+    for name in again.schema.names:
+        one, other = _bytes_of(again[name]), _bytes_of(stored[name])
+        for row in np.flatnonzero((one != other).any(axis=1)).tolist():
+            yield int(again["subject"][row].as_py()), int(again["as_of"][row].as_py()), name
+
+
+def _bytes_of(column: pa.ChunkedArray) -> NDArray[np.uint8]:
+    """A column without nulls as bytes [rows, width]."""
+    width = column.type.bit_width // 8
+    parts = [
+        np.frombuffer(chunk.buffers()[1], np.uint8)[
+            chunk.offset * width : (chunk.offset + len(chunk)) * width
+        ]
+        for chunk in column.chunks
+    ]
+    return np.concatenate(parts).reshape(-1, width) if parts else np.empty((0, width), dtype=np.uint8)
