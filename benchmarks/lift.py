@@ -29,7 +29,7 @@ from training.bundle import Scorer
 from training.evaluation import make_split
 from training.models import ModelName, Origin, train
 from training.portfolio import find_portfolio, load_portfolio
-from training.run import Prepared, prepare
+from training.run import Prepared, lake_door, prepare
 from training.sample import Sample
 from training.validation import Metrics, evaluate
 
@@ -53,7 +53,8 @@ def city(folder: Path, households: int, *, shifted: bool) -> tuple[Prepared, dic
     made, lake = folder / "city", Lake(folder / "lake")
     print(make_city(made, households=households, months=48, seed=SEED, shifted=shifted))
     ingest_folder(made, load_contracts([BUILTIN]), MemoryVault(), lake)
-    prepared = prepare(load_portfolio(find_portfolio("city")), lake=folder / "lake")
+    portfolio = load_portfolio(find_portfolio("city"))
+    prepared = prepare(portfolio, door=lake_door(portfolio, lake.root, 0))
     truth = pq.read_table(made / "truth" / "applications.parquet")
     codes = np.array([code_of(text) for text in truth["application_id"].to_pylist()])
     order = np.argsort(codes)

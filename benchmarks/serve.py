@@ -29,13 +29,14 @@ import numpy as np
 from benchmarks.common import finish
 from features.calendar import iso
 from features.city.make import make_city
+from features.consent import Purpose
 from features.contracts.model import SubjectKind
 from features.timeline.packed import unpack
 from serving import operations
 from serving.access.model import Authority, Permission, Role
 from serving.access.repository import actor_of
 from serving.analyst import Trainer, versions_of
-from serving.consents.check import Purpose, check_consent
+from serving.consents.check import check_consent
 from serving.decisions import repository
 from serving.decisions.case import features_of, sources_with_record
 from serving.decisions.decider import decide
@@ -169,7 +170,13 @@ async def _one(
     tables = unpack(inputs.packed)
     clock.lap("unpack")
     live = await held.lives.get(authority.tenant, inputs.active)
-    stated = check_consent(consent_of(consent, inputs), inputs.subject_id, Purpose.CREDIT_ASSESSMENT, now)
+    stated = check_consent(
+        consent_of(consent, inputs, authority.tenant),
+        inputs.subject_id,
+        Purpose.CREDIT_ASSESSMENT,
+        authority.tenant,
+        now,
+    )
     asked = Asked("consumer", 3_000_000, 12, "farming", "county")
     case = service._case(authority, number, stated, asked, live, tables, inputs.version, now)
     row = features_of(case, tables, live)

@@ -98,19 +98,28 @@ def show(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show one subject's features as of a moment, with the datasets that each comes from."""
+    """Show one subject's features as of a moment, with the datasets that each comes from.
+
+    It is read to develop models, on the contracts' bases for that, and written to the access log beside the lake.
+    """
+    import time
+
     import numpy as np
 
     from features.calendar import instant
+    from features.consent import Access, Purpose
     from features.contracts.load import BUILTIN as CONTRACTS
     from features.definitions.plan import BUILTIN as DEFINITIONS
     from features.definitions.plan import load_plan
     from features.matrix import Missing
+    from features.timeline.door import Door, FileLog
     from features.timeline.lake import Lake
 
     plan = load_plan([CONTRACTS], [DEFINITIONS])
-    tables = Lake(lake).subject_tables(plan.contracts, subject, names=plan.datasets)
-    matrix = plan.build(tables, np.array([subject]), np.array([instant(as_of)]))
+    access = Access("yidai features show", Purpose.MODEL_DEVELOPMENT, "", time.time_ns() // 1_000)
+    read = Door(Lake(lake), access, FileLog(lake)).subject(plan.contracts, subject, names=plan.datasets)
+    masked = {name: kind for name, kind in read.left_out.items() if name in plan.datasets}
+    matrix = plan.build(read.tables, np.array([subject]), np.array([instant(as_of)]), masked)
     kinds = [Missing(int(kind)) for kind in matrix.missing[0]]
     found = [
         (column.name, float(value) if kind is Missing.PRESENT else kind.name, column.unit, column.dataset)

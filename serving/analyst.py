@@ -15,17 +15,23 @@ from features.canonical import canonical_bytes, digest
 from features.contracts.load import read_yaml
 from features.errors import Invalid
 from features.terminal import Step
+from features.timeline.door import Door
 from features.timeline.lake import Lake
+from serving import operations
+from serving.access.repository import actor_of
 from serving.backtest import AccessReport, read_history, train_access
 from serving.policy.load import CITY, policy_from_yaml
 from serving.registry.model import Kind
+from serving.services import wall_clock
 from serving.settings import Settings
+from serving.store.access_log import StoreLog
 from serving.store.engine import open_database
 from serving.watch.signals import SHIPPED, SignalsDocument
 from training.mlflow_server import client_environment, prepare_server, server_command, server_environment
 from training.models import ModelName
-from training.portfolio import find_portfolio, load_portfolio
-from training.run import Prepared, Trained, prepare, train_model
+from training.population import private_door
+from training.portfolio import Portfolio, find_portfolio, load_portfolio
+from training.run import Prepared, Trained, lake_door, prepare, train_model
 from training.tracking import log_training, tracking_uri
 
 ACCESS = "access"
@@ -67,7 +73,10 @@ class Trainer:
 
     @cached_property
     def _prepared(self) -> Prepared:
-        return prepare(self._portfolio, data=self._data, lake=self._settings.lake_root)
+        return prepare(self._portfolio, data=self._data, door=self._door())
+
+    def _door(self) -> Door | None:
+        return training_door(self._settings, self._portfolio)
 
     def train(self, name: str, progress: Step | None = None) -> TrainedModel:
         """Train access, rating or risk; see `yidai train`.
@@ -96,7 +105,8 @@ class Trainer:
         )
         pd = np.full(len(prepared.rows.outcome), np.nan)
         pd[prepared.rows.labelled()] = rating.held_out
-        history = read_history(prepared.rows, self._portfolio, Lake(self._settings.lake_root))
+        door = self._door() or private_door(self._portfolio, Lake(self._settings.lake_root))
+        history = read_history(prepared.rows, self._portfolio, door)
         data, report = train_access(policy_from_yaml(CITY), history, pd)
         name = digest(data)
         folder = self._out / self._portfolio.name / ACCESS / name[:12]
@@ -112,6 +122,23 @@ class Trainer:
                 self._portfolio.name, ACCESS, name, folder, {"policy": name}, metrics, {"kind": "policy"}
             )
         return TrainedModel("policy", Kind.POLICY, data, folder / "policy.json", _summary(report))
+
+
+def training_door(settings: Settings, portfolio: Portfolio) -> Door | None:
+    """To the lake for model development, as whoever the settings' token names, logged in the store; None for a
+    portfolio that brings its own files.
+
+    Raises:
+        NoLake: nothing was ingested.
+        NobodyKnown: the token is nobody's.
+    """
+    root, now = settings.lake_root, wall_clock()
+    if not portfolio.file.use_lake or not root.is_dir():
+        return lake_door(portfolio, root, now)
+    database = operations.prepare(settings)
+    actor = str(actor_of(database, settings.token, now).actor_id) if settings.token else "yidai train"
+    log = StoreLog(settings.tenant, lambda: database)
+    return lake_door(portfolio, root, now, actor=actor, log=log)
 
 
 def versions_of(portfolio: str, models: Iterable[TrainedModel]) -> list[tuple[str, Kind, bytes]]:

@@ -20,8 +20,8 @@ from features.contracts.model import SubjectKind
 from features.definitions.plan import FeaturePlan
 from features.errors import Invalid
 from features.matrix import FeatureMatrix, Missing
+from features.timeline.door import Door
 from features.timeline.events import EventTable
-from features.timeline.lake import Lake
 from serving.policy import facts as names
 from serving.policy.evaluate import FactColumn, evaluate_many
 from serving.policy.load import Policy, load_policy
@@ -86,12 +86,12 @@ class History:
 def sources_with_record(
     tables: Mapping[str, EventTable], datasets: Sequence[str], subjects: Int64, as_of: Int64
 ) -> Int64:
-    """How many datasets hold a record known at ``as_of`` [rows], of the subjects [rows].
+    """How many datasets that were read hold a record known at ``as_of`` [rows], of the subjects [rows].
 
     A key's rows follow each other without a gap, so that what was known once stays known in some version.
     """
     total = np.zeros(len(subjects), dtype=np.int64)
-    for name in datasets:
+    for name in filter(tables.__contains__, datasets):
         table = tables[name]
         known, first = np.unique(table.subject, return_index=True)
         if not len(known):
@@ -138,7 +138,7 @@ def request_facts(
     return found
 
 
-def read_history(rows: Rows, portfolio: Portfolio, lake: Lake) -> History:
+def read_history(rows: Rows, portfolio: Portfolio, door: Door) -> History:
     """The past applications of a portfolio whose label comes from its loan book, in the order of ``rows``.
 
     Raises:
@@ -151,8 +151,9 @@ def read_history(rows: Rows, portfolio: Portfolio, lake: Lake) -> History:
             place=f"portfolio {portfolio.name}",
             remedy="The access model needs `label: {kind: performance}`.",
         )
-    tables = lake.tables(portfolio.contracts, sorted({*portfolio.plan.datasets, *portfolio.contracts}))
     population = portfolio.file.population
+    wanted = {*portfolio.plan.datasets, *portfolio.contracts}
+    tables = door.whole(portfolio.contracts, wanted, needed=[population.dataset]).tables
     table = tables[population.dataset]
     codes = table.columns[label.application]
     order = np.argsort(codes, kind="stable")

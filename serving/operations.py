@@ -234,7 +234,7 @@ def watch(settings: Settings) -> WatchReport:
     document = msgspec.json.decode(signals.data, type=SignalsDocument)
     as_of = now if settings.as_of is None else settings.as_of
     lake = Lake(settings.lake_root)
-    return watching.watch(database, asker, plan, document, signals.digest, lake, as_of)
+    return watching.watch(database, asker, plan, document, signals.digest, lake, as_of, now)
 
 
 async def _rehydrate(settings: Settings, database: Database) -> int:

@@ -71,7 +71,8 @@ def bin_column(
     present = missing == Missing.PRESENT
     codes = _own_codes(column, values[present], settings)
     plain = present & ~np.isin(values, codes)
-    rate = float(target[missing <= Missing.NO_RECORD].mean()) if len(target) else 0.0
+    asked = missing <= Missing.NO_RECORD
+    rate = float(target[asked if asked.any() else slice(None)].mean()) if len(target) else 0.0
     edges: tuple[float, ...] = ()
     tallies = [_tally(target[plain])]
     if column.kind is ColumnKind.NUMERIC and plain.any():

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from features.terminal import console, notes, progress, show_json, show_table
+from features.timeline.door import Door
+from training.portfolio import Portfolio as Found
 
 Portfolio = Annotated[str, typer.Option(help="A portfolio.yaml, its folder, or a shipped name.")]
 Data = Annotated[Path | None, typer.Option(help="The portfolio's data folder, if not the one it names.")]
@@ -35,6 +39,27 @@ def train(
 
     The same data give the same bundle. Example: yidai train risk --portfolio gmsc
     """
+    from training.run import lake_door, models_folder
+
+    folder, now = lake or models_folder().parent / "lake", time.time_ns() // 1_000
+
+    def door(found: Found) -> Door | None:
+        return lake_door(found, folder, now, actor="training")
+
+    train_and_tell(model, portfolio, data, door, out=out, repeats=repeats, as_json=as_json)
+
+
+def train_and_tell(
+    model: str,
+    portfolio: str,
+    data: Path | None,
+    door: Callable[[Found], Door | None],
+    *,
+    out: Path | None = None,
+    repeats: int | None = None,
+    as_json: bool = False,
+) -> None:
+    """Train and print what came of it; ``door`` opens the lake of a portfolio that lives in one."""
     from training.portfolio import find_portfolio, load_portfolio
     from training.run import figures, model_name, models_folder, prepare, train_model
 
@@ -42,7 +67,7 @@ def train(
     found = load_portfolio(find_portfolio(portfolio))
     with progress(f"training {found.name}.{name}") as step:
         step("reading the rows", 0, 1)
-        prepared = prepare(found, data=data, lake=lake or models_folder().parent / "lake")
+        prepared = prepare(found, data=data, door=door(found))
         trained = train_model(prepared, name, out or models_folder(), progress=step, repeats=repeats)
     if as_json:
         show_json({

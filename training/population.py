@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from features.calendar import NULL, instant
 from features.canonical import code_of
+from features.consent import Access, Purpose
 from features.contracts.model import Field
 from features.definitions.conditions import matches
 from features.errors import Invalid
 from features.identity.vault import MemoryVault
 from features.matrix import FeatureMatrix
+from features.timeline.door import Door, MemoryLog
 from features.timeline.events import EventTable
 from features.timeline.ingest import FileReport, ingest_source
 from features.timeline.lake import Lake
@@ -73,23 +75,35 @@ def private_rows(portfolio: Portfolio, folder: Path) -> tuple[Rows, list[FileRep
     with TemporaryDirectory(prefix="yidai-") as scratch:
         lake = Lake(Path(scratch))
         reports = load_private(portfolio, folder, lake)
-        return population_rows(portfolio, lake), reports
+        return population_rows(portfolio, private_door(portfolio, lake)), reports
 
 
-def population_rows(portfolio: Portfolio, lake: Lake, observed_to: int | None = None) -> Rows:
-    """The rows of a portfolio whose datasets are in ``lake``.
+def private_door(portfolio: Portfolio, lake: Lake) -> Door:
+    """The door to a lake that ends with the run: what its owner brings is read on the contracts' own bases."""
+    access = Access("training", Purpose.MODEL_DEVELOPMENT, portfolio.name, 0)
+    return Door(lake, access, MemoryLog())
+
+
+def population_rows(portfolio: Portfolio, door: Door, observed_to: int | None = None) -> Rows:
+    """The rows of a portfolio whose datasets lie behind ``door``.
 
     ``observed_to`` is the instant from which outcomes are seen; the last payment that is known otherwise.
+    Datasets that the door's purpose may not read are not authorised in every row.
 
     Raises:
+        NotAllowed: the population, its outcomes or its groups may not be read for this purpose.
         NothingToLearn: no rows, or only one outcome.
         Invalid: rows without an as-of date.
     """
-    tables = lake.tables(portfolio.contracts, sorted(portfolio.contracts))
+    read = door.whole(portfolio.contracts, portfolio.contracts, needed=needed_datasets(portfolio))
+    tables = read.tables
     people, as_of, request = read_people(portfolio, tables)
-    seen = sorted(set(portfolio.plan.datasets) - tables.keys())
-    tables |= lake.tables(portfolio.contracts, seen, np.unique(people.subject))
-    matrix = portfolio.plan.build(tables, people.subject, as_of, request=request)
+    views = sorted(set(portfolio.plan.datasets) - set(portfolio.contracts))
+    more = door.whole(portfolio.contracts, views, np.unique(people.subject))
+    tables |= more.tables
+    left_out = read.left_out | more.left_out
+    masked = {name: left_out[name] for name in portfolio.plan.datasets if name in left_out}
+    matrix = portfolio.plan.build(tables, people.subject, as_of, masked, request)
     outcome, identifier = _outcomes(portfolio, tables, people, observed_to)
     group = _groups(portfolio, tables, people, as_of)
     rows = Rows(matrix, people.subject, as_of, group, outcome, identifier, _random(portfolio, people))
@@ -97,6 +111,17 @@ def population_rows(portfolio: Portfolio, lake: Lake, observed_to: int | None = 
     if bads == 0 or bads == int(rows.labelled().sum()):
         raise NothingToLearn(portfolio.name, int(rows.labelled().sum()), bads)
     return rows
+
+
+def needed_datasets(portfolio: Portfolio) -> list[str]:
+    """The datasets without which a portfolio has no rows, no outcomes or no groups."""
+    population, label = portfolio.file.population, portfolio.file.label
+    names = {population.dataset}
+    if isinstance(label, PerformanceLabel):
+        names |= {label.loans, label.instalments, label.payments, label.fraud}
+    if "." in population.group:
+        names.add(population.group.partition(".")[0])
+    return sorted(names & portfolio.contracts.keys())
 
 
 def read_people(

@@ -26,7 +26,7 @@ from features.timeline.feed import Finding, RawTable, read_text
 from features.timeline.ingest import ingest_source, load_rows, quarantine
 from features.timeline.lake import Lake
 from training.bundle import FIXED, Scorer, load_bundle
-from training.population import read_people
+from training.population import private_door, read_people
 from training.portfolio import ColumnLabel, Portfolio
 
 MOST_REASONS = 4
@@ -222,9 +222,11 @@ def _read(
     for other in others:
         ingest_source(other, folder, vault, lake)
     contracts = portfolio.contracts | {contract.dataset: contract}
-    tables = lake.tables(contracts, sorted({*portfolio.plan.datasets, *contracts}))
-    people, as_of, request = read_people(portfolio, tables)
-    matrix = portfolio.plan.build(tables, people.subject, as_of, request=request)
+    door = private_door(portfolio, lake)
+    read = door.whole(contracts, {*portfolio.plan.datasets, *contracts}, needed=[contract.dataset])
+    people, as_of, request = read_people(portfolio, read.tables)
+    masked = {name: read.left_out[name] for name in portfolio.plan.datasets if name in read.left_out}
+    matrix = portfolio.plan.build(read.tables, people.subject, as_of, masked, request)
     lines = people.columns[LINE]
     lost = np.setdiff1d(raw.lines, [*lines.tolist(), *(finding.line for finding in findings)])
     findings += [

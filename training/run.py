@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.canonical import digest
+from features.consent import Access, Purpose
 from features.errors import Invalid
+from features.timeline.door import AccessLog, Door, FileLog
 from features.timeline.ingest import FileReport
 from features.timeline.lake import Lake
 from training.bundle import Bundle, dump_bundle
@@ -111,18 +113,36 @@ def models_folder(home: Path | None = None) -> Path:
     return (home or Path(os.environ.get("YIDAI_HOME", ".yidai"))) / "models"
 
 
-def prepare(portfolio: Portfolio, *, data: Path | None = None, lake: Path | None = None) -> Prepared:
-    """Read a portfolio's rows: from its own files (``data``), or from the lake if it says ``use_lake``.
+def lake_door(
+    portfolio: Portfolio, lake: Path | None, at: int, *, actor: str = "training", log: AccessLog | None = None
+) -> Door | None:
+    """The door for model development to the lake that the portfolio lives in; None where it brings its own files.
+
+    Reads are logged at the moment ``at`` (µs), beside the lake where no ``log`` is given.
 
     Raises:
-        NoLake: the portfolio lives in the lake, and nothing was ingested there.
+        NoLake: nothing was ingested there.
+    """
+    if not portfolio.file.use_lake:
+        return None
+    if lake is None or not lake.is_dir():
+        raise NoLake(portfolio.name, lake)
+    access = Access(actor, Purpose.MODEL_DEVELOPMENT, "", at)
+    return Door(Lake(lake), access, log or FileLog(lake))
+
+
+def prepare(portfolio: Portfolio, *, data: Path | None = None, door: Door | None = None) -> Prepared:
+    """Read a portfolio's rows: from its own files (``data``), or through ``door`` if it says ``use_lake``.
+
+    Raises:
+        NoLake: the portfolio lives in the lake, and there is no door to one.
         Invalid: no data folder, or rows that break the portfolio; see ``population_rows``.
     """
     files: list[FileReport] = []
     if portfolio.file.use_lake:
-        if lake is None or not lake.is_dir():
-            raise NoLake(portfolio.name, lake)
-        rows = population_rows(portfolio, Lake(lake))
+        if door is None:
+            raise NoLake(portfolio.name, None)
+        rows = population_rows(portfolio, door)
     else:
         rows, files = private_rows(portfolio, portfolio.data_folder(data))
     known = rows.labelled()

@@ -10,12 +10,14 @@ from tempfile import TemporaryDirectory
 import pyarrow.parquet as pq
 
 from features.canonical import code_of
+from features.consent import Access, Purpose
 from features.contracts.load import BUILTIN, load_contracts
 from features.contracts.model import SubjectKind
 from features.errors import Invalid
 from features.identity.people import registered, written
 from features.identity.resolution import resolve
 from features.identity.vault import MemoryVault
+from features.timeline.door import Door, MemoryLog
 from features.timeline.feed import read_text
 from features.timeline.ingest import load_rows
 from features.timeline.lake import Lake
@@ -58,8 +60,9 @@ def measure(city: Path) -> Resolution:
         with lake.writing():
             for name in (REGISTER, PAPER):
                 load_rows(contracts[name], name, read_text(city / "feeds" / f"{name}.csv"), vault, lake)
+        door = Door(lake, Access("measurement", Purpose.UPKEEP, "", 0), MemoryLog())
         begun = time.perf_counter()
-        people, subjects = registered(contracts, lake, vault.texts())
+        people, subjects = registered(contracts, door, vault.texts())
         held = vault.held()
         matches = resolve([written(contracts[PAPER], record) for record in held], people)
         seconds = time.perf_counter() - begun

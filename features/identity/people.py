@@ -9,11 +9,11 @@ from features.calendar import NULL
 from features.contracts.model import Contract
 from features.identity.held import HeldRecord, PersonalText, registers
 from features.identity.resolution import PARTS, Identity
-from features.timeline.lake import Lake
+from features.timeline.door import Door
 
 
 def registered(
-    contracts: Mapping[str, Contract], lake: Lake, texts: Iterable[PersonalText]
+    contracts: Mapping[str, Contract], door: Door, texts: Iterable[PersonalText]
 ) -> tuple[list[Identity], list[int]]:
     """Everybody in a register, and their subjects in the same order; texts that other datasets gave count too."""
     part_of = {(c.dataset, c.identity[p]): p for c in contracts.values() for p in PARTS if p in c.identity}
@@ -22,7 +22,7 @@ def registered(
         told[text.subject][part_of.get((text.dataset, text.field), "")].add(text.text)
     births: dict[int, int] = {}
     for contract in registers(contracts):
-        table = lake.read(contract)
+        table = door.events(contract)
         column = table.columns[contract.identity["birth_date"]]
         births |= dict(zip(table.subject.tolist(), column.tolist(), strict=True))
     subjects = sorted(told.keys() & births.keys())

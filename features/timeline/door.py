@@ -203,9 +203,12 @@ class Door:
         pin: Pin | None = None,
         at: int | None = None,
     ) -> dict[str, Seen]:
-        """The views in ``names`` of one subject, as far as the subject allows their datasets; see ``ViewReader.of``."""
+        """The views in ``names`` of one subject and its registers of firms, as far as the subject allows their
+        datasets; see ``ViewReader.of``.
+        """
         known = views(contracts)
-        found = {name: self._verdict(contracts, name, subject) for name in sorted({*names} & known.keys())}
+        wanted = {*names} & known.keys() | {name for name, view in known.items() if view.own}
+        found = {name: self._verdict(contracts, name, subject) for name in sorted(wanted)}
         allowed = [name for name, verdict in found.items() if verdict.allowed]
         self._note(contracts, found, [subject])
         seen = self._lake.seen(contracts, subject, allowed, pin=pin, at=at)
@@ -221,11 +224,11 @@ class Door:
         return self._lake.relatives(contracts, names, subject)
 
     def rows(self, contract: Contract, subjects: list[int], by: str = "subject") -> RawEvents:
-        """Accepted rows as they stand, needed, whose column is one of these subjects."""
+        """Accepted rows as they stand, needed, whose column is one of these subjects or groups."""
         name = contract.dataset
         found = {name: self._verdict({name: contract}, name, None)}
         self._left_out({name: contract}, found, [name])
-        self._note({name: contract}, found, subjects)
+        self._note({name: contract}, found, subjects if by == "subject" else [])
         return self._lake.raw(contract, subjects, by)
 
     def _verdict(self, contracts: Mapping[str, Contract], name: str, subject: int | None) -> Verdict:

@@ -39,6 +39,7 @@ class Permission(StrEnum):
     SEND_RECORDS = "send_records"
     HANDLE_DISPUTES = "handle_disputes"
     ERASE = "erase"
+    READ_ACCESS_LOG = "read_access_log"
 
 
 _P = Permission
@@ -52,7 +53,9 @@ GRANTED: dict[Role, frozenset[Permission]] = {
         _P.APPROVE, _P.ACTIVATE, _P.SUBMIT, _P.READ_REGISTRY, _P.READ_DECISIONS, _P.READ_RECEIPTS, _P.REPLAY,
         _P.HANDLE_ALERTS, _P.RESOLVE, _P.HANDLE_DISPUTES,
     }),
-    Role.AUDITOR: frozenset({_P.READ_REGISTRY, _P.READ_DECISIONS, _P.READ_RECEIPTS, _P.REPLAY}),
+    Role.AUDITOR: frozenset({
+        _P.READ_REGISTRY, _P.READ_DECISIONS, _P.READ_RECEIPTS, _P.REPLAY, _P.READ_ACCESS_LOG,
+    }),
     Role.ADMINISTRATOR: frozenset({_P.ADMINISTER, _P.READ_REGISTRY, _P.ERASE}),
 }  # fmt: skip
 """No role may do everything: who administers does not decide, who audits does not change."""

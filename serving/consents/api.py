@@ -9,10 +9,12 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from features.calendar import iso
+from features.consent import Consent
 from serving.access.bearer import asking
 from serving.access.model import Authority, Permission
-from serving.consents.check import Consent
+from serving.consents.application import Section
 from serving.consents.prefill import KnownDataset
+from serving.consents.values import KnownValue
 from serving.services import Services, services
 
 router = APIRouter(prefix="/v1", tags=["consents"])
@@ -61,9 +63,15 @@ class PrefillBody(Body):
 
 
 class PrefillAnswer(BaseModel):
-    """What the departments know already, with source and date."""
+    """What the departments know already, with source and date: the form at a glance, and the latest of each source.
+
+    ``person`` are the texts that the register keeps under the person's own key; a section's ``missing`` says of each
+    source without a record why.
+    """
 
     as_of: str
+    person: list[KnownValue]
+    sections: list[Section]
     datasets: list[KnownDataset]
 
 
@@ -92,8 +100,10 @@ async def withdraw(consent_id: UUID, authority: Manager, held: Held) -> ConsentA
 @router.post("/prefill", summary="Values that departments know already")
 async def prefill(body: PrefillBody, authority: Reader, held: Held) -> PrefillAnswer:
     """So that an applicant does not type what the city knows."""
-    as_of, datasets = await held.prefill.known(authority, body.id_number, body.consent_id)
-    return PrefillAnswer(as_of=iso(as_of), datasets=datasets)
+    known = await held.prefill.known(authority, body.id_number, body.consent_id)
+    return PrefillAnswer(
+        as_of=iso(known.as_of), person=known.person, sections=known.sections, datasets=known.datasets
+    )
 
 
 def _answer(consent: Consent, now: int) -> ConsentAnswer:

@@ -8,19 +8,23 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 import asyncpg
 import numpy as np
 
+from features.consent import Access, Consent, Purpose
 from features.definitions.plan import FeaturePlan
 from features.errors import Integrity, Invalid
+from features.timeline.door import Door
 from features.timeline.events import EventTable, Pin, pin_of
 from features.timeline.lake import Lake
 from features.timeline.packed import pack
 from features.timeline.views import Reach, Seen
 from serving.consents import relatives, repository
-from serving.consents.check import Consent
-from serving.decisions.case import is_authorised
 from serving.decisions.live import LiveCache, NothingActive
-from serving.records.tail import live_lake, numbered, wait_for_calls
+from serving.records.tail import numbered, wait_for_calls
 from serving.registry.repository import active_async
+from serving.store.access_log import live_door
 from serving.store.session import tenant_connection
+
+ACTOR = "working set"
+"""Who reads when nobody in person does: the process that keeps online what may be read."""
 
 
 class WorkingSet:
@@ -60,9 +64,12 @@ class WorkingSet:
         """The subject and all who see its records in a household, ascending."""
         if plan is None:
             return [subject]
-        async with tenant_connection(self._pool, tenant) as connection:
-            lake = await live_lake(self._lake, connection)
-            found = await asyncio.to_thread(lake.relatives, plan.contracts, plan.datasets, subject)
+        access = Access(ACTOR, Purpose.UPKEEP, tenant, self._clock())
+        async with (
+            tenant_connection(self._pool, tenant) as connection,
+            live_door(self._lake, connection, access) as door,
+        ):
+            found = await asyncio.to_thread(door.seers, plan.contracts, plan.datasets, subject)
         return sorted({subject, *found})
 
     async def refresh_family(
@@ -94,16 +101,17 @@ class WorkingSet:
         Returns how far was read. Without a plan nothing can be decided, so nothing is online.
         """
         seen = Pin(self._lake.settled(), await numbered(connection))
-        live = [c for c in await repository.of_subject(connection, subject) if _holds(c, now)]
-        allowed = {name for c in live for name in c.categories}
-        if not allowed or plan is None or await connection.fetchval(repository.IS_ERASED, subject):
+        given = await repository.of_subject(connection, subject)
+        live = tuple(c for c in given if c.purpose == Purpose.CREDIT_ASSESSMENT and _holds(c, now))
+        if not live or plan is None or await connection.fetchval(repository.IS_ERASED, subject):
             await connection.execute(repository.EMPTY_TIMELINE, subject)
             return seen
         at = now if self._as_of is None else self._as_of
-        lake = await live_lake(self._lake, connection, subject)
-        views = await asyncio.to_thread(relatives.read, lake, plan, subject, seen, at)
-        readable = relatives.readable(plan, views, await relatives.consented(connection, views, now))
-        tables, pin = await asyncio.to_thread(_hydrate, lake, plan, subject, allowed, seen, readable)
+        access = Access(ACTOR, Purpose.CREDIT_ASSESSMENT, tenant, now, live)
+        async with live_door(self._lake, connection, access, subject) as door:
+            views = await asyncio.to_thread(relatives.read, door, plan, subject, seen, at)
+            readable = relatives.readable(plan, views, await relatives.consented(connection, views, now))
+            tables, pin = await asyncio.to_thread(_hydrate, door, plan, subject, seen, readable)
         disputed = [row[0] for row in await connection.fetch(repository.DISPUTED, subject)]
         packed = pack(tables, pin.tail, disputed)
         await connection.execute(repository.PUT_TIMELINE, tenant, subject, pin.lake, packed, now, seen.tail)
@@ -126,8 +134,10 @@ class WorkingSet:
         """Who is online and whose timeline shows records of these subjects, ascending."""
         if not await connection.fetchval(repository.ANYBODY_ONLINE):
             return []
-        lake = await live_lake(self._lake, connection)
-        found = {*subjects, *await asyncio.to_thread(_seers, lake, plan, sorted(subjects))}
+        tenant = await connection.fetchval("SELECT current_setting('yidai.tenant')")
+        access = Access(ACTOR, Purpose.UPKEEP, tenant, self._clock())
+        async with live_door(self._lake, connection, access) as door:
+            found = {*subjects, *await asyncio.to_thread(_seers, door, plan, sorted(subjects))}
         return [int(row[0]) for row in await connection.fetch(repository.ONLINE_OF, sorted(found))]
 
     async def plan_if_any(self, tenant: str, now: int) -> FeaturePlan | None:
@@ -149,38 +159,31 @@ class WorkingSet:
 
 
 def _hydrate(
-    lake: Lake,
+    door: Door,
     plan: FeaturePlan,
     subject: int,
-    allowed: Collection[str],
     seen: Pin,
     views: Mapping[str, Seen],
 ) -> tuple[dict[str, EventTable], Pin]:
     """Never half of an ingest: the pin that a receipt keeps must mean the same when it is replayed."""
-    tables = lake.subject_tables(plan.contracts, subject, pin=seen)
+    tables = door.subject(plan.contracts, subject, pin=seen).tables
     tables |= {name: view.table for name, view in views.items()}
-    pin = pin_of(tables.values()).joined(*(view.pin for view in views.values()))
-    readable = {
-        name: table
-        for name, table in tables.items()
-        if is_authorised(plan.contracts[name.partition("@")[0]], allowed)
-    }
-    return readable, pin
+    return tables, pin_of(tables.values()).joined(*(view.pin for view in views.values()))
 
 
-def _seers(lake: Lake, plan: FeaturePlan, subjects: list[int]) -> set[int]:
+def _seers(door: Door, plan: FeaturePlan, subjects: list[int]) -> set[int]:
     """Who may see records of these subjects through a link, as far as the definitions use views."""
     found: set[int] = set()
     links = {(v.source, v.field, v.reach) for name, v in plan.views.items() if name in plan.datasets or v.own}
     for source, field, reach in sorted(links):
         contract = plan.contracts[source]
         if reach is Reach.OWNER:
-            found |= set(lake.raw(contract, subjects).columns[field].tolist())
+            found |= set(door.rows(contract, subjects).columns[field].tolist())
         elif reach is Reach.HOUSEHOLD:
-            groups = np.unique(lake.raw(contract, subjects).columns[field])
-            found |= set(lake.raw(contract, groups[groups >= 0].tolist(), field).subject.tolist())
+            groups = np.unique(door.rows(contract, subjects).columns[field])
+            found |= set(door.rows(contract, groups[groups >= 0].tolist(), field).subject.tolist())
         else:
-            found |= set(lake.raw(contract, subjects, field).subject.tolist())
+            found |= set(door.rows(contract, subjects, field).subject.tolist())
     return {one for one in found if one >= 0}
 
 

@@ -11,17 +11,20 @@ from pydantic import BaseModel
 
 from features.calendar import NULL, iso, local_date
 from features.canonical import code_of
+from features.consent import Access, Purpose
 from features.contracts.model import Contract, Field, FieldType, SubjectKind
 from features.timeline.events import EventTable
 from features.timeline.packed import unpack
 from serving.access.model import Authority, Permission
-from serving.consents.check import Purpose, check_consent, person_number
+from serving.consents.check import check_consent, person_number
 from serving.decisions import repository
 from serving.decisions.case import NotHydrated, is_authorised
 from serving.decisions.live import LiveCache
 from serving.decisions.service import consent_of
 from serving.settings import Settings
+from serving.store.access_log import entry_of, write_async
 from serving.store.keys import KeyRing
+from serving.store.session import tenant_connection
 from serving.store.vault import UnknownSubject
 
 _HIDDEN = {FieldType.ID, FieldType.ID_NUMBER, FieldType.USCC}
@@ -94,8 +97,8 @@ class PrefillService:
         down = inputs.down(self._settings.sources_down)
         if inputs.subject_id is None:
             raise UnknownSubject
-        stated = consent_of(consent_id, inputs)
-        consent = check_consent(stated, inputs.subject_id, Purpose.CREDIT_ASSESSMENT, now)
+        stated = consent_of(consent_id, inputs, authority.tenant)
+        consent = check_consent(stated, inputs.subject_id, Purpose.CREDIT_ASSESSMENT, authority.tenant, now)
         if inputs.packed is None:
             raise NotHydrated
         live = await self._lives.get(authority.tenant, inputs.active)
@@ -106,6 +109,11 @@ class PrefillService:
             for name, contract in sorted(live.plan.contracts.items())
             if name in tables and name not in down and is_authorised(contract, consent.categories)
         ]
+        access = Access(
+            str(authority.actor.actor_id), Purpose.CREDIT_ASSESSMENT, authority.tenant, now, (consent,)
+        )
+        async with tenant_connection(self._pool, authority.tenant) as connection:
+            await write_async(connection, [entry_of(access, consent, [one for one, _ in readable])])
         found = (known_dataset(contract, table, as_of) for contract, table in readable)
         told = [dataset for dataset in found if dataset is not None]
         marked = set(tables.disputed)

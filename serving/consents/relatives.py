@@ -6,25 +6,26 @@ from collections.abc import Mapping
 
 import asyncpg
 
+from features.consent import Purpose
 from features.definitions.plan import FeaturePlan
+from features.timeline.door import Door
 from features.timeline.events import Pin
-from features.timeline.lake import Lake
 from features.timeline.views import Seen
 from serving.consents import repository
 from serving.decisions.case import is_authorised
 
 
-def read(lake: Lake, plan: FeaturePlan, subject: int, pin: Pin, at: int) -> dict[str, Seen]:
+def read(door: Door, plan: FeaturePlan, subject: int, pin: Pin, at: int) -> dict[str, Seen]:
     """What the subject would see through the links that the definitions use, from the moment ``at`` on."""
-    return lake.seen(plan.contracts, subject, plan.datasets, pin=pin, at=at)
+    return door.seen(plan.contracts, subject, plan.datasets, pin=pin, at=at)
 
 
 async def consented(
     connection: asyncpg.Connection, views: Mapping[str, Seen], now: int
 ) -> dict[int, frozenset[str]]:
-    """The categories that each person who is seen in them allows the tenant to read."""
+    """The categories that each person who is seen in them allows the tenant to read to assess a credit."""
     members = {member for seen in views.values() for member in seen.members}
-    return await repository.live_categories(connection, sorted(members), now)
+    return await repository.live_categories(connection, sorted(members), Purpose.CREDIT_ASSESSMENT, now)
 
 
 def readable(

@@ -9,15 +9,18 @@ from uuid import UUID
 
 import asyncpg
 
-from serving.consents.check import Consent
+from features.consent import Consent, Purpose
 from serving.store.session import Connection
 
 GET = """
-SELECT consent_id, subject_id, categories, purpose, valid_from, valid_to, withdrawn_at FROM consent
+SELECT consent_id, subject_id, categories, purpose, valid_from, valid_to, withdrawn_at, recipient FROM consent
 WHERE consent_id = $1"""
 OF_SUBJECT = """
-SELECT consent_id, subject_id, categories, purpose, valid_from, valid_to, withdrawn_at FROM consent
+SELECT consent_id, subject_id, categories, purpose, valid_from, valid_to, withdrawn_at, recipient FROM consent
 WHERE subject_id = $1 ORDER BY consent_id"""
+OF_PURPOSE = """
+SELECT consent_id, subject_id, categories, purpose, valid_from, valid_to, withdrawn_at, recipient FROM consent
+WHERE purpose = %s AND withdrawn_at IS NULL AND key_of_subject(subject_id) IS NOT NULL"""
 INSERT = """
 INSERT INTO consent (tenant_id, consent_id, subject_id, categories, purpose, recipient, form, valid_from, valid_to,
                      given_at, recorded_by)
@@ -41,13 +44,13 @@ WHERE (c.valid_to <= $1 AND t.hydrated_at < c.valid_to)
    OR (c.valid_from <= $1 AND $1 < c.valid_to AND c.withdrawn_at IS NULL
        AND (t.hydrated_at IS NULL OR t.hydrated_at < greatest(c.valid_from, (
            SELECT max(v.active_from) FROM activation v WHERE v.slot = 'definitions' AND v.active_from <= $1)))
-       AND key_of_subject(c.subject_id) IS NOT NULL)
+       AND key_of_subject(c.subject_id) IS NOT NULL AND c.purpose = 'credit_assessment')
    OR EXISTS (SELECT 1 FROM record_tail r WHERE r.subject_id = t.subject_id AND r.seq > t.tail)
 ORDER BY c.subject_id"""
 LIVE_CATEGORIES = """
 SELECT subject_id, array_agg(DISTINCT category) FROM consent, unnest(categories) AS category
 WHERE subject_id = ANY($1) AND withdrawn_at IS NULL AND valid_from <= $2 AND $2 < valid_to
-  AND key_of_subject(subject_id) IS NOT NULL
+  AND key_of_subject(subject_id) IS NOT NULL AND purpose = $3
 GROUP BY subject_id"""
 DISPUTED = """
 SELECT DISTINCT dataset FROM dispute WHERE subject_id = $1 AND verdict IS NULL ORDER BY dataset"""
@@ -99,13 +102,19 @@ async def lock_subjects(connection: asyncpg.Connection, subjects: list[int]) -> 
 
 
 async def live_categories(
-    connection: asyncpg.Connection, subjects: Iterable[int], now: int
+    connection: asyncpg.Connection, subjects: Iterable[int], purpose: Purpose, now: int
 ) -> dict[int, frozenset[str]]:
-    """The categories that each of these subjects allows the tenant to read at a moment."""
+    """The categories that each of these subjects allows the tenant to read for a purpose at a moment."""
     found = {subject: frozenset[str]() for subject in subjects}
-    for row in await connection.fetch(LIVE_CATEGORIES, list(found), now):
+    for row in await connection.fetch(LIVE_CATEGORIES, list(found), now, purpose.value):
         found[int(row[0])] = frozenset(row[1])
     return found
+
+
+def of_purpose(connection: Connection, purpose: Purpose) -> list[Consent]:
+    """Every consent of the tenant for a purpose that nobody has withdrawn, for commands."""
+    found = [_consent(row) for row in connection.execute(OF_PURPOSE, (purpose.value,)).fetchall()]
+    return [consent for consent in found if consent is not None]
 
 
 def online_subjects(connection: Connection) -> list[int]:
@@ -116,4 +125,4 @@ def online_subjects(connection: Connection) -> list[int]:
 def _consent(row: Any) -> Consent | None:
     if row is None:
         return None
-    return Consent(row[0], row[1], tuple(row[2]), row[3], row[4], row[5], row[6])
+    return Consent(row[0], row[1], tuple(row[2]), row[3], row[4], row[5], row[6], row[7])

@@ -8,13 +8,14 @@ from uuid import UUID
 import asyncpg
 
 from features.calendar import instant, iso
+from features.consent import CONSENTED, Consent
 from features.contracts.model import SubjectKind
 from features.definitions.plan import FeaturePlan
 from features.errors import Forbidden, Invalid, NotFound
 from serving.access.model import Authority, Permission
 from serving.access.repository import new_id
 from serving.consents import repository
-from serving.consents.check import Consent, Purpose, person_number
+from serving.consents.check import person_number
 from serving.consents.online import WorkingSet
 from serving.consents.repository import NewConsent
 from serving.store.audit import record_async
@@ -89,7 +90,9 @@ class ConsentService:
         plan = await self.online.plan(authority.tenant, now)
         _check_terms(plan, categories, purpose, form)
         subject = await self._subject(normal)
-        consent = Consent(new_id(), subject, tuple(sorted(set(categories))), purpose, begins, ends, None)
+        consent = Consent(
+            new_id(), subject, tuple(sorted(set(categories))), purpose, begins, ends, None, recipient
+        )
         new = NewConsent(consent, recipient, form, now, authority.actor.actor_id)
         tenant, actor = authority.tenant, authority.actor.actor_id
         family = await self.online.family(tenant, plan, subject)
@@ -177,9 +180,8 @@ def _check_terms(plan: FeaturePlan, categories: Collection[str], purpose: str, f
             raise WrongConsent("categories", problem, f"Categories: {', '.join(known)}.")
     if not categories:
         raise WrongConsent("categories", "it names no category.", f"Categories: {', '.join(known)}.")
-    if purpose not in set(Purpose):
-        raise WrongConsent(
-            "purpose", f"purpose {purpose!r} is not known.", f"Purposes: {', '.join(Purpose)}."
-        )
+    if purpose not in CONSENTED:
+        problem = f"nobody is asked a consent for the purpose {purpose!r}."
+        raise WrongConsent("purpose", problem, f"Purposes: {', '.join(CONSENTED)}.")
     if form not in FORMS:
         raise WrongConsent("form", f"form {form!r} is not known.", f"Forms: {', '.join(FORMS)}.")

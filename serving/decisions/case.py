@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 import msgspec
 import numpy as np
 
+from features.consent import Purpose, stated_basis
 from features.contracts.model import Contract
 from features.definitions.online import known_datasets
 from features.errors import Unavailable
@@ -75,14 +76,14 @@ class Case(msgspec.Struct, frozen=True, omit_defaults=True):
     disputed: tuple[str, ...] = ()
 
 
-_NO_CONSENT = {"contract", "open_data"}
-
-
 def is_authorised(contract: Contract, categories: Collection[str]) -> bool:
-    """Whether a dataset may be read: by consent, or because the contract with the bank is the basis, or as it is
-    nobody's: weather and statistics of a place.
+    """Whether a dataset may be read to assess a credit, under a live consent to ``categories`` for that.
+
+    Without one: because the contract with the bank is the basis, or as it is nobody's (weather, statistics).
     """
-    return contract.consent_category in categories or bool(_NO_CONSENT & set(contract.legal_basis))
+    if contract.only_purpose and contract.only_purpose != Purpose.CREDIT_ASSESSMENT.value:
+        return False
+    return contract.consent_category in categories or bool(stated_basis(contract, Purpose.CREDIT_ASSESSMENT))
 
 
 def unavailable(

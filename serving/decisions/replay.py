@@ -9,8 +9,10 @@ from enum import StrEnum
 from uuid import UUID
 
 from features.canonical import digest
+from features.consent import Access, Purpose
 from features.errors import Integrity, YidaiError
 from features.timeline.compaction import lost_since
+from features.timeline.door import Door
 from features.timeline.events import EventTable
 from features.timeline.lake import Lake
 from serving.access.model import Authority, Permission
@@ -24,9 +26,12 @@ from serving.decisions.service import RANDOM_KEY
 from serving.records.tail import CommandTail
 from serving.registry.repository import artifact_row
 from serving.settings import Settings
+from serving.store.access_log import CommandLog
 from serving.store.engine import Database
 from serving.store.keys import KeyRing
 from serving.store.session import Connection, tenant_transaction
+
+_NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1e6)::bigint"
 
 
 class ChangedAnswer(Integrity):
@@ -69,7 +74,11 @@ def replay(
     authority.holds(Permission.REPLAY)
     keys = KeyRing.open(settings.key_file)
     with tenant_transaction(database, authority.tenant) as connection:
-        engine = _Replay(connection, keys, Lake(settings.lake_root, CommandTail(connection)))
+        lake = Lake(settings.lake_root, CommandTail(connection))
+        now = int(connection.execute(_NOW).fetchall()[0][0])
+        access = Access(str(authority.actor.actor_id), Purpose.AUDIT, authority.tenant, now)
+        door = Door(lake, access, CommandLog(connection, authority.tenant))
+        engine = _Replay(connection, keys, lake, door)
         if decision_id is not None:
             yield engine.run(repository.get_sync(connection, decision_id))
             return
@@ -97,10 +106,11 @@ def _changed_columns(stored: StoredDecision, receipt: Receipt) -> list[str]:
 
 
 class _Replay:
-    def __init__(self, connection: Connection, keys: KeyRing, lake: Lake) -> None:
+    def __init__(self, connection: Connection, keys: KeyRing, lake: Lake, door: Door) -> None:
         self._connection = connection
         self._keys = keys
         self._lake = lake
+        self._door = door
         self._lives: dict[tuple[tuple[str, str], ...], Live] = {}
 
     def run(self, stored: StoredDecision) -> Replayed:
@@ -142,7 +152,7 @@ class _Replay:
     def _tables(self, case: Case, live: Live) -> Mapping[str, EventTable]:
         subject, pin = case.subject.subject_id, case.subject.pin
         names = [name for name in live.plan.datasets if name not in case.unavailable]
-        return self._lake.subject_tables(live.plan.contracts, subject, pin=pin, names=names)
+        return self._door.subject(live.plan.contracts, subject, pin=pin, names=names).tables
 
     def _live(self, digests: Mapping[str, str]) -> Live:
         key = tuple(sorted(digests.items()))

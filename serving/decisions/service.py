@@ -12,12 +12,13 @@ import msgspec
 
 from features.calendar import iso, months_before
 from features.canonical import canonical_bytes
+from features.consent import Consent, Purpose
 from features.contracts.model import SubjectKind
 from features.errors import Invalid
 from features.timeline.packed import PackedTimeline, unpack
 from serving.access.model import Authority, Permission
 from serving.access.repository import new_id
-from serving.consents.check import Consent, Purpose, check_consent, person_number
+from serving.consents.check import check_consent, person_number
 from serving.decisions import repository
 from serving.decisions.case import (
     Case,
@@ -151,7 +152,11 @@ class DecisionService:
         if inputs.subject_id is None or inputs.wrapped_key is None:
             raise UnknownSubject(NUMBER)
         consent = check_consent(
-            consent_of(consent_id, inputs), inputs.subject_id, Purpose.CREDIT_ASSESSMENT, now
+            consent_of(consent_id, inputs, authority.tenant),
+            inputs.subject_id,
+            Purpose.CREDIT_ASSESSMENT,
+            authority.tenant,
+            now,
         )
         live = await self._lives.get(authority.tenant, inputs.active)
         if asked.product not in live.policy.document.products:
@@ -215,8 +220,8 @@ class DecisionService:
         return self._keys.keyed_digest(_REQUEST_KEY, plain)
 
 
-def consent_of(consent_id: UUID, inputs: Inputs) -> Consent | None:
-    """The consent among what was read, if there is one."""
+def consent_of(consent_id: UUID, inputs: Inputs, tenant: str) -> Consent | None:
+    """The consent among what was read, if there is one; the store holds none whose recipient is not its tenant."""
     if inputs.consent_subject is None or inputs.valid_from is None or inputs.valid_to is None:
         return None
     return Consent(
@@ -227,6 +232,7 @@ def consent_of(consent_id: UUID, inputs: Inputs) -> Consent | None:
         inputs.valid_from,
         inputs.valid_to,
         inputs.withdrawn_at,
+        tenant,
     )
 
 

@@ -13,16 +13,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from features.consent import Access, Purpose
 from features.contracts.model import Contract
 from features.errors import Conflict
 from features.identity.held import HeldRecord, Verdict, events_of
 from features.identity.people import registered, written
 from features.identity.resolution import Identity, Match, resolve, say
+from features.timeline.door import Door
 from features.timeline.events import RETRACTED
 from features.timeline.lake import Lake
 from serving.access.model import Authority, Permission
 from serving.identity import repository
 from serving.identity.repository import Held, Said
+from serving.store.access_log import CommandLog
 from serving.store.audit import record
 from serving.store.engine import Database
 from serving.store.keys import KeyRing
@@ -73,7 +76,7 @@ class Resolver:
         """Link what is sure, propose what is doubtful, leave the rest; running it again changes nothing."""
         authority.holds(Permission.RESOLVE)
         with owner_transaction(self.database) as connection:
-            people, subjects = self._people()
+            people, subjects = self._people(authority, now)
             held = repository.waiting(connection, self.keys)
             words = repository.last_words(connection)
         matches = resolve(
@@ -151,9 +154,11 @@ class Resolver:
         self._log(authority, now, "identity.undone", held.record_id.hex(), subject=held.subject)
         return held.subject
 
-    def _people(self) -> tuple[list[Identity], list[int]]:
+    def _people(self, authority: Authority, now: int) -> tuple[list[Identity], list[int]]:
+        access = Access(str(authority.actor.actor_id), Purpose.UPKEEP, authority.tenant, now)
         with owner_transaction(self.database) as connection:
-            return registered(self.contracts, self.lake, texts(connection, self.keys))
+            door = Door(self.lake, access, CommandLog(connection, authority.tenant))
+            return registered(self.contracts, door, texts(connection, self.keys))
 
     def _said(
         self, match: Match, held: Sequence[Held], subjects: Sequence[int], verdict: Verdict, now: int

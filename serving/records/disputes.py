@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from features.calendar import DAY
+from features.consent import Access, Purpose
 from features.contracts.convert import convert_column
 from features.contracts.model import Contract, SubjectKind
 from features.errors import Conflict, Invalid, NotFound
@@ -24,7 +25,7 @@ from serving.access.repository import new_id
 from serving.consents.check import person_number
 from serving.consents.online import WorkingSet
 from serving.consents.repository import lock_subject
-from serving.records.tail import live_lake
+from serving.store.access_log import live_door
 from serving.store.audit import record_async
 from serving.store.keys import KeyRing
 from serving.store.session import tenant_connection
@@ -136,8 +137,9 @@ class DisputeService:
         hashed = key_of(contract, key, subject)
         async with tenant_connection(self._pool, tenant) as connection:
             await lock_subject(connection, subject)
-            lake = await live_lake(self._lake, connection, subject)
-            raw = await asyncio.to_thread(lake.raw, contract, [subject])
+            access = Access(str(actor), Purpose.SUBJECT_RIGHTS, tenant, now)
+            async with live_door(self._lake, connection, access, subject) as door:
+                raw = await asyncio.to_thread(door.rows, contract, [subject])
             if not (raw.key == hashed).any():
                 raise UnknownRecord(dataset)
             name = new_id()

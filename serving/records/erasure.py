@@ -14,14 +14,17 @@ import numpy as np
 
 from features.calendar import instant, iso, months_before
 from features.canonical import code_of
+from features.consent import Access, Purpose
 from features.contracts.load import read_yaml
 from features.contracts.model import Contract, SubjectKind
 from features.errors import Conflict, Invalid
+from features.timeline.door import Door
 from features.timeline.events import EventTable
 from features.timeline.lake import Lake
 from serving.access.model import Authority, Permission
 from serving.consents.repository import LOCK_SUBJECT
 from serving.records.tail import CommandTail
+from serving.store.access_log import CommandLog
 from serving.store.audit import record
 from serving.store.engine import Database
 from serving.store.keys import KeyRing
@@ -141,10 +144,10 @@ def erase(
             raise UnknownSubject
         subject = int(row[0])
         _lock_everywhere(connection, subject)
-        loans = Lake(lake.root, CommandTail(connection)).subject_tables({"loan": contracts["loan"]}, subject)[
-            "loan"
-        ]
-        check_loans(loans, now)
+        access = Access(str(authority.actor.actor_id), Purpose.SUBJECT_RIGHTS, authority.tenant, now)
+        log = CommandLog(connection, authority.tenant)
+        door = Door(Lake(lake.root, CommandTail(connection)), access, log)
+        check_loans(door.subject({"loan": contracts["loan"]}, subject).tables["loan"], now)
         for statement in _GONE:
             connection.execute(statement, (subject,))
         _note(connection, authority, subject, reason, now)

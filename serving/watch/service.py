@@ -8,14 +8,19 @@ from uuid import UUID
 
 import numpy as np
 import uuid_utils
+from numpy.typing import NDArray
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from features.calendar import month_index, month_start
+from features.consent import Access, Purpose
 from features.definitions.plan import FeaturePlan
-from features.matrix import Missing
+from features.matrix import FeatureMatrix, Missing
+from features.timeline.door import Door
 from features.timeline.lake import Lake
 from serving.access.model import Authority, Permission
+from serving.consents.repository import of_purpose
+from serving.store.access_log import CommandLog
 from serving.store.audit import record
 from serving.store.engine import Database
 from serving.store.session import tenant_transaction
@@ -30,6 +35,8 @@ from serving.watch.signals import (
     evaluate,
 )
 
+BOOK = ("loan", "loan_instalment", "loan_payment")
+"""The datasets of the loan book."""
 _GRAVER = "array_position(ARRAY['yellow', 'orange', 'red'], {}.level)"
 UPSERT = f"""
 INSERT INTO alert (tenant_id, alert_id, loan, subject_id, signal, level, state, point, points, evidence,
@@ -75,8 +82,12 @@ def watch(
     signals_digest: str,
     lake: Lake,
     now: int,
+    read_at: int | None = None,
 ) -> WatchReport:
     """Raise the alerts of the open book as of ``now``. Running it again raises nothing twice.
+
+    Read is what the loans' contracts allow and what borrowers consented to for post-loan management, by consents
+    that are live at ``read_at`` (now, if none is given).
 
     Within one point (a month's end) an alert's level may rise, but repetition alone changes nothing.
 
@@ -85,7 +96,9 @@ def watch(
     """
     authority.holds(Permission.HANDLE_ALERTS)
     check_signals(signals, [*(column.name for column in plan.columns), *BOOK_VALUES])
-    book, outcome = look(plan, signals, lake, now)
+    with tenant_transaction(database, authority.tenant) as connection:
+        door = _door(connection, authority, lake, now if read_at is None else read_at)
+        book, outcome = look(plan, signals, door, now)
     named = lake.names("loan", "loan_id")
     codes = [int(book.loan[hit.row]) for hit in outcome.hits]
     about = tuple(named.get(code, str(code)) for code in codes)
@@ -110,22 +123,42 @@ def watch(
     return WatchReport(now, len(book.loan), outcome.hits, raised, worsened, outcome.skipped, about)
 
 
-def look(plan: FeaturePlan, signals: SignalsDocument, lake: Lake, now: int) -> tuple[Book, Outcome]:
+def _door(connection: Connection, authority: Authority, lake: Lake, at: int) -> Door:
+    purpose, tenant = Purpose.POST_LOAN_MANAGEMENT, authority.tenant
+    consents = tuple(of_purpose(connection, purpose))
+    access = Access(str(authority.actor.actor_id), purpose, tenant, at, consents)
+    return Door(lake, access, CommandLog(connection, tenant))
+
+
+def look(plan: FeaturePlan, signals: SignalsDocument, door: Door, now: int) -> tuple[Book, Outcome]:
     """The open book and what the signals say of it, nothing stored.
 
-    Borrowers' relatives agreed to no watch: what their households would tell is not authorised.
+    Borrowers' relatives agreed to no watch: what their households would tell is not authorised. Of a borrower
+    without a consent the bank's own records are read and nothing else.
     """
     refused = {name: Missing.NOT_AUTHORISED for name, view in plan.views.items() if view.relatives}
-    names = sorted({*plan.datasets, "loan", "loan_instalment", "loan_payment"} - set(refused))
-    tables = lake.tables(plan.contracts, names)
-    book = open_book(tables, now)
-    matrix = plan.build(tables, book.subject, np.full(len(book.subject), now), refused)
+    book = open_book(door.whole(plan.contracts, BOOK, needed=BOOK).tables, now)
+    matrix = _features(plan, door, book.subject, now, refused)
     values = {name: matrix.values[:, place] for place, name in enumerate(matrix.names)}
     known = {name: matrix.missing[:, place] == Missing.PRESENT for place, name in enumerate(matrix.names)}
     for name, column in (("dpd", book.dpd.astype(float)), ("overdue_yuan", book.overdue / 100)):
         values[name] = column
         known[name] = np.ones(len(column), dtype=bool)
     return book, evaluate(signals, Values(values, known))
+
+
+def _features(
+    plan: FeaturePlan, door: Door, subjects: NDArray[np.int64], now: int, refused: Mapping[str, Missing]
+) -> FeatureMatrix:
+    """Each borrower's features from what that borrower allows; the rest is not authorised."""
+    shape = (len(subjects), len(plan.columns))
+    values, missing = np.zeros(shape), np.full(shape, Missing.NOT_AUTHORISED, dtype=np.uint8)
+    tables, shares = door.shares(plan.contracts, set(plan.datasets) - set(refused), subjects)
+    for share in shares:
+        rows, masked = share.rows, {**refused, **share.left_out}
+        built = plan.build(tables, subjects[rows], np.full(len(rows), now), masked)
+        values[rows], missing[rows] = built.values, built.missing
+    return FeatureMatrix(plan.columns, values, missing)
 
 
 def point_of(moment: int, before: int = 0) -> int:

@@ -17,7 +17,16 @@ from training import cli
 from training.bundle import load_bundle
 from training.models import ModelName
 from training.portfolio import load_portfolio
-from training.run import NoLake, Trained, UnknownModel, model_name, out_of_fold, prepare, train_model
+from training.run import (
+    NoLake,
+    Trained,
+    UnknownModel,
+    lake_door,
+    model_name,
+    out_of_fold,
+    prepare,
+    train_model,
+)
 from training.sample import Unlearnable
 
 app = typer.Typer()
@@ -140,9 +149,10 @@ def test_a_number_that_is_not_finite_goes_to_quarantine(tmp_path, text) -> None:
 
 def test_a_portfolio_of_the_lake_without_a_lake_says_what_comes_first(tmp_path) -> None:
     with pytest.raises(NoLake, match=r"city reads the lake, and there is none.*yidai ingest"):
-        prepare(
+        lake_door(
             load_portfolio(Path(cli.__file__).parent / "portfolios" / "city" / "portfolio.yaml"),
-            lake=tmp_path / "none",
+            tmp_path / "none",
+            0,
         )
 
 

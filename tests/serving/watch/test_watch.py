@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 
 from features.calendar import DAY, instant
+from features.consent import Access, Consent, Purpose
+from features.timeline.door import Door, MemoryLog
 from features.timeline.lake import Lake
 from serving.access.model import NotPermitted, Permission
 from serving.store.session import tenant_transaction
@@ -12,7 +16,7 @@ from serving.watch.inbox import AlertRow, alerts
 from serving.watch.service import WatchReport, look, watch
 from serving.watch.signals import SHIPPED, BrokenSignal, Level, SignalsDocument, load_signals
 from tests.serving.feeding import ingest, subject_of
-from tests.serving.world import GOOD, LATE, MIDDLE, PLAN, POOR, Bank
+from tests.serving.world import CATEGORIES, GOOD, LATE, MIDDLE, PLAN, POOR, Bank, Client
 
 SIGNALS = load_signals(SHIPPED, [*(column.name for column in PLAN.columns), "dpd", "overdue_yuan"])
 LOAN = "id_number loan_id application_id granted_at drawn_at due_on ended_at principal annual_rate_ppm term_months state published_at"  # fmt: skip
@@ -22,8 +26,10 @@ OCTOBER, NOVEMBER, DECEMBER = instant("2024-10-20"), instant("2024-11-20"), inst
 
 
 @pytest.fixture(scope="module", autouse=True)
-def book(bank: Bank, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """GOOD pays L1 and has settled L0; LATE pays nothing of L2 and L3; MIDDLE was late once; POOR draws later."""
+def book(bank: Bank, client: Client, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Borrowers who consented to be watched. GOOD pays L1 and has settled L0; LATE pays nothing of L2 and L3; MIDDLE was late once; POOR draws later."""
+    for number in (GOOD, LATE, MIDDLE, POOR):
+        client.consent_id(number, purpose="post_loan_management")
     folder = tmp_path_factory.mktemp("loans")
     given = [
         (GOOD, "L0", "settled"), (GOOD, "L1", "active"), (LATE, "L2", "active"), (LATE, "L3", "active"),
@@ -52,7 +58,18 @@ def book(bank: Bank, tmp_path_factory: pytest.TempPathFactory) -> None:
 def run(bank: Bank, at: int, signals: SignalsDocument = SIGNALS, role: str = "risk_officer") -> WatchReport:
     """One run of the watch."""
     authority = bank.authority(role, Permission.HANDLE_ALERTS)
-    return watch(bank.database, authority, PLAN, signals, "0" * 64, Lake(bank.settings.lake_root), at)
+    lake, clock = Lake(bank.settings.lake_root), bank.clock()
+    return watch(bank.database, authority, PLAN, signals, "0" * 64, lake, at, clock)
+
+
+def door(bank: Bank) -> Door:
+    """As the watch reads, for borrowers who consented to everything."""
+    people = [subject_of(bank, number) for number in (GOOD, LATE, MIDDLE, POOR)]
+    purpose = Purpose.POST_LOAN_MANAGEMENT
+    consents = tuple(
+        Consent(uuid4(), who, tuple(CATEGORIES), purpose.value, 0, 2**62, None, "city") for who in people
+    )
+    return Door(Lake(bank.settings.lake_root), Access("test", purpose, "city", 1, consents), MemoryLog())
 
 
 def inbox(bank: Bank, at: int, loan: str = "") -> dict[tuple[str, str], AlertRow]:
@@ -71,7 +88,7 @@ def empty_inbox(bank: Bank) -> None:
 
 
 def test_only_drawn_loans_that_have_not_ended_are_watched(bank: Bank) -> None:
-    open_loans, _ = look(PLAN, SIGNALS, Lake(bank.settings.lake_root), NOVEMBER)
+    open_loans, _ = look(PLAN, SIGNALS, door(bank), NOVEMBER)
     people = [subject_of(bank, number) for number in (GOOD, LATE, LATE, MIDDLE)]
     assert sorted(open_loans.subject.tolist()) == sorted(people)
     assert run(bank, instant("2025-03-01")).loans == 5
@@ -142,7 +159,7 @@ def test_the_gravest_stand_first_and_one_loan_can_be_asked_for(bank: Bank) -> No
 
 def test_what_is_not_known_is_skipped_and_counted(bank: Bank) -> None:
     report = run(bank, instant("2025-03-01"))
-    open_loans, outcome = look(PLAN, SIGNALS, Lake(bank.settings.lake_root), instant("2025-03-01"))
+    open_loans, outcome = look(PLAN, SIGNALS, door(bank), instant("2025-03-01"))
     assert report.skipped == outcome.skipped
     assert report.skipped["dpd_open"] == 0
     nothing_to_fail = len(open_loans.loan)

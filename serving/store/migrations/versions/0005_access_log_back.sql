@@ -1,0 +1,2 @@
+DROP FUNCTION name_of_actor;
+DROP TABLE access_log;
