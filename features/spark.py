@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -132,7 +132,7 @@ def _plan(document: bytes) -> FeaturePlan:
 def _java() -> str | None:
     """As Spark's own scripts choose it."""
     home = os.environ.get("JAVA_HOME")
-    return str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    return shutil.which(str(Path(home) / "bin" / "java")) if home else shutil.which("java")
 
 
 def _pairs(job: Job, bucket: int) -> tuple[int, bytes, bytes]:
@@ -164,9 +164,10 @@ def _session(master: str) -> Iterator[Any]:
     """A session whose executors run this interpreter and this code."""
     from pyspark.sql import SparkSession  # noqa: PLC0415  # optional: only this engine needs it
 
-    with TemporaryDirectory(prefix="yidai-spark-") as scratch, _spark_home(Path(scratch)):
+    scratch = Path(_scratch().name)
+    with _spark_home(scratch):
         builder = SparkSession.builder.master(master).appName("yidai features build")
-        for name, value in _settings(Path(scratch)).items():
+        for name, value in _settings(scratch).items():
             builder = builder.config(name, value)
         with warnings.catch_warnings():
             # Spark doubts pandas 3 where it merely finds it; no row of ours passes through pandas
@@ -176,6 +177,12 @@ def _session(master: str) -> Iterator[Any]:
             yield spark
         finally:
             spark.stop()
+
+
+@cache
+def _scratch() -> TemporaryDirectory[str]:
+    """Gone with the process: its Java lives as long, and would miss what it began with."""
+    return TemporaryDirectory(prefix="yidai-spark-")
 
 
 def _settings(scratch: Path) -> dict[str, str]:
@@ -197,9 +204,10 @@ def _spark_home(scratch: Path) -> Iterator[None]:
     found = find_spec("pyspark")
     package = Path(found.origin).parent if found and found.origin else scratch
     home = scratch / "home"
-    home.mkdir()
-    for part in ("bin", "sbin", "jars", "python"):
-        (home / part).symlink_to(package / part)
+    if not home.exists():
+        home.mkdir()
+        for part in ("bin", "sbin", "jars", "python"):
+            (home / part).symlink_to(package / part)
     before = os.environ.get("SPARK_HOME")
     os.environ.update({"SPARK_HOME": str(home), "PYSPARK_PYTHON": sys.executable})
     try:
