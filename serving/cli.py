@@ -11,6 +11,7 @@ import typer
 
 from features.cli import city_app, features_app
 from features.terminal import console, plain_errors, progress, show_json, show_table
+from serving.access_cli import access_log
 from serving.identity.cli import identity_app
 from serving.models_cli import models_app
 from serving.quality.cli import quality
@@ -35,6 +36,7 @@ app.command("predict")(analysts.predict)
 features_app.command("build")(features_cli.build_features)
 features_app.command("verify")(features_cli.verify_features)
 app.command("quality")(quality)
+app.command("access-log")(access_log)
 
 OTHER_VARIABLES = ("YIDAI_DATASETS", "YIDAI_DEBUG", "YIDAI_CAMPAIGN")
 """Variables that other parts read: public data, stack traces, the length of the long tests."""
@@ -92,7 +94,12 @@ def train(
     if model in analyst.SCORED:
         settings = Settings.load()
         analysts.train_and_tell(
-            model, portfolio, data, lambda found: analyst.training_door(settings, found), repeats=repeats, as_json=as_json
+            model,
+            portfolio,
+            data,
+            lambda found: analyst.training_door(settings, found),
+            repeats=repeats,
+            as_json=as_json,
         )
         return
     with progress(f"training {model}") as step:

@@ -13,6 +13,7 @@ from typing import Any
 
 import asyncpg
 
+from features.calendar import NEVER
 from features.consent import Access, Consent, stated_basis
 from features.contracts.model import Contract
 from features.timeline.door import Door, Entry, MemoryLog
@@ -49,7 +50,7 @@ class Wanted:
     actor: str | None = None
     purpose: str | None = None
     since: int = 0
-    until: int = 2**62
+    until: int = NEVER
     most: int = 1_000
 
 
