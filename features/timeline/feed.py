@@ -256,7 +256,7 @@ def _times(
     known_from = _time(times.known_from, columns, rows)
     imputed = known_from == NULL
     lag = round(times.known_from.usual_lag_days * DAY)
-    end = _period_end(contract, valid_from)
+    end = period_end(contract, valid_from)
     late = np.where(end == NEVER, NEVER, np.minimum(end, NEVER - lag) + lag)
     return (
         valid_from,
@@ -266,7 +266,8 @@ def _times(
     )
 
 
-def _period_end(contract: Contract, valid_from: Int64) -> Int64:
+def period_end(contract: Contract, valid_from: Int64) -> Int64:
+    """The end of the month, or the moment, of which each row tells; a row's usual lag counts from it."""
     name = contract.times.valid_from.field
     if name is None or contract.field(name).type is not FieldType.MONTH:
         return valid_from

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -146,10 +146,13 @@ def load_rows(contract: Contract, file: str, raw: RawTable, vault: Vault, lake: 
 
 def quarantine(lake: Lake, dataset: str | None = None) -> list[Finding]:
     """Every finding that is on record, of one dataset or of all."""
-    paths = sorted((lake.root / "_quarantine").glob(f"{dataset or '*'}/*.json"))
-    return [
-        finding for path in paths for finding in msgspec.json.decode(path.read_bytes(), type=list[Finding])
-    ]
+    return [finding for each in deliveries_refused(lake, dataset) for finding in each]
+
+
+def deliveries_refused(lake: Lake, dataset: str | None = None) -> Iterator[list[Finding]]:
+    """The findings of each delivery that has some, of one dataset or of all."""
+    for path in sorted((lake.root / "_quarantine").glob(f"{dataset or '*'}/*.json")):
+        yield msgspec.json.decode(path.read_bytes(), type=list[Finding])
 
 
 def _ingest_file(path: Path, contract: Contract, vault: Vault, lake: Lake) -> FileReport:
