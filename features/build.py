@@ -25,7 +25,7 @@ from features.timeline.events import EventTable, Int64, Pin
 from features.timeline.lake import BUCKET_BITS, Lake
 from features.timeline.scan import BucketTables, buckets_of, rows_in
 
-PART = 1_500_000
+PART = 4_000_000
 """Rows of a dataset that are in memory at once."""
 MANIFEST = "build.json"
 DEFINITIONS = "definitions.json"

@@ -428,8 +428,10 @@ def aggregate(
         longest = max(longest, hi[row] - lo[row])
     n_sets = 0
     has_now = False
+    has_extremes = False
     for slot in range(n_slots):
         n_sets += slots[slot, 3] & NEEDS_MEMBERS
+        has_extremes = has_extremes or slots[slot, 3] & NEEDS_EXTREMES != 0
         has_now = has_now or slots[slot, 2] == 2
     members = np.empty((n_slots if n_sets else 0, longest), np.int64)
     member_buckets = np.empty((n_slots if n_sets else 0, longest), np.int64)
@@ -447,10 +449,19 @@ def aggregate(
 
     for row in range(len(lo)):
         moment = as_of[row]
+        end = _first_not_before(valid_from, lo[row], hi[row], moment)
+        if end == lo[row]:  # nothing was true yet: the same for everybody
+            for op in range(ops.shape[0]):
+                kind = ops[op, 0]
+                is_zero = kind == 0 or kind == 1 or kind == 9 or kind == 10 or kind == 15 or kind == 20
+                out[row, ops[op, 4]] = 1.0 if kind == 26 else 0.0
+                missing[row, ops[op, 4]] = 0 if is_zero or kind == 26 else 1
+            continue
         counts[:] = 0
         sums[:] = 0
-        lows[:] = LARGEST
-        highs[:] = NULL
+        if has_extremes:
+            lows[:] = LARGEST
+            highs[:] = NULL
         newest[:] = -1
         oldest[:] = -1
         member_counts[:] = 0
@@ -465,7 +476,6 @@ def aggregate(
             floor = NULL
         month = 0
         day = 0
-        end = _first_not_before(valid_from, lo[row], hi[row], moment)
         for event in range(end - 1, lo[row] - 1, -1):
             start = valid_from[event]
             if start < floor:
