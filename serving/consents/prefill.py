@@ -2,50 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from uuid import UUID
 
 import asyncpg
 import numpy as np
 from pydantic import BaseModel
 
-from features.calendar import NULL, iso, local_date
-from features.canonical import code_of
+from features.calendar import iso
 from features.consent import Access, Purpose
-from features.contracts.model import Contract, Field, FieldType, SubjectKind
+from features.contracts.model import Contract, SubjectKind
+from features.matrix import Missing
 from features.timeline.events import EventTable
 from features.timeline.packed import unpack
 from serving.access.model import Authority, Permission
+from serving.consents.application import Section, not_read, sections_of
 from serving.consents.check import check_consent, person_number
+from serving.consents.values import KnownValue, values_of
 from serving.decisions import repository
-from serving.decisions.case import NotHydrated, is_authorised
-from serving.decisions.live import LiveCache
+from serving.decisions.case import NotHydrated, is_authorised, unavailable
+from serving.decisions.live import Live, LiveCache
 from serving.decisions.service import consent_of
 from serving.settings import Settings
 from serving.store.access_log import entry_of, write_async
 from serving.store.keys import KeyRing
 from serving.store.session import tenant_connection
+from serving.store.texts import open_text
 from serving.store.vault import UnknownSubject
 
-_HIDDEN = {FieldType.ID, FieldType.ID_NUMBER, FieldType.USCC}
 _ASIDE = bytes(32)
 """No Idempotency-Key has this hash: prefill reads no decision."""
-_SHOWN: dict[FieldType, Callable[[int], str]] = {
-    FieldType.MONTH: lambda value: local_date(value).isoformat()[:7],
-    FieldType.DATE: lambda value: local_date(value).isoformat(),
-    FieldType.INSTANT: iso,
-    FieldType.BOOLEAN: lambda value: "true" if value else "false",
-}
-
-
-class KnownValue(BaseModel):
-    """One value with its title."""
-
-    field: str
-    zh: str
-    en: str
-    value: str
-    unit: str
 
 
 class KnownDataset(BaseModel):
@@ -60,6 +47,19 @@ class KnownDataset(BaseModel):
     values: list[KnownValue]
     disputed: bool = False
     """The person disputes a record of this dataset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a person: the latest event a dataset, and the application form at a glance.
+
+    ``person`` are names, addresses and phones, where the identity may be read.
+    """
+
+    as_of: int
+    datasets: list[KnownDataset]
+    sections: list[Section]
+    person: list[KnownValue]
 
 
 class PrefillService:
@@ -79,10 +79,8 @@ class PrefillService:
         self._lives = lives
         self._clock = clock
 
-    async def known(
-        self, authority: Authority, number: str, consent_id: UUID
-    ) -> tuple[int, list[KnownDataset]]:
-        """The moment, and the latest known event of each consented dataset.
+    async def known(self, authority: Authority, number: str, consent_id: UUID) -> Known:
+        """What the consented departments know of a person now.
 
         Raises:
             WrongNumber, UnknownSubject, ConsentRefused, NotHydrated.
@@ -95,7 +93,7 @@ class PrefillService:
             self._pool, authority.tenant, _ASIDE, kind, hashed, consent_id, now, self._settings.as_of
         )
         down = inputs.down(self._settings.sources_down)
-        if inputs.subject_id is None:
+        if inputs.subject_id is None or inputs.wrapped_key is None:
             raise UnknownSubject
         stated = consent_of(consent_id, inputs, authority.tenant)
         consent = check_consent(stated, inputs.subject_id, Purpose.CREDIT_ASSESSMENT, authority.tenant, now)
@@ -117,7 +115,31 @@ class PrefillService:
         found = (known_dataset(contract, table, as_of) for contract, table in readable)
         told = [dataset for dataset in found if dataset is not None]
         marked = set(tables.disputed)
-        return as_of, [each.model_copy(update={"disputed": each.dataset in marked}) for each in told]
+        latest = [each.model_copy(update={"disputed": each.dataset in marked}) for each in told]
+        masked = unavailable(live, consent.categories, down, tables)
+        why = {name: Missing(code) for name, code in masked.items()} | dict.fromkeys(
+            not_read(tables, live.plan.contracts, consent.categories), Missing.NOT_AUTHORISED
+        )
+        sections = sections_of(tables, live.plan.contracts, why, marked, as_of)
+        person = await self._person(inputs.subject_id, inputs.wrapped_key, live, consent.categories)
+        return Known(as_of, latest, sections, person)
+
+    async def _person(
+        self, subject: int, wrapped: bytes, live: Live, categories: Collection[str]
+    ) -> list[KnownValue]:
+        rows = await self._pool.fetch("SELECT dataset, field, sealed FROM personal_texts_of($1)", subject)
+        key = self._keys.unwrap(wrapped)
+        found = []
+        for dataset, name, sealed in rows:
+            contract = live.plan.contracts.get(dataset)
+            if contract is None or not is_authorised(contract, categories):
+                continue
+            field = contract.field(name)
+            text = open_text(key, sealed)
+            found.append(
+                KnownValue(field=name, zh=field.zh or name, en=field.en or name, value=text, unit="")
+            )
+        return found
 
 
 def known_dataset(contract: Contract, table: EventTable, as_of: int) -> KnownDataset | None:
@@ -127,17 +149,6 @@ def known_dataset(contract: Contract, table: EventTable, as_of: int) -> KnownDat
     if not len(rows):
         return None
     row = int(rows[-1])
-    values = [
-        KnownValue(
-            field=field.name,
-            zh=field.zh or field.name,
-            en=field.en or field.name,
-            value=text,
-            unit=field.unit,
-        )
-        for field in contract.fields
-        if field.type not in _HIDDEN and (text := shown(field, int(table.columns[field.name][row])))
-    ]
     return KnownDataset(
         dataset=contract.dataset,
         department=contract.department,
@@ -145,17 +156,5 @@ def known_dataset(contract: Contract, table: EventTable, as_of: int) -> KnownDat
         en=contract.title.en,
         valid_from=iso(int(table.valid_from[row])),
         known_from=iso(int(table.known_from[row])),
-        values=values,
+        values=values_of(contract, table, row),
     )
-
-
-def shown(field: Field, value: int) -> str:
-    """A stored value as a person writes it; empty where it is null."""
-    if value == NULL:
-        return ""
-    if field.type in _SHOWN:
-        return _SHOWN[field.type](value)
-    if field.type is FieldType.CATEGORY:
-        return next((text for text in field.codes if code_of(text) == value), "")
-    places = len(str(field.divisor)) - 1
-    return f"{value / field.divisor:.{places}f}"

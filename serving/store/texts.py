@@ -50,6 +50,11 @@ def texts(connection: Connection, keys: KeyRing) -> Iterator[PersonalText]:
         yield PersonalText(subject, dataset, field, unseal(key, sealed, _TEXT).decode())
 
 
+def open_text(key: bytes, sealed: bytes) -> str:
+    """A personal text under its subject's key."""
+    return unseal(key, sealed, _TEXT).decode()
+
+
 def hold(connection: Connection, keys: KeyRing, records: Sequence[HeldRecord]) -> int:
     """Store the records that are not stored yet, each under a key of its own; returns how many."""
     if not records:

@@ -1,0 +1,1 @@
+DROP FUNCTION personal_texts_of(bigint);
