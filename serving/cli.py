@@ -12,6 +12,7 @@ import typer
 from features.cli import city_app, features_app
 from features.terminal import console, plain_errors, progress, show_json, show_table
 from serving.access_cli import access_log
+from serving.consents.cli import prefill
 from serving.identity.cli import identity_app
 from serving.models_cli import models_app
 from serving.quality.cli import quality
@@ -36,6 +37,7 @@ app.command("predict")(analysts.predict)
 features_app.command("build")(features_cli.build_features)
 features_app.command("verify")(features_cli.verify_features)
 app.command("quality")(quality)
+app.command("prefill")(prefill)
 app.command("access-log")(access_log)
 
 OTHER_VARIABLES = ("YIDAI_DATASETS", "YIDAI_DEBUG", "YIDAI_CAMPAIGN")

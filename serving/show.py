@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.columns import Columns
@@ -89,19 +89,30 @@ def _score(answer: Mapping[str, Any]) -> Text:
     )
 
 
-def prefill_table(datasets: Iterable[Mapping[str, Any]], most: int = 8) -> Table:
-    """What the city knows already: a few values a dataset, with source and date."""
+def prefill_table(known: Mapping[str, Any], most: int = 3) -> Table:
+    """The application at a glance: each part with a few values, its source and since when it is known."""
     table = Table(
         title="prefill 预填: what the applicant need not type", title_justify="left", header_style="bold"
     )
-    for name in ("dataset", "known since", "values"):
+    for name in ("part", "source", "known since", "values"):
         table.add_column(name)
-    for dataset in list(datasets)[:most]:
-        values = ", ".join(
-            f"{v['en']} {v['value']}{' ' + v['unit'] if v['unit'] else ''}" for v in dataset["values"][:3]
-        )
-        table.add_row(f"{dataset['zh']} [dim]{dataset['en']}[/]", dataset["known_from"][:10], values)
+    if known["person"]:
+        table.add_row("本人 [dim]person[/]", "", "", _told(known["person"]))
+    for section in known["sections"]:
+        title = f"{section['zh']} [dim]{section['en']}[/]"
+        for record in section["records"][:most]:
+            values = "\n".join(_told(row[:4]) for row in record["values"])
+            mark = " [yellow]disputed 异议[/]" if record["disputed"] else ""
+            table.add_row(title, record["zh"] + mark, record["known_from"][:10], values)
+            title = ""
+        if not section["records"]:
+            kinds = sorted({each["why"] for each in section["missing"]})
+            table.add_row(title, f"[dim]{', '.join(kinds)}[/]", "", "")
     return table
+
+
+def _told(values: Sequence[Mapping[str, str]]) -> str:
+    return ", ".join(f"{v['en']} {v['value']}{' ' + v['unit'] if v['unit'] else ''}" for v in values)
 
 
 def alert_table(alerts: Sequence[Mapping[str, str]], title: str) -> Table:

@@ -13,7 +13,7 @@ from features.consent import Consent
 from serving.access.bearer import asking
 from serving.access.model import Authority, Permission
 from serving.consents.application import Section
-from serving.consents.prefill import KnownDataset
+from serving.consents.prefill import Known, KnownDataset
 from serving.consents.values import KnownValue
 from serving.services import Services, services
 
@@ -100,7 +100,11 @@ async def withdraw(consent_id: UUID, authority: Manager, held: Held) -> ConsentA
 @router.post("/prefill", summary="Values that departments know already")
 async def prefill(body: PrefillBody, authority: Reader, held: Held) -> PrefillAnswer:
     """So that an applicant does not type what the city knows."""
-    known = await held.prefill.known(authority, body.id_number, body.consent_id)
+    return answer_of(await held.prefill.known(authority, body.id_number, body.consent_id))
+
+
+def answer_of(known: Known) -> PrefillAnswer:
+    """What is known, as it is answered."""
     return PrefillAnswer(
         as_of=iso(known.as_of), person=known.person, sections=known.sections, datasets=known.datasets
     )

@@ -153,7 +153,7 @@ class Demo:
             consent, body, answer = self._apply(api, number)
             if not seen:
                 known = api.ask("POST", "/v1/prefill", {"id_number": number, "consent_id": consent})
-                console.print(show.prefill_table(known["datasets"]))
+                console.print(show.prefill_table(known))
             seen.setdefault(answer["outcome"], (number, body, answer))
         for outcome in show.OUTCOMES:
             if outcome not in seen:
