@@ -173,10 +173,15 @@ class Door:
     ) -> tuple[dict[str, EventTable], list[Share]]:
         """Datasets of many subjects, each cut to those who allow it, and the subjects by what they allow."""
         wanted, people = sorted(set(names)), np.unique(subjects)
-        consents = {who: self._access.of(who) for who in {c.subject_id for c in self._access.consents}}
+        consents: dict[int, list[Consent]] = {}
+        for consent in self._access.consents:
+            consents.setdefault(consent.subject_id, []).append(consent)
+        without = {name: self._decide(contracts, name, ()) for name in wanted}
         found = {
-            int(who): {name: self._decide(contracts, name, consents.get(int(who), ())) for name in wanted}
-            for who in people
+            who: {name: self._decide(contracts, name, consents[who]) for name in wanted}
+            if who in consents
+            else without
+            for who in people.tolist()
         }
         kinds: dict[tuple[str, ...], list[int]] = {}
         for who, verdicts in found.items():

@@ -19,7 +19,7 @@ from tests.serving.world import GOOD, LATE, NOBODY, NOW, Bank, Client, applicati
 
 UNDER_TENANT = (
     "consent", "subject_timeline", "artifact", "approval", "activation", "decision", "budget", "audit_log", "alert",
-    "dispute", "erasure",
+    "dispute", "erasure", "access_log",
 )  # fmt: skip
 
 
@@ -82,6 +82,10 @@ def test_what_has_no_tenant_is_closed_to_the_application(bank: Bank, table: str)
     [
         "INSERT INTO budget VALUES ('city', 'x', 'y', 1)",
         "INSERT INTO audit_log (tenant_id, at, action, object) VALUES ('city', 1, 'a', 'b')",
+        (
+            "INSERT INTO access_log (tenant_id, at, actor, purpose, datasets, categories, bases, consents, left_out) "
+            "VALUES ('city', 1, 'a', 'b', '{}', '{}', '{}', '{}', '{}')"
+        ),
         "INSERT INTO artifact VALUES ('city', encode(sha256('x'), 'hex'), 'scale', 'x', '', gen_random_uuid(), 1)",
     ],
 )
