@@ -17,12 +17,23 @@ from numpy.typing import NDArray
 from features.calendar import CHINA_OFFSET, NULL, SECOND, month_start
 from features.canonical import code_of
 from features.contracts.model import Field, FieldType
-from features.identity.numbers import WrongNumber, check_person_number, check_uscc
+from features.identity.numbers import (
+    PERSON,
+    USCC,
+    WrongNumber,
+    check_person_number,
+    check_uscc,
+    plain_numbers,
+)
 
 Int64 = NDArray[np.int64]
 _YEAR_ONE = int(np.datetime64("0001-01-02", "us").astype(np.int64))
 """The calendar begins there; a day is left for the zone."""
 Flags = NDArray[np.bool_]
+_FORMS = {FieldType.ID_NUMBER: PERSON, FieldType.USCC: USCC}
+_CHECKS = {FieldType.ID_NUMBER: check_person_number, FieldType.USCC: check_uscc}
+_MANY = 256
+"""From so many rows on it pays to look for texts that repeat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +69,7 @@ REMEDIES = {
 
 def convert_column(field: Field, column: pa.Array) -> Converted:
     """A string column as int64, see ``Converted``; numbers of persons and firms go to ``check_numbers``."""
-    text = pc.utf8_trim_whitespace(column.cast(pa.string()))
-    empty = _flags(pc.fill_null(pc.equal(text, ""), True))
-    values, bad, value_class = _CONVERTERS[field.type](field, text, ~empty)
+    values, bad, empty, value_class = _convert(field, pc.fill_null(column.cast(pa.string()), ""))
     problems = {value_class: bad & ~empty}
     if field.required:
         problems["empty"] = empty
@@ -73,21 +82,46 @@ def convert_column(field: Field, column: pa.Array) -> Converted:
     return Converted(values, problems)
 
 
+def _convert(field: Field, column: pa.Array) -> tuple[Int64, Flags, Flags, str]:
+    """Values, which are bad, which are empty, and the class of the bad ones. A text that repeats is read once."""
+    if len(column) >= _MANY:
+        encoded = column.dictionary_encode()
+        if len(encoded.dictionary) * 3 < len(column):
+            at = _ints(encoded.indices)
+            values, bad, empty, value_class = _convert_each(field, encoded.dictionary)
+            return values[at], bad[at], empty[at], value_class
+    return _convert_each(field, column)
+
+
+def _convert_each(field: Field, column: pa.Array) -> tuple[Int64, Flags, Flags, str]:
+    text = pc.utf8_trim_whitespace(column)
+    empty = _flags(pc.equal(text, ""))
+    values, bad, value_class = _CONVERTERS[field.type](field, text, ~empty)
+    return values, bad, empty, value_class
+
+
 def check_numbers(kind: FieldType, column: pa.Array) -> tuple[list[str | None], dict[str, Flags]]:
     """Normalised identity numbers of a column (None where bad) and the rows of each value class."""
     encoded = column.cast(pa.string()).dictionary_encode()
-    check = check_person_number if kind is FieldType.ID_NUMBER else check_uscc
-    outcome: list[tuple[str | None, str]] = []
-    for text in encoded.dictionary.to_pylist():
-        try:
-            outcome.append((check(text), ""))
-        except WrongNumber as error:
-            outcome.append((None, "empty" if not text.strip() else error.value_class))
-    indices = _ints(encoded.indices, len(outcome))
-    outcome.append((None, "empty"))
-    numbers = [outcome[i][0] for i in indices]
-    classes = np.array([name for _, name in outcome])[indices]
-    return numbers, {str(name): classes == name for name in np.unique(classes) if name}
+    texts = encoded.dictionary
+    found = np.empty(len(texts) + 1, dtype=object)
+    classes = np.full(len(texts) + 1, "", dtype=object)
+    plain = plain_numbers(texts, _FORMS[kind])
+    found[:-1][plain] = texts.filter(pa.array(plain)).to_pylist()
+    for place in np.flatnonzero(~plain).tolist():
+        found[place], classes[place] = _checked(_CHECKS[kind], texts[place].as_py())
+    classes[-1] = "empty"
+    at = _ints(encoded.indices, len(texts))
+    named = classes[at]
+    problems = {name: np.asarray(named == name, dtype=bool) for name in sorted(set(classes)) if name}
+    return found[at].tolist(), {name: rows for name, rows in problems.items() if rows.any()}
+
+
+def _checked(check: Callable[[str], str], text: str) -> tuple[str | None, str]:
+    try:
+        return check(text), ""
+    except WrongNumber as error:
+        return None, "empty" if not text.strip() else error.value_class
 
 
 def _range_problems(field: Field, values: Int64) -> dict[str, Flags]:
@@ -157,11 +191,13 @@ def _month(field: Field, text: pa.Array, present: Flags) -> Outcome:
 
 def _parse_local(text: pa.Array, form: str, rows: Flags) -> tuple[Int64, Flags]:
     """Microseconds of local time by a strptime form; a date that does not exist is not in the rows."""
-    chosen = text.filter(pa.array(rows))
-    parsed = pc.strptime(chosen, format=form, unit="us", error_is_null=True)
-    same = _flags(pc.fill_null(pc.equal(pc.strftime(parsed, format=form), chosen), False))
+    encoded = text.filter(pa.array(rows)).dictionary_encode()
+    days, at = encoded.dictionary, _ints(encoded.indices)
+    parsed = pc.strptime(days, format=form, unit="us", error_is_null=True)
+    same = _flags(pc.fill_null(pc.equal(pc.strftime(parsed, format=form), days), False))
     moments = _ints(parsed.cast(pa.int64()))
     same &= moments >= _YEAR_ONE
+    same, moments = same[at], moments[at]
     good = rows.copy()
     good[good] = same
     return _scatter(good, moments[same]), good

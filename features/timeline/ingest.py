@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 
 from features.calendar import NULL
 from features.contracts.model import Contract, FieldType, SubjectKind
@@ -169,7 +170,7 @@ def _events(contract: Contract, feed: CheckedFeed, vault: Vault, version: int) -
     columns = dict(feed.columns)
     for name, texts in feed.links.items():
         columns[name] = _linked(contract, name, texts, vault)
-    subject = vault.assign(contract.subject, feed.numbers)
+    subject = _ids(vault, contract.subject, pa.array(feed.numbers, pa.string()))
     key = mix([columns[name] for name in contract.key]) if contract.key else mix([subject])
     versions = np.full(len(subject), version, dtype=np.int64)
     return RawEvents(subject, feed.valid_from, feed.valid_to, feed.known_from, versions, key, columns)
@@ -177,10 +178,18 @@ def _events(contract: Contract, feed: CheckedFeed, vault: Vault, version: int) -
 
 def _linked(contract: Contract, name: str, texts: list[str | None], vault: Vault) -> Int64:
     kind = _LINKED.get(contract.field(name).type, SubjectKind.OPAQUE)
+    column = pa.array(texts, pa.string())
+    there = np.asarray(column.is_valid())
     out = np.full(len(texts), NULL)
-    there = [row for row, text in enumerate(texts) if text is not None]
-    out[there] = vault.assign(kind, [str(texts[row]) for row in there])
+    out[there] = _ids(vault, kind, column.drop_null())
     return out
+
+
+def _ids(vault: Vault, kind: SubjectKind, numbers: pa.Array) -> Int64:
+    """Ids of a column of numbers; the vault is asked for each once, in the order in which they come."""
+    encoded = numbers.dictionary_encode()
+    ids = vault.assign(kind, encoded.dictionary.to_pylist())
+    return ids[np.asarray(encoded.indices, dtype=np.int64)]
 
 
 def _quarantine(lake: Lake, dataset: str, file: str, findings: list[Finding]) -> None:

@@ -207,3 +207,46 @@ def test_every_value_class_has_a_remedy() -> None:
         "below the minimum",
         "above the maximum",
     } <= set(REMEDIES)
+
+
+@pytest.mark.parametrize("kind", sorted(REFERENCE))
+def test_a_text_that_repeats_is_read_as_one_that_stands_alone(kind: str) -> None:
+    texts = [
+        "2024-05-31",
+        " 2024-05",
+        "2024-02-30",
+        "2024-05-31T08:00:00Z",
+        "1",
+        " 2.5",
+        "",
+        None,
+        "no",
+        "x",
+        "-7",
+    ]
+    one = field(kind, required=True)
+    alone = convert_column(one, pa.array(texts, pa.string()))
+    many = convert_column(one, pa.array(texts * 200, pa.string()))
+    assert many.values.tolist() == alone.values.tolist() * 200
+    assert {name: rows.tolist() for name, rows in many.problems.items()} == {
+        name: rows.tolist() * 200 for name, rows in alone.problems.items()
+    }
+
+
+def test_numbers_that_repeat_are_read_as_those_that_stand_alone() -> None:
+    texts = [
+        "11010519491231002X",
+        " 11010519491231002x",
+        "110105491231002",
+        "110105194912310021",
+        "",
+        None,
+        "  ",
+    ]
+    alone, problems = check_numbers(FieldType.ID_NUMBER, pa.array(texts, pa.string()))
+    many, repeated = check_numbers(FieldType.ID_NUMBER, pa.array(texts * 50, pa.string()))
+    assert alone == [*["11010519491231002X"] * 3, None, None, None, None]
+    assert many == alone * 50
+    assert {name: rows.tolist() for name, rows in repeated.items()} == {
+        name: rows.tolist() * 50 for name, rows in problems.items()
+    }

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from features.identity.numbers import (
+    PERSON,
+    USCC,
     WrongNumber,
     check_person_number,
     check_uscc,
     person_check_digit,
+    plain_numbers,
     uscc_check_digit,
 )
 
@@ -98,3 +102,49 @@ def _valid(number: str) -> bool:
     except WrongNumber:
         return False
     return True
+
+
+CHARACTERS = st.sampled_from("0123456789X xIYZé证")
+PERSONS = st.builds(lambda body: body + person_check_digit(body), BODIES)
+ODD_DATES = st.builds(
+    lambda birth: (body := f"110105{birth}002") + person_check_digit(body),
+    st.sampled_from(["19000229", "20000229", "20230229", "20240229", "20241301", "20240431", "00000101", "00010101", "20240100"]),
+)  # fmt: skip
+CODES = st.builds(lambda body: body + uscc_check_digit(body), USCC_BODIES)
+
+
+@st.composite
+def texts(draw: st.DrawFn, good: st.SearchStrategy[str]) -> list[str | None]:
+    """Right numbers, some with a character changed, put in or taken out, and empty cells."""
+    found: list[str | None] = []
+    for number in draw(st.lists(good, max_size=8)):
+        at, other = draw(st.integers(0, 17)), draw(CHARACTERS)
+        changed = (
+            number,
+            number[:at] + other + number[at + 1 :],
+            number[:at] + other + number[at:],
+            number[:at],
+            None,
+        )
+        found.append(draw(st.sampled_from((number, *changed))))
+    return found
+
+
+@given(texts(st.one_of(PERSONS, ODD_DATES)), st.integers(0, 2))
+def test_whole_columns_are_judged_as_each_number_is(column, cut) -> None:
+    plain = plain_numbers(pa.array(column, pa.string()).slice(min(cut, len(column))), PERSON)
+    expected = [text is not None and _same(check_person_number, text) for text in column[cut:]]
+    assert plain.tolist() == expected
+
+
+@given(texts(CODES), st.integers(0, 2))
+def test_whole_columns_of_codes_are_judged_as_each_code_is(column, cut) -> None:
+    plain = plain_numbers(pa.array(column, pa.string()).slice(min(cut, len(column))), USCC)
+    assert plain.tolist() == [text is not None and _same(check_uscc, text) for text in column[cut:]]
+
+
+def _same(check, text: str) -> bool:
+    try:
+        return check(text) == text
+    except WrongNumber:
+        return False
