@@ -1,51 +1,126 @@
-"""`yidai quality`: which sources may be relied on."""
+"""`yidai quality`: which sources may be relied on, and how far."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from features.terminal import console, progress, show_json, show_table
 
+if TYPE_CHECKING:
+    from features.quality.drift import Drift
+    from features.quality.scores import SourceScores
+    from serving.quality.operations import Quality
+
 
 def quality(
     dataset: Annotated[str, typer.Option(help="Only this dataset.")] = "",
+    by: Annotated[Literal["day", "month"], typer.Option(help="Scores by day or month of arrival.")] = "month",
     *,
     apply: Annotated[
         bool, typer.Option("--apply", help="Put it in force: decisions do without what is late.")
     ] = False,
+    out: Annotated[Path | None, typer.Option(help="Write quality.html into this folder.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Say when each source delivered last, until when it has to deliver again, and which are late.
+    """Say which sources are late, how good each is in five scores, and which feeds change.
 
-    Ingest and flush put it in force by themselves. A sample is judged as of YIDAI_AS_OF.
+    Ingest and flush put lateness in force by themselves. A sample is judged as of YIDAI_AS_OF.
     """
-    from features.calendar import iso
-    from serving.quality.operations import sources
+    from features.quality.scores import Period
+    from serving.quality.operations import quality_of, write_page
     from serving.settings import Settings
 
     with progress("reading the feeds") as step:
-        found, now = sources(Settings.load(), step, apply=apply)
-    chosen = [each for each in found.values() if dataset in {"", each.dataset}]
+        found = quality_of(Settings.load(), Period(by), step, dataset=dataset, apply=apply)
+    written = write_page(found, out) if out else None
     if as_json:
-        show_json([
-            {"dataset": d.dataset, "last_known": iso(d.last_known), "due_by": iso(d.due_by), "late": d.late(now)}
-            for d in chosen
-        ])  # fmt: skip
+        show_json(_document(found))
         return
+    late = _show_late(found)
+    _show_scores(found)
+    _show_drift(found)
+    if late and not apply:
+        console.print("Decisions do without the late ones after: yidai quality --apply")
+    if written:
+        console.print(f"Written: {written}", soft_wrap=True)
+
+
+def _document(found: Quality) -> dict[str, object]:
+    from features.calendar import iso
+
+    return {
+        "as_of": iso(found.now),
+        "by": found.by,
+        "sources": [
+            {"dataset": d.dataset, "last_known": iso(d.last_known), "due_by": iso(d.due_by), "late": d.late(found.now)}
+            for d in found.deliveries.values()
+        ],
+        "scores": list(found.assessment.scores.values()),
+        "drift": list(found.assessment.drift.values()),
+    }  # fmt: skip
+
+
+def _show_late(found: Quality) -> int:
+    """The table of lateness; returns how many are late."""
+    from features.calendar import iso
+
     rows = [
         (
             d.dataset,
             iso(d.last_known)[:10],
             iso(d.due_by)[:10],
-            "[red]SOURCE_DOWN[/]" if d.late(now) else "ok",
+            "[red]SOURCE_DOWN[/]" if d.late(found.now) else "ok",
         )
-        for d in chosen
+        for d in found.deliveries.values()
     ]
-    late = sum(each.late(now) for each in chosen)
-    show_table(
-        f"{len(rows)} sources as of {iso(now)[:10]}, {late} late", ("dataset", "last", "due by", ""), rows
-    )
-    if late and not apply:
-        console.print("Decisions do without them after: yidai quality --apply")
+    late = sum(each.late(found.now) for each in found.deliveries.values())
+    title = f"{len(rows)} sources as of {iso(found.now)[:10]}, {late} late"
+    show_table(title, ("dataset", "last", "due by", ""), rows)
+    return late
+
+
+def _show_scores(found: Quality) -> None:
+    names = ("accuracy", "completeness", "consistency", "timeliness", "validity")
+    rows = [_score_row(each) for each in found.assessment.scores.values()]
+    title = f"Scores of each source's last {found.by}; accuracy and validity over all deliveries"
+    show_table(title, ("dataset", found.by, "rows", *names, "days late 50/95 %"), rows)
+
+
+def _score_row(each: SourceScores) -> tuple[str, ...]:
+    if not each.periods:
+        accuracy, validity = (_share(score.value) for score in (each.accuracy, each.validity))
+        return (each.dataset, "", "0", accuracy, "", "", "", validity, "")
+    last = each.periods[-1]
+    worst = each.worst(last)[0]
+    five = [_share(score.value, worst=name == worst) for name, score in each.five(last).items()]
+    days = "" if last.late_95 is None else f"{last.late_50:.1f} / {last.late_95:.1f}"
+    return (each.dataset, last.period, f"{last.rows:,}", *five, days)
+
+
+def _share(value: float | None, *, worst: bool = False) -> str:
+    if value is None:
+        return ""
+    colour = "red" if value < 0.9 else "yellow"
+    return f"[{colour}]{value:.4f}[/]" if worst and value < 1 else f"{value:.4f}"
+
+
+def _show_drift(found: Quality) -> None:
+    from serving.quality.operations import RECENT, recent_findings
+
+    every = sum(len(each.findings) for each in found.assessment.drift.values())
+    rows = [_drift_row(each) for each in recent_findings(found)]
+    title = f"Drift: {len(rows)} findings in the last {RECENT} whole months, {every} in all (--json has them)"
+    show_table(title, ("dataset", "month", "level", "change", "what"), rows)
+
+
+def _drift_row(each: Drift) -> tuple[str, ...]:
+    what = {
+        "volume": f"{each.ratio or 0:.2f} x the usual, z {each.value:.1f}",
+        "codes": f"{each.field}: PSI {each.value:.3f}",
+    }
+    level = f"[red]{each.level}[/]" if each.level == "act" else f"[yellow]{each.level}[/]"
+    told = what.get(each.change, f"{each.field} {each.code}: {each.value:.0f} rows")
+    return (each.dataset, each.month, level, each.change, told)

@@ -2,20 +2,80 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
 from features.contracts.load import BUILTIN, load_contracts
+from features.contracts.model import Contract
+from features.errors import Invalid
+from features.quality.assess import Assessment, assess
+from features.quality.drift import Drift
 from features.quality.lateness import Delivery, deliveries
+from features.quality.scores import Period
 from features.terminal import Step
 from features.timeline.lake import Lake
 from serving.operations import moment_of, prepare
 from serving.quality.sources import judge
 from serving.settings import Settings
 
+RECENT = 3
+"""Months whose drift is shown; the document has all."""
 
-def sources(
-    settings: Settings, step: Step | None = None, *, apply: bool = False
-) -> tuple[dict[str, Delivery], int]:
-    """Every source that can be judged, and the moment as of which; with ``apply`` decisions follow."""
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What is known of the sources as of ``now``, µs."""
+
+    contracts: dict[str, Contract]
+    deliveries: dict[str, Delivery]
+    assessment: Assessment
+    by: Period
+    now: int
+
+
+class UnknownDataset(Invalid):
+    """A name that no contract has."""
+
+    def __init__(self, name: str, known: Mapping[str, Contract]) -> None:
+        super().__init__(
+            "no contract has this dataset.", place=name, remedy=f"Datasets: {', '.join(sorted(known))}."
+        )
+
+
+def quality_of(
+    settings: Settings, by: Period, step: Step | None = None, *, dataset: str = "", apply: bool = False
+) -> Quality:
+    """Lateness, scores and drift of all sources or of one; with ``apply`` decisions do without what is late.
+
+    Raises:
+        UnknownDataset: no contract has it.
+    """
     lake, contracts, now = Lake(settings.lake_root), load_contracts([BUILTIN]), moment_of(settings)
+    if dataset and dataset not in contracts:
+        raise UnknownDataset(dataset, contracts)
+    chosen = {name: each for name, each in contracts.items() if dataset in {"", name}}
     if apply:
-        return judge(prepare(settings), lake, contracts, now, step), now
-    return deliveries(lake, contracts, now, step), now
+        found = judge(prepare(settings), lake, contracts, now, step)
+    else:
+        found = deliveries(lake, chosen, now, step)
+    promised = {name: each for name, each in found.items() if name in chosen}
+    return Quality(chosen, promised, assess(lake, chosen, now, by, step), by, now)
+
+
+def recent_findings(found: Quality) -> list[Drift]:
+    """The drift of the last whole months as of ``now``, the newest and gravest first."""
+    every = [each for drift in found.assessment.drift.values() for each in drift.findings]
+    months = sorted({month for drift in found.assessment.drift.values() for month in drift.months})[-RECENT:]
+    recent = sorted((e for e in every if e.month in months), key=lambda e: (e.level, e.dataset))
+    return sorted(recent, key=lambda each: each.month, reverse=True)
+
+
+def write_page(found: Quality, folder: Path) -> Path:
+    """`quality.html` in a folder."""
+    from serving.quality.page import render  # noqa: PLC0415 - seconds that only a page pays
+
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "quality.html"
+    path.write_text(render(found), encoding="utf-8")
+    return path
