@@ -16,6 +16,8 @@ BAD, MIDDLE, GOOD, LINE, GREY = "#c8553d", "#d9b44a", "#4c86b8", "#5b8fc4", "#8a
 _STEP = 17
 _WIDE = 20
 _LABEL = 330
+_MARGIN = {"left": 36, "right": 5, "top": 5, "bottom": 5}
+"""The reader's fonts may be wider than those that the picture was measured with."""
 _CONFIG: dict[str, Any] = {
     "background": "transparent",
     "font": "system-ui, sans-serif",
@@ -48,7 +50,9 @@ def heat_map(sources: Sequence[str], cells: Sequence[Cell]) -> str:
     """Source by period, coloured by the worst score; empty where nothing arrived."""
     points = [{"source": c.source, "period": c.period, "score": c.score, "value": c.value} for c in cells]
     periods = sorted({cell.period for cell in cells})
-    chart = alt.Chart(alt.Data(values=points), width=alt.Step(_WIDE), height=alt.Step(_STEP)).mark_rect()
+    chart = alt.Chart(
+        alt.Data(values=points), padding=_MARGIN, width=alt.Step(_WIDE), height=alt.Step(_STEP)
+    ).mark_rect()
     return _svg(chart.encode(
         x=alt.X("period:O", title=None, sort=periods, axis=alt.Axis(labelAngle=-60)),
         y=alt.Y("source:N", title=None, scale=alt.Scale(domain=sources), axis=alt.Axis(labelLimit=_LABEL)),
