@@ -142,6 +142,13 @@ def test_a_silent_source_and_a_missing_consent_weigh_nothing_and_teach_nothing()
     assert (plain.transform(np.zeros(2), kinds) == 0.0).all()
 
 
+def test_a_column_that_may_be_read_of_nobody_says_nothing() -> None:
+    target = (np.random.default_rng(3).random(300) < 0.3).astype(np.int8)
+    refused = np.full(300, Missing.NOT_AUTHORISED, dtype=np.uint8)
+    binned = bin_column(Column("x", "made"), np.zeros(300), refused, target, BinSettings())
+    assert (binned.woe, binned.no_record, binned.iv) == ((0.0,), 0.0, 0.0)
+
+
 def test_every_common_category_has_a_bin_and_an_unseen_one_says_nothing() -> None:
     values = np.repeat([3.0, 7.0, 9.0], 50)
     target = np.array([0, 1] * 25 + [0] * 50 + [1] * 50, dtype=np.int8)

@@ -195,3 +195,14 @@ def test_the_base_rate_of_the_population_moves_every_score_by_the_difference_of_
     moved = train(ModelName.RATING, sample, ORIGIN, base_rate=0.05)
     expected = np.log(0.05 / 0.95) - np.log(own / (1 - own))
     assert (moved.base - trained(ModelName.RATING).base) / FIXED == pytest.approx(expected, abs=1e-8)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([Missing.SOURCE_DOWN, Missing.NOT_AUTHORISED]))
+def test_on_a_card_a_source_that_is_not_read_changes_no_others_contribution(seed, kind) -> None:
+    values, missing = columns_of(ModelName.RATING, made_sample(60).matrix)
+    whole = scorer(ModelName.RATING).score(values, missing)
+    silent = np.random.default_rng(seed).random(missing.shape[1]) < 0.5
+    masked = np.where(silent, np.uint8(kind), missing)
+    found = scorer(ModelName.RATING).score(np.where(silent, 0.0, values), masked)
+    assert (found.contributions == np.where(silent, 0, whole.contributions)).all()
