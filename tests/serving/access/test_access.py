@@ -82,10 +82,7 @@ def test_what_has_no_tenant_is_closed_to_the_application(bank: Bank, table: str)
     [
         "INSERT INTO budget VALUES ('city', 'x', 'y', 1)",
         "INSERT INTO audit_log (tenant_id, at, action, object) VALUES ('city', 1, 'a', 'b')",
-        (
-            "INSERT INTO access_log (tenant_id, at, actor, purpose, datasets, categories, bases, consents, left_out) "
-            "VALUES ('city', 1, 'a', 'b', '{}', '{}', '{}', '{}', '{}')"
-        ),
+        "INSERT INTO access_log VALUES ('city', DEFAULT, 1, 'a', 'b', '{}', '{}', '{}', '{}', '{}', NULL)",
         "INSERT INTO artifact VALUES ('city', encode(sha256('x'), 'hex'), 'scale', 'x', '', gen_random_uuid(), 1)",
     ],
 )
