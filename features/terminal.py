@@ -40,8 +40,8 @@ def progress(title: str) -> Iterator[Step]:
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table for people."""
     table = Table(title=title, title_justify="left", header_style="bold")
-    for place, column in enumerate(columns):
-        table.add_column(column, no_wrap=place == 0)
+    for column in columns:
+        table.add_column(column)
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
     console.print(table)
