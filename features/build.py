@@ -117,6 +117,10 @@ def _build_part(
     return job.plan.build(tables, subjects, job.as_of[rows], job.masked)
 
 
+def _part_table(job: Job, bucket: int, rows: NDArray[np.intp], views: Mapping[str, EventTable]) -> pa.Table:
+    return table_of(job, rows, _build_part(job, bucket, rows, views))
+
+
 def _joined(job: Job, parts: Sequence[FeatureMatrix]) -> FeatureMatrix:
     values = np.concatenate([part.values for part in parts])
     return FeatureMatrix(job.plan.columns, values, np.concatenate([part.missing for part in parts]))
@@ -145,23 +149,30 @@ def build(job: Job, out: Path, threads: int = 2, progress: Step | None = None) -
     views = views_of(job) if todo else {}
 
     with ThreadPoolExecutor(threads) as pool:
-        ahead: deque[tuple[int, NDArray[np.intp], list[Future[FeatureMatrix]]]] = deque()
+        ahead: deque[tuple[int, list[Future[pa.Table]]]] = deque()
+        writing: deque[Future[None]] = deque()
 
         def finish() -> None:
-            bucket, rows, parts = ahead.popleft()
-            put(path_of(out, bucket), job, rows, _joined(job, [part.result() for part in parts]))
+            bucket, parts = ahead.popleft()
+            tables = [part.result() for part in parts]
+            if len(writing) > 1:
+                writing.popleft().result()
+            writing.append(pool.submit(put, path_of(out, bucket), tables))
 
         for done, bucket in enumerate(todo, start=len(buckets) - len(todo)):
             if progress:
                 progress("buckets", done, len(buckets))
             rows = rows_of(job, bucket)
-            spans = _spans(job, bucket, rows)
-            parts = [pool.submit(_build_part, job, bucket, rows[span], views) for span in spans]
-            ahead.append((bucket, rows, parts))
+            parts = [
+                pool.submit(_part_table, job, bucket, rows[span], views) for span in _spans(job, bucket, rows)
+            ]
+            ahead.append((bucket, parts))
             if len(ahead) > 1:
                 finish()
         while ahead:
             finish()
+        for each in writing:
+            each.result()
     clear_drafts(out)
     return [path_of(out, bucket) for bucket in buckets]
 
@@ -170,7 +181,7 @@ def build_bucket(job: Job, out: Path, bucket: int) -> Path:
     """Write one bucket's file from a job that holds (at least) its pairs: what a task of a cluster does."""
     path = path_of(out, bucket)
     if not path.exists():
-        put(path, job, rows_of(job, bucket), build_rows(job, bucket, views_of(job)))
+        put(path, [table_of(job, rows_of(job, bucket), build_rows(job, bucket, views_of(job)))])
     return path
 
 
@@ -247,8 +258,9 @@ def table_of(job: Job, rows: NDArray[np.intp], matrix: FeatureMatrix) -> pa.Tabl
     return pa.table(columns)
 
 
-def put(path: Path, job: Job, rows: NDArray[np.intp], matrix: FeatureMatrix) -> None:
-    """Store a bucket's rows, whole or not at all."""
+def put(path: Path, tables: Sequence[pa.Table]) -> None:
+    """Store a bucket's tables as one file, whole or not at all; how it was cut leaves no trace in the bytes."""
     draft = _draft_of(path)
-    pq.write_table(table_of(job, rows, matrix), draft, compression="lz4", use_dictionary=False)
+    whole = pa.concat_tables(tables).combine_chunks()
+    pq.write_table(whole, draft, compression="lz4", use_dictionary=False)
     draft.rename(path)

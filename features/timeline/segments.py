@@ -154,7 +154,7 @@ def read_table(path: Path, names: Sequence[str], by: str = "", values: Int64 | N
 def read_span(path: Path, names: Sequence[str], first: int, last: int) -> pa.Table:
     """Columns of the row groups that may hold subjects from ``first`` to ``last``; see ``read_arrays``."""
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, memory_map=True) as file:  # four times as fast as reading
             place = file.schema_arrow.names.index("subject")
             groups = [
                 group

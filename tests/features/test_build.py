@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features import build as building
-from features.build import Job, OtherBuild, build, build_rows, path_of, rows_of, views_of
+from features.build import Job, OtherBuild, build, build_rows, buckets_of, path_of, rows_of, views_of
 from features.calendar import DAY, NEVER, instant
 from features.contracts.model import Contract
 from features.matrix import Missing
@@ -212,7 +212,9 @@ def test_a_build_that_was_killed_goes_on_where_it_stopped(job: Job, tmp_path: Pa
         finally:
             process.send_signal(signal.SIGKILL)
     first = path_of(out, 0)
-    assert [path.name for path in sorted(out.glob("*.parquet"))] == [first.name]
+    built = {path.name for path in out.glob("*.parquet")}
+    assert first.name in built
+    assert len(built) < len(buckets_of(job.subjects))
     (out / "00001.cut.tmp").write_bytes(b"half of a file")
     inode, data = first.stat().st_ino, first.read_bytes()
     again = build(job, out)
