@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features import build as building
-from features.build import Job, OtherBuild, build, build_rows, buckets_of, path_of, rows_of, views_of
+from features.build import Job, OtherBuild, buckets_of, build, build_rows, path_of, rows_of, views_of
 from features.calendar import DAY, NEVER, instant
 from features.contracts.model import Contract
 from features.matrix import Missing
