@@ -170,11 +170,11 @@ def _by_consent(
     if not consents:
         return Verdict(refusal=Refusal.NO_CONSENT, problem="there is no consent.")
     covering = [consent for consent in consents if contract.consent_category in consent.categories]
-    found = {consent.consent_id: consent.refusal(purpose, recipient, at) for consent in covering}
-    live = [consent_id for consent_id, why in found.items() if why is None]
+    found = [(consent.consent_id, consent.refusal(purpose, recipient, at)) for consent in covering]
+    live = [consent_id for consent_id, why in found if why is None]
     if live:
         return Verdict("consent", live[0])
-    refusals = dict(why for why in found.values() if why is not None)
+    refusals = dict(why for _, why in found if why is not None)
     if not refusals:
         return Verdict(refusal=Refusal.NOT_COVERED, problem="no consent covers this category.")
     nearest = next(why for why in _NEAREST if why in refusals)

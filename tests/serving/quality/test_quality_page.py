@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from features.contracts.load import BUILTIN, load_contracts
 from features.identity.vault import MemoryVault
+from features.terminal import console
 from features.timeline.ingest import ingest_folder
 from features.timeline.lake import Lake
 from serving.quality.cli import quality
@@ -50,7 +51,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(home: Path, *words: object) -> str:
     app = typer.Typer()
     app.command()(quality)
-    environment = {"YIDAI_HOME": str(home), "YIDAI_AS_OF": "2024-10-01", "COLUMNS": "250"}
+    environment = {"YIDAI_HOME": str(home), "YIDAI_AS_OF": "2024-10-01"}
+    console.width = 250  # as wide as the tables, whatever was set when it was made
     done = CliRunner().invoke(app, [str(word) for word in words], env=environment)
     assert done.exit_code == 0, done.exception
     return done.stdout
