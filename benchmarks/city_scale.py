@@ -73,7 +73,7 @@ def run_floor(root: Path, buckets: int) -> None:
         )
         total = 0
         for path in Lake(root).segments(name, [bucket]):
-            with pq.ParquetFile(path, memory_map=True) as file:
+            with pq.ParquetFile(path) as file:
                 for first in range(0, file.num_row_groups, _PIECE):
                     groups = range(first, min(first + _PIECE, file.num_row_groups))
                     table = file.read_row_groups(list(groups), columns=list(names), use_threads=False)

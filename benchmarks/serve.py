@@ -38,7 +38,7 @@ from serving.access.repository import actor_of
 from serving.analyst import Trainer, versions_of
 from serving.consents.check import check_consent
 from serving.decisions import repository
-from serving.decisions.case import features_of, sources_with_record
+from serving.decisions.case import features_of, sources_with_record, unavailable
 from serving.decisions.decider import decide
 from serving.decisions.receipt import seal_receipt, write_receipt
 from serving.decisions.schemas import Asked
@@ -165,7 +165,9 @@ async def _one(
     hashed = service._keys.pseudonym(SubjectKind.PERSON, number)
     key = hashlib.sha256(str(uuid4()).encode()).digest()
     consent = UUID(consent_id)
-    inputs = await repository.read(held.pool, authority.tenant, key, "person", hashed, consent, now)
+    inputs = await repository.read(
+        held.pool, authority.tenant, key, "person", hashed, consent, now, service._settings.as_of
+    )
     clock.lap("read")
     tables = unpack(inputs.packed)
     clock.lap("unpack")
@@ -178,9 +180,10 @@ async def _one(
         now,
     )
     asked = Asked("consumer", 3_000_000, 12, "farming", "county")
-    case = service._case(authority, number, stated, asked, live, tables, inputs.version, now)
+    down = unavailable(live, stated.categories, inputs.down(service._settings.sources_down), tables)
+    case = service._case(authority, number, stated, asked, live, tables, inputs.version, down, now)
     row = features_of(case, tables, live)
-    sources = sources_with_record(case, tables, live.plan.datasets)
+    sources = sources_with_record(case, tables, live.plan.sources_of_subject)
     clock.lap("features")
     decision = decide(case, row, sources, live, service._random_key)
     clock.lap("decide")

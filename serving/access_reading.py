@@ -17,9 +17,7 @@ from serving.store.access_log import Wanted, entries
 from serving.store.engine import Database
 from serving.store.keys import KeyRing
 from serving.store.session import tenant_transaction
-from serving.store.vault import UnknownSubject
-
-_SUBJECT = "SELECT subject_id FROM subject_of(%s, %s)"
+from serving.store.vault import UnknownSubject, subject_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +89,12 @@ def told(settings: Settings, database: Database, asker: Authority, question: Ask
 def _subject(settings: Settings, database: Database, asker: Authority, question: Asked) -> int:
     kind = SubjectKind(question.kind)
     number = check_person_number(question.number) if kind is SubjectKind.PERSON else question.number
-    hashed = KeyRing.open(settings.key_file).pseudonym(kind, number)
+    keys = KeyRing.open(settings.key_file)
     with tenant_transaction(database, asker.tenant) as connection:
-        row = connection.execute(_SUBJECT, (kind.value, hashed)).fetchone()
-    if row is None:
+        subject = subject_of(connection, keys, kind, number)
+    if subject is None:
         raise UnknownSubject
-    return int(row[0])
+    return subject
 
 
 def _fits(entry: Entry, wanted: Wanted) -> bool:

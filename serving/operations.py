@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from uuid import UUID
@@ -29,7 +28,7 @@ from serving.registry import repository as registry_rows
 from serving.registry import service as registry
 from serving.registry.model import Kind, Verdict
 from serving.registry.overview import ArtifactRow, overview
-from serving.services import close_services, open_services, wall_clock
+from serving.services import wall_clock, with_services
 from serving.settings import Settings
 from serving.store.engine import Database
 from serving.store.keys import KeyRing
@@ -78,7 +77,7 @@ def ingest(settings: Settings, folder: Path, progress: Step | None = None) -> In
     report = ingest_folder(folder, contracts, vault, lake, progress)
     judge(database, lake, contracts, moment_of(settings))
     if report.loaded:
-        asyncio.run(_rehydrate(settings, database))
+        with_services(settings, database, lambda held: held.consents.rehydrate(settings.tenant))
     return report
 
 
@@ -235,11 +234,3 @@ def watch(settings: Settings) -> WatchReport:
     as_of = now if settings.as_of is None else settings.as_of
     lake = Lake(settings.lake_root)
     return watching.watch(database, asker, plan, document, signals.digest, lake, as_of, now)
-
-
-async def _rehydrate(settings: Settings, database: Database) -> int:
-    held = await open_services(settings, database, wall_clock)
-    try:
-        return await held.consents.rehydrate(settings.tenant)
-    finally:
-        await close_services(held)

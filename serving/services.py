@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import asyncpg
 from fastapi import Request
@@ -28,6 +30,7 @@ from serving.store.keys import KeyRing
 from serving.store.session import open_pool
 
 Clock = Callable[[], int]
+_Result = TypeVar("_Result")
 
 
 def wall_clock() -> int:
@@ -91,6 +94,21 @@ async def close_services(held: Services) -> None:
     """Write what is queued and disconnect."""
     await held.writer.stop()
     await held.pool.close()
+
+
+def with_services(
+    settings: Settings, database: Database, use: Callable[[Services], Awaitable[_Result]]
+) -> _Result:
+    """What ``use`` makes of the services, opened and closed for it: how a command calls what a route calls."""
+
+    async def run() -> _Result:
+        held = await open_services(settings, database, wall_clock)
+        try:
+            return await use(held)
+        finally:
+            await close_services(held)
+
+    return asyncio.run(run())
 
 
 def services(request: Request) -> Services:

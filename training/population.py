@@ -22,7 +22,7 @@ from features.timeline.door import Door, MemoryLog
 from features.timeline.events import EventTable
 from features.timeline.ingest import FileReport, ingest_source
 from features.timeline.lake import Lake
-from features.timeline.life import expiry
+from features.timeline.life import uncorrected
 from training.labels import Outcome, outcomes
 from training.portfolio import ColumnLabel, PerformanceLabel, Portfolio
 
@@ -152,7 +152,7 @@ def _people(portfolio: Portfolio, tables: Mapping[str, EventTable]) -> EventTabl
     population = portfolio.file.population
     table = tables[population.dataset]
     contract = portfolio.contracts[population.dataset]
-    current = table.take(table.known_to >= expiry(contract, table.valid_from, table.valid_to))
+    current = uncorrected(contract, table)
     kept = matches(contract, dict(population.where), current.columns, len(current))
     if not kept.any():
         raise NothingToLearn(portfolio.name, 0, 0)

@@ -19,13 +19,13 @@ from features.timeline.life import expired, expiry, linked_fields
 from features.timeline.scan import STANDS_UNTIL, seen_metadata
 from features.timeline.segments import (
     Merged,
-    column_names,
     current,
     leftovers,
     merged_of,
     put_bytes,
     put_table,
     read_arrays,
+    schema_of,
     swap,
 )
 
@@ -72,7 +72,7 @@ def _compact(lake: Lake, contract: Contract, folder: Path, now: int) -> Compacte
     arrays = _arrays(contract, paths)
     erased, aged = _drops(contract, arrays, lake.erased(), now)
     cleared = _clear(contract, arrays, lake.erased())
-    ready = len(paths) == 1 and STANDS_UNTIL in column_names(paths[0])
+    ready = len(paths) == 1 and STANDS_UNTIL in schema_of(paths[0]).names
     if ready and not (erased.any() or aged.any() or cleared):
         return None
     _note_aged(folder, contract, arrays, aged, now)
@@ -92,7 +92,7 @@ def _whole(path: Path, flushed: int) -> bool:
 
 def _arrays(contract: Contract, paths: list[Path]) -> dict[str, Int64]:
     names = [*_OWN, *contract.names]
-    names += sorted({name for path in paths for name in column_names(path)} - {*names, STANDS_UNTIL})
+    names += sorted({name for path in paths for name in schema_of(path).names} - {*names, STANDS_UNTIL})
     parts = [read_arrays(path, names) for path in paths]
     return {name: np.concatenate([part[name] for part in parts]) for name in names}
 

@@ -163,7 +163,7 @@ class Door:
         left_out = self._left_out(contracts, found, needed)
         readable = {name: contract for name, contract in contracts.items() if name not in left_out}
         self._note(contracts, found, [subject])
-        tables = self._lake.subject_tables(readable, subject, pin=pin)
+        tables = self._lake.own_tables(readable, subject, pin=pin)
         seen = self._lake.seen(contracts, subject, chosen - left_out.keys(), pin=pin)
         tables |= {name: each.table for name, each in seen.items() if name not in left_out}
         return Read(tables, left_out)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -168,13 +168,6 @@ def sort_events(table: EventTable) -> EventTable:
     """The same events in the order that ``EventTable`` promises."""
     keys = (table.version, table.known_from, table.valid_from, table.subject)
     return table.take(np.lexsort(keys))
-
-
-def rekey(table: EventTable, field: str) -> EventTable:
-    """The events seen from the subject in ``field``: a firm's events from its owner. Rows without one go."""
-    owner = table.columns[field]
-    kept = owner >= 0
-    return sort_events(replace(table, subject=owner).take(kept))
 
 
 def empty_table(fields: Sequence[str]) -> EventTable:

@@ -19,6 +19,7 @@ from features.identity.vault import Vault
 from features.timeline.events import Int64, RawEvents, mix
 from features.timeline.feed import CheckedFeed, Finding, RawTable, check_feed, read_text
 from features.timeline.lake import Lake
+from features.timeline.segments import put_bytes
 from features.timeline.source import read_source
 
 _LINKED = {FieldType.ID_NUMBER: SubjectKind.PERSON, FieldType.USCC: SubjectKind.LEGAL_PERSON}
@@ -114,7 +115,7 @@ def ingest_folder(
         for done, (path, dataset) in enumerate(named):
             if progress:
                 progress(dataset, done, len(named))
-            reports.append(_ingest_file(path, contracts[dataset], vault, lake))
+            reports.append(ingest_file(path, contracts[dataset], vault, lake))
     return IngestReport(tuple(reports))
 
 
@@ -132,11 +133,11 @@ def load_rows(contract: Contract, file: str, raw: RawTable, vault: Vault, lake: 
     """Check and store the rows of one table; see ``ingest_folder``."""
     feed = check_feed(contract, raw, file, hold=True)
     version = lake.next_version()
-    events = _events(contract, feed, vault, version)
+    events = events_of(contract, feed, vault, version)
     for name, texts in feed.names.items():
         lake.remember(contract.dataset, name, version, events.columns[name], texts)
     loaded = lake.append(contract.dataset, events, feed.imputed)
-    _quarantine(lake, contract.dataset, file, feed.findings)
+    keep_findings(lake, contract.dataset, file, feed.findings)
     vault.keep(texts_of(contract, feed, events.subject))
     held = vault.hold(held_records(contract, feed.held)) if feed.held else 0
     bad = len({finding.line for finding in feed.findings})
@@ -156,7 +157,8 @@ def deliveries_refused(lake: Lake, dataset: str | None = None) -> Iterator[list[
         yield msgspec.json.decode(path.read_bytes(), type=list[Finding])
 
 
-def _ingest_file(path: Path, contract: Contract, vault: Vault, lake: Lake) -> FileReport:
+def ingest_file(path: Path, contract: Contract, vault: Vault, lake: Lake) -> FileReport:
+    """Load one file of a dataset; one that was loaded whole before is passed over. See ``ingest_folder``."""
     file_digest = _file_digest(path)
     before = lake.loaded(contract.dataset, file_digest)
     if before is not None:
@@ -166,7 +168,8 @@ def _ingest_file(path: Path, contract: Contract, vault: Vault, lake: Lake) -> Fi
     return report
 
 
-def _events(contract: Contract, feed: CheckedFeed, vault: Vault, version: int) -> RawEvents:
+def events_of(contract: Contract, feed: CheckedFeed, vault: Vault, version: int) -> RawEvents:
+    """A checked feed's rows under their subjects, whom the vault knows from then on."""
     columns = dict(feed.columns)
     for name, texts in feed.links.items():
         columns[name] = _linked(contract, name, texts, vault)
@@ -192,16 +195,13 @@ def _ids(vault: Vault, kind: SubjectKind, numbers: pa.Array) -> Int64:
     return ids[np.asarray(encoded.indices, dtype=np.int64)]
 
 
-def _quarantine(lake: Lake, dataset: str, file: str, findings: list[Finding]) -> None:
+def keep_findings(lake: Lake, dataset: str, file: str, findings: list[Finding]) -> None:
     """Keep a delivery's findings; a later delivery under the same name never takes them away."""
     if not findings:
         return
     data = msgspec.json.encode(findings)
     path = lake.root / "_quarantine" / dataset / f"{file}.{hashlib.sha256(data).hexdigest()[:12]}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".tmp")
-    draft.write_bytes(data)
-    draft.rename(path)
+    put_bytes(path, data)
 
 
 def _file_digest(path: Path) -> str:

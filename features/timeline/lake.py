@@ -148,12 +148,18 @@ class Lake(Marks):
         names: Iterable[str] = (),
     ) -> dict[str, EventTable]:
         """Every dataset for one subject, also the empty ones, its registers of firms, and the views in ``names``."""
-        tables = {
+        seen = self.seen(contracts, subject, names, pin=pin)
+        own = self.own_tables(contracts, subject, pin=pin)
+        return own | {name: each.table for name, each in seen.items()}
+
+    def own_tables(
+        self, contracts: Mapping[str, Contract], subject: int, *, pin: Pin | None = None
+    ) -> dict[str, EventTable]:
+        """Every dataset for one subject, also the empty ones, without any view."""
+        return {
             name: standing(contract, self.raw(contract, [subject]), pin)
             for name, contract in contracts.items()
         }
-        seen = self.seen(contracts, subject, names, pin=pin)
-        return tables | {name: each.table for name, each in seen.items()}
 
     def seen(
         self,

@@ -42,6 +42,11 @@ def expiry(contract: Contract, valid_from: Int64, valid_to: Int64) -> Int64:
     return months_after(end, contract.retention_months)
 
 
+def uncorrected(contract: Contract, table: EventTable) -> EventTable:
+    """The events on which nothing later was said, whether or not they have aged since."""
+    return table.take(table.known_to >= expiry(contract, table.valid_from, table.valid_to))
+
+
 def months_after(moments: Int64, months: int) -> Int64:
     """The same day and clock time so many months later, clamped to the month's last day; NEVER stays."""
     kept = np.abs(moments) < _FURTHEST

@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -18,7 +17,7 @@ from features.contracts.model import Contract
 from features.timeline.events import EventTable, Int64, Pin
 from features.timeline.lake import BUCKET_BITS, Lake
 from features.timeline.life import standing
-from features.timeline.segments import DamagedSegment, int64_of, read_span, settled_read
+from features.timeline.segments import int64_of, read_span, schema_of, settled_read
 
 STANDS_UNTIL = "stands_until"
 """The column of a compacted segment that holds the end of each row's known time."""
@@ -55,10 +54,7 @@ def _ready(lake: Lake, contract: Contract, bucket: int, pin: Pin | None) -> Path
     paths = lake.segments(contract.dataset, [bucket])
     if len(paths) != 1 or lake.tailed or len(lake.erased()):
         return None
-    try:
-        schema = pq.read_schema(paths[0])
-    except (pa.ArrowInvalid, OSError):
-        raise DamagedSegment(paths[0]) from None
+    schema = schema_of(paths[0])
     seen = (schema.metadata or {}).get(SEEN)
     if seen is None or STANDS_UNTIL not in schema.names:
         return None

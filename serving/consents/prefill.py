@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from features.calendar import iso
 from features.consent import Access, Purpose
-from features.contracts.model import Contract, SubjectKind
+from features.contracts.model import Contract, FieldType, SubjectKind
 from features.matrix import Missing
 from features.timeline.events import EventTable
 from features.timeline.packed import unpack
@@ -127,19 +127,26 @@ class PrefillService:
     async def _person(
         self, subject: int, wrapped: bytes, live: Live, categories: Collection[str]
     ) -> list[KnownValue]:
+        readable = {
+            (name, field.name): field
+            for name, contract in live.plan.contracts.items()
+            if is_authorised(contract, categories)
+            for field in contract.fields
+            if field.type is FieldType.PERSONAL
+        }
+        if not readable:
+            return []
         rows = await self._pool.fetch("SELECT dataset, field, sealed FROM personal_texts_of($1)", subject)
         key = self._keys.unwrap(wrapped)
-        found = []
-        for dataset, name, sealed in rows:
-            contract = live.plan.contracts.get(dataset)
-            if contract is None or not is_authorised(contract, categories):
-                continue
-            field = contract.field(name)
-            text = open_text(key, sealed)
-            found.append(
-                KnownValue(field=name, zh=field.zh or name, en=field.en or name, value=text, unit="")
+        fields = (
+            (readable[dataset, name], sealed) for dataset, name, sealed in rows if (dataset, name) in readable
+        )
+        return [
+            KnownValue(
+                field=f.name, zh=f.zh or f.name, en=f.en or f.name, value=open_text(key, sealed), unit=""
             )
-        return found
+            for f, sealed in fields
+        ]  # fmt: skip
 
 
 def known_dataset(contract: Contract, table: EventTable, as_of: int) -> KnownDataset | None:

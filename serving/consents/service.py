@@ -21,7 +21,7 @@ from serving.consents.repository import NewConsent
 from serving.store.audit import record_async
 from serving.store.keys import KeyRing
 from serving.store.session import tenant_connection
-from serving.store.vault import UnknownSubject
+from serving.store.vault import subject_of_async
 
 _EARLIEST, _LATEST = instant("1900-01-01"), instant("2200-01-01")
 FORMS = ("electronic", "paper", "voice")
@@ -89,7 +89,7 @@ class ConsentService:
         now = self._clock()
         plan = await self.online.plan(authority.tenant, now)
         _check_terms(plan, categories, purpose, form)
-        subject = await self._subject(normal)
+        subject = await subject_of_async(self._pool, self._keys, SubjectKind.PERSON, normal)
         consent = Consent(
             new_id(), subject, tuple(sorted(set(categories))), purpose, begins, ends, None, recipient
         )
@@ -144,14 +144,6 @@ class ConsentService:
     async def rehydrate(self, tenant: str) -> int:
         """See ``WorkingSet.rehydrate``."""
         return await self.online.rehydrate(tenant)
-
-    async def _subject(self, number: str) -> int:
-        hashed = self._keys.pseudonym(SubjectKind.PERSON, number)
-        statement = "SELECT subject_id FROM subject_of($1, $2)"
-        found = await self._pool.fetchval(statement, SubjectKind.PERSON.value, hashed)
-        if found is None:
-            raise UnknownSubject
-        return int(found)
 
 
 def _period(valid_from: str, valid_to: str) -> tuple[int, int]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import msgspec
 
 from features.contracts.load import BUILTIN, load_contracts
@@ -11,9 +9,8 @@ from features.timeline.lake import Lake
 from serving.access.model import Authority, Permission
 from serving.identity.service import Resolver, ResolveReport
 from serving.operations import authority, prepare
-from serving.services import close_services, open_services, wall_clock
+from serving.services import wall_clock, with_services
 from serving.settings import Settings
-from serving.store.engine import Database
 from serving.store.keys import KeyRing
 
 
@@ -31,7 +28,7 @@ def resolve(settings: Settings) -> ResolveReport:
     resolver, asker = _open(settings)
     report = resolver.resolve(asker, wall_clock())
     if report.linked:
-        _rehydrate(settings, resolver.database)
+        with_services(settings, resolver.database, lambda held: held.consents.rehydrate(settings.tenant))
     return report
 
 
@@ -47,7 +44,7 @@ def accept(settings: Settings, record: str, subject: int, reason: str) -> None:
     """Link a doubtful record."""
     resolver, asker = _open(settings)
     resolver.accept(asker, record, subject, wall_clock(), reason)
-    _rehydrate(settings, resolver.database)
+    with_services(settings, resolver.database, lambda held: held.consents.rehydrate(settings.tenant))
 
 
 def refuse(settings: Settings, record: str, subject: int, reason: str) -> None:
@@ -60,7 +57,7 @@ def undo(settings: Settings, record: str, reason: str) -> int:
     """Take a link back; returns from whom."""
     resolver, asker = _open(settings)
     subject = resolver.undo(asker, record, wall_clock(), reason)
-    _rehydrate(settings, resolver.database)
+    with_services(settings, resolver.database, lambda held: held.consents.rehydrate(settings.tenant))
     return subject
 
 
@@ -69,14 +66,3 @@ def _open(settings: Settings) -> tuple[Resolver, Authority]:
     asker = authority(settings, database, Permission.RESOLVE)
     keys, lake = KeyRing.open(settings.key_file), Lake(settings.lake_root)
     return Resolver(database, keys, lake, load_contracts([BUILTIN])), asker
-
-
-def _rehydrate(settings: Settings, database: Database) -> None:
-    async def run() -> None:
-        held = await open_services(settings, database, wall_clock)
-        try:
-            await held.consents.rehydrate(settings.tenant)
-        finally:
-            await close_services(held)
-
-    asyncio.run(run())

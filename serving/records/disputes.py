@@ -29,7 +29,7 @@ from serving.store.access_log import live_door
 from serving.store.audit import record_async
 from serving.store.keys import KeyRing
 from serving.store.session import tenant_connection
-from serving.store.vault import UnknownSubject
+from serving.store.vault import subject_of_async
 
 ANSWER_DAYS = 20
 """Within which a dispute is answered (REG-CR-09)."""
@@ -133,7 +133,9 @@ class DisputeService:
             raise Invalid(
                 "no dataset of persons has this name.", place="dataset", remedy="See the contracts."
             )
-        subject = await self._subject(person_number(number, "id_number"))
+        subject = await subject_of_async(
+            self._pool, self._keys, SubjectKind.PERSON, person_number(number, "id_number")
+        )
         hashed = key_of(contract, key, subject)
         async with tenant_connection(self._pool, tenant) as connection:
             await lock_subject(connection, subject)
@@ -180,14 +182,6 @@ class DisputeService:
         authority.holds(Permission.HANDLE_DISPUTES)
         async with tenant_connection(self._pool, authority.tenant) as connection:
             return [_dispute(row) for row in await connection.fetch(_OPEN)]
-
-    async def _subject(self, number: str) -> int:
-        hashed = self._keys.pseudonym(SubjectKind.PERSON, number)
-        statement = "SELECT subject_id FROM subject_of($1, $2)"
-        found = await self._pool.fetchval(statement, SubjectKind.PERSON.value, hashed)
-        if found is None:
-            raise UnknownSubject
-        return int(found)
 
 
 def key_of(contract: Contract, key: Mapping[str, str], subject: int) -> int:

@@ -15,9 +15,7 @@ import msgspec
 from features.contracts.model import Contract
 from features.errors import Invalid
 from features.identity.vault import Vault
-from features.timeline.ingest import FileReport, UnknownFeed, load_rows
-from features.timeline.ingest import _ingest_file as ingest_file
-from features.timeline.ingest import _quarantine as keep_findings
+from features.timeline.ingest import FileReport, UnknownFeed, ingest_file, keep_findings, load_rows
 from features.timeline.lake import Lake, LakeBusy
 from serving.records.lines import read_lines
 

@@ -29,13 +29,12 @@ from serving.store.audit import record
 from serving.store.engine import Database
 from serving.store.keys import KeyRing
 from serving.store.session import Connection, owner_transaction
-from serving.store.vault import UnknownSubject
+from serving.store.vault import UnknownSubject, subject_of
 
 STATUTORY = Path(__file__).with_name("statutory.yaml")
 _OPEN = "active"
 _REASON = 200
 _LOCK_COUNTER = "SELECT last FROM record_counter FOR UPDATE"
-_FIND = "SELECT subject_id FROM subject_of(%s, %s)"
 _TENANTS = "SELECT tenant_id FROM tenant ORDER BY tenant_id"
 _INSERT = """
 INSERT INTO erasure (tenant_id, subject_id, reason, erased_by, erased_at) VALUES (%s, %s, %s, %s, %s)"""
@@ -139,10 +138,9 @@ def erase(
         raise NoReason
     with owner_transaction(database) as connection:
         connection.execute(_LOCK_COUNTER)
-        row = connection.execute(_FIND, (kind.value, keys.pseudonym(kind, number))).fetchone()
-        if row is None:
+        subject = subject_of(connection, keys, kind, number)
+        if subject is None:
             raise UnknownSubject
-        subject = int(row[0])
         _lock_everywhere(connection, subject)
         access = Access(str(authority.actor.actor_id), Purpose.SUBJECT_RIGHTS, authority.tenant, now)
         log = CommandLog(connection, authority.tenant)

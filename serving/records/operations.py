@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 from uuid import UUID
 
 from features.contracts.load import BUILTIN, load_contracts
@@ -22,13 +20,11 @@ from serving.records.drop import DropFolder, Taken
 from serving.records.erasure import Erased, forget_erased
 from serving.records.flush import Flushed
 from serving.records.flush import flush as flush_tail
-from serving.services import Services, close_services, open_services, wall_clock
+from serving.services import wall_clock, with_services
 from serving.settings import Settings
 from serving.store.engine import Database
 from serving.store.keys import KeyRing
 from serving.store.vault import PostgresVault
-
-_Result = TypeVar("_Result")
 
 
 def flush(settings: Settings, database: Database | None = None) -> Flushed:
@@ -73,7 +69,7 @@ def watch(settings: Settings, folder: Path, every: float) -> Iterator[list[Taken
         taken = drop.look(PostgresVault(database, KeyRing.open(settings.key_file)))
         if any(each.loaded for each in taken):
             judge(database, drop.lake, drop.contracts, moment_of(settings))
-            _with_services(settings, database, lambda held: held.consents.rehydrate(settings.tenant))
+            with_services(settings, database, lambda held: held.consents.rehydrate(settings.tenant))
         yield taken
         time.sleep(every)
 
@@ -82,31 +78,18 @@ def erase(settings: Settings, number: str, kind: str, reason: str) -> Erased:
     """Forget a person or a firm as YIDAI_TOKEN's actor."""
     database = prepare(settings)
     asker = authority(settings, database, Permission.ERASE)
-    return _with_services(settings, database, lambda held: held.subjects.erase(asker, kind, number, reason))
+    return with_services(settings, database, lambda held: held.subjects.erase(asker, kind, number, reason))
 
 
 def disputes(settings: Settings) -> list[Dispute]:
     """Those that wait for an answer, the most urgent first."""
     database = prepare(settings)
     asker = authority(settings, database, Permission.HANDLE_DISPUTES)
-    return _with_services(settings, database, lambda held: held.disputes.open(asker))
+    return with_services(settings, database, lambda held: held.disputes.open(asker))
 
 
 def answer(settings: Settings, dispute: UUID, verdict: DisputeVerdict) -> Dispute:
     """Answer a dispute as YIDAI_TOKEN's actor."""
     database = prepare(settings)
     asker = authority(settings, database, Permission.HANDLE_DISPUTES)
-    return _with_services(settings, database, lambda held: held.disputes.answer(asker, dispute, verdict))
-
-
-def _with_services(
-    settings: Settings, database: Database, use: Callable[[Services], Awaitable[_Result]]
-) -> _Result:
-    async def run() -> _Result:
-        held = await open_services(settings, database, wall_clock)
-        try:
-            return await use(held)
-        finally:
-            await close_services(held)
-
-    return asyncio.run(run())
+    return with_services(settings, database, lambda held: held.disputes.answer(asker, dispute, verdict))

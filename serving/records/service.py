@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from functools import cached_property
 from uuid import UUID
 
 import asyncpg
@@ -12,26 +10,22 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from features.contracts.load import BUILTIN, load_contracts
 from features.contracts.model import Contract
 from features.errors import NotFound, Unavailable
 from features.identity.held import texts_of
 from features.timeline.events import TAIL
 from features.timeline.feed import CheckedFeed, Finding, check_feed
-from features.timeline.ingest import _events as events_of
-from features.timeline.ingest import _quarantine as keep_findings
-from features.timeline.lake import Batch, Lake, first_of_each, row_hash
+from features.timeline.ingest import events_of, keep_findings
+from features.timeline.lake import Batch, first_of_each, row_hash
 from serving.access.model import Authority, Permission
 from serving.access.repository import new_id
-from serving.consents.online import WorkingSet
 from serving.consents.repository import lock_subjects
 from serving.quality.sources import heard
 from serving.records import repository
+from serving.records.keeper import RecordKeeper
 from serving.records.lines import Lines, read_lines
 from serving.records.tail import links_of
 from serving.store.audit import record_async
-from serving.store.engine import Database
-from serving.store.keys import KeyRing
 from serving.store.session import tenant_connection
 from serving.store.vault import PostgresVault
 
@@ -73,28 +67,8 @@ class SendReport(msgspec.Struct, frozen=True):
     lines: tuple[LineReport, ...]
 
 
-class RecordService:
-    """The use case of POST /v1/records, for one process. ``clock`` gives µs of UTC."""
-
-    def __init__(
-        self,
-        pool: asyncpg.Pool,
-        database: Database,
-        keys: KeyRing,
-        online: WorkingSet,
-        lake: Lake,
-        clock: Callable[[], int],
-    ) -> None:
-        self._pool = pool
-        self._database = database
-        self._keys = keys
-        self._online = online
-        self._lake = lake
-        self._clock = clock
-
-    @cached_property
-    def _contracts(self) -> Mapping[str, Contract]:
-        return load_contracts([BUILTIN])
+class RecordService(RecordKeeper):
+    """The use case of POST /v1/records, for one process."""
 
     async def send(self, authority: Authority, dataset: str, body: bytes) -> SendReport:
         """Store the lines that keep their contract, whoever they are about; report every line.

@@ -3,48 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from functools import cached_property
 
-import asyncpg
-
-from features.contracts.load import BUILTIN, load_contracts
-from features.contracts.model import Contract, SubjectKind
+from features.contracts.model import SubjectKind
 from features.errors import Invalid
 from features.identity.numbers import check_uscc
-from features.timeline.lake import Lake
 from serving.access.model import Authority, Permission
 from serving.consents.check import person_number
-from serving.consents.online import WorkingSet
 from serving.records.erasure import Erased, erase
-from serving.store.engine import Database
-from serving.store.keys import KeyRing
+from serving.records.keeper import RecordKeeper
 from serving.store.session import tenant_connection
-from serving.store.vault import UnknownSubject
+from serving.store.vault import subject_of_async
 
 
-class SubjectService:
-    """The use case of DELETE /v1/subjects. ``clock`` gives µs of UTC."""
-
-    def __init__(
-        self,
-        pool: asyncpg.Pool,
-        database: Database,
-        keys: KeyRing,
-        online: WorkingSet,
-        lake: Lake,
-        clock: Callable[[], int],
-    ) -> None:
-        self._pool = pool
-        self._database = database
-        self._keys = keys
-        self._online = online
-        self._lake = lake
-        self._clock = clock
-
-    @cached_property
-    def _contracts(self) -> Mapping[str, Contract]:
-        return load_contracts([BUILTIN])
+class SubjectService(RecordKeeper):
+    """The use case of DELETE /v1/subjects."""
 
     async def erase(self, authority: Authority, kind: str, number: str, reason: str) -> Erased:
         """See ``erasure.erase``; then everybody of the tenant who saw the subject's records sees them no more.
@@ -65,12 +37,9 @@ class SubjectService:
 
     async def _seers(self, tenant: str, kind: SubjectKind, number: str, now: int) -> list[int]:
         plan = await self._online.plan_if_any(tenant, now)
-        hashed = self._keys.pseudonym(kind, number)
         async with tenant_connection(self._pool, tenant) as connection:
-            found = await connection.fetchval("SELECT subject_id FROM subject_of($1, $2)", kind.value, hashed)
-            if found is None:
-                raise UnknownSubject
-            return [] if plan is None else await self._online.shown_by(connection, plan, [int(found)])
+            subject = await subject_of_async(connection, self._keys, kind, number)
+            return [] if plan is None else await self._online.shown_by(connection, plan, [subject])
 
 
 def _checked(kind: str, number: str) -> tuple[SubjectKind, str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import asyncpg
 import numpy as np
 import psycopg
 from numpy.typing import NDArray
@@ -35,6 +36,28 @@ class UnknownSubject(NotFound):
         )
 
 
+def subject_of(connection: Connection, keys: KeyRing, kind: SubjectKind, number: str) -> int | None:
+    """The subject of a checked number, by its keyed hash alone; None where no record knows it."""
+    statement = "SELECT subject_id FROM subject_of(%s, %s)"
+    row = connection.execute(statement, (kind.value, keys.pseudonym(kind, number))).fetchone()
+    return None if row is None else int(row[0])
+
+
+async def subject_of_async(
+    asking: asyncpg.Pool | asyncpg.Connection, keys: KeyRing, kind: SubjectKind, number: str
+) -> int:
+    """As ``subject_of``, for the request's path.
+
+    Raises:
+        UnknownSubject: no record knows the number.
+    """
+    statement = "SELECT subject_id FROM subject_of($1, $2)"
+    found = await asking.fetchval(statement, kind.value, keys.pseudonym(kind, number))
+    if found is None:
+        raise UnknownSubject
+    return int(found)
+
+
 class PostgresVault:
     """``features.identity.vault.Vault`` for the owner of the database; used by ingest and erasure."""
 
@@ -54,9 +77,7 @@ class PostgresVault:
     def find(self, kind: SubjectKind, number: str) -> int | None:
         """See ``Vault.find``."""
         with self._connection() as connection:
-            statement = "SELECT subject_id FROM subject_of(%s, %s)"
-            row = connection.execute(statement, (kind.value, self._keys.pseudonym(kind, number))).fetchone()
-        return None if row is None else int(row[0])
+            return subject_of(connection, self._keys, kind, number)
 
     def number_of(self, subject: int) -> str:
         """The number of a subject.

@@ -18,7 +18,8 @@ from features.definitions.composites import Composite, Composites
 from features.definitions.model import Composition, DefinitionFile, PlanDocument
 from features.definitions.plan import FeaturePlan, SnapshotTooEarly
 from features.matrix import ColumnKind, FeatureMatrix, Missing
-from features.timeline.events import EventTable, empty_table, rekey
+from features.timeline.events import EventTable, empty_table
+from features.timeline.views import sights, through
 from tests.features.worlds import WAGES, plan_of
 
 REASONS = {"R": {"zh": "测", "en": "test"}}
@@ -199,7 +200,7 @@ def test_a_firm_counts_for_its_owner_from_when_that_is_known() -> None:
         np.array([100, 101, 100]), np.array([told, told, sold]), np.array([sold, NEVER, NEVER]),
         np.array([told, told, sold]), np.full(3, NEVER), np.ones(3, dtype=np.int64), columns,
     )  # fmt: skip
-    tables = {"firms@owner": rekey(table, "owner")}
+    tables = {"firms@owner": through(sights(plan.views["firms@owner"], table), table, lasting=True)}
     owners = np.array([7, 8, 7, 8, 7], dtype=np.int64)
     moments = [instant(day) for day in ("2024-02-01", "2024-02-01", "2024-03-02", "2024-03-02", "2024-01-04")]
     assert plan.datasets == ("firms@owner",)

@@ -6,8 +6,9 @@ import numpy as np
 from hypothesis import given
 
 from features.calendar import NEVER
-from features.timeline.events import RETRACTED, Pin, mix, rekey
+from features.timeline.events import RETRACTED, Pin, mix
 from features.timeline.packed import pack, unpack
+from features.timeline.views import Reach, View, sights, through
 from tests.features.worlds import HISTORIES, raw_of
 
 
@@ -56,8 +57,10 @@ def test_packing_and_unpacking_one_timeline_changes_nothing(history) -> None:
 @given(HISTORIES)
 def test_a_view_shows_each_event_from_its_owner_and_loses_those_without(history) -> None:
     table = raw_of(history).resolve()
-    view = rekey(table, "payer")
-    assert sorted(view.subject.tolist()) == sorted(v for v in table.columns["payer"].tolist() if v >= 0)
+    owned = View("wages@payer", "wages", "wages", "payer", Reach.OWNER)
+    view = through(sights(owned, table), table, lasting=True)
+    ever = table.columns["payer"][table.known_from < table.known_to]
+    assert sorted(view.subject.tolist()) == sorted(v for v in ever.tolist() if v >= 0)
 
 
 def test_a_retraction_hides_what_it_takes_back_from_all_but_older_pins() -> None:
