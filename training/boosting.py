@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from features.matrix import ColumnKind, FeatureMatrix, Missing
+from features.terminal import Step
 from training.bundle import FIXED, Encoding, Tree
-from training.sample import Progress, Sample, folds
+from training.sample import Sample, folds
 from training.validation import log_loss
 
 Floats = NDArray[np.float64]
@@ -93,7 +94,7 @@ def default_candidates(rows: int, bads: int) -> tuple[Candidate, ...]:
 
 
 def fit_booster(
-    sample: Sample, settings: BoosterSettings | None = None, progress: Progress | None = None
+    sample: Sample, settings: BoosterSettings | None = None, progress: Step | None = None
 ) -> Booster:
     """Fit every candidate on grouped inner folds and keep the one with the least log loss.
 

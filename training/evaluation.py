@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.calendar import instant, iso
+from features.terminal import Step
 from training.bundle import Bundle, Scorer
 from training.models import ModelName, Origin, predictor, train
 from training.portfolio import Folds, OutOfTime
-from training.sample import Progress, Rows, Sample, folds, out_of_time
+from training.sample import Rows, Sample, folds, out_of_time
 from training.validation import Interval, Metrics, auc_difference, evaluate
 
 Floats = NDArray[np.float64]
@@ -72,7 +73,7 @@ def make_split(sample: Sample, rule: OutOfTime | Folds, repeats: int | None = No
 
 
 def judge(
-    name: ModelName, sample: Sample, split: Split, origin: Origin, progress: Progress | None = None
+    name: ModelName, sample: Sample, split: Split, origin: Origin, progress: Step | None = None
 ) -> Judged:
     """Fit on each part, predict what it held out, and fit the model that ships.
 
@@ -132,7 +133,7 @@ def _score(bundle: Bundle, test: Sample) -> Floats:
     return scorer.score(chosen.values, chosen.missing).pd
 
 
-def _held_out(sample: Sample, split: Split, predict: Predict, progress: Progress | None) -> Floats:
+def _held_out(sample: Sample, split: Split, predict: Predict, progress: Step | None) -> Floats:
     out = np.full((split.repeats, len(sample)), np.nan)
     each = len(split.parts) // split.repeats
     for done, (train_rows, test_rows) in enumerate(split.parts):

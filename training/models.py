@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from features.contracts.load import convert
 from features.errors import Invalid
+from features.terminal import Step
 from training.boosting import Booster, constant_part, fit_booster, tree_parts
 from training.bundle import (
     FIXED,
@@ -26,7 +27,7 @@ from training.bundle import (
     with_vectors,
 )
 from training.calibration import Calibration, calibrate
-from training.sample import Progress, Sample, Unlearnable, cross_predict, folds
+from training.sample import Sample, Unlearnable, cross_predict, folds
 from training.scorecard import Scorecard, bundle_column, card_parts, fit_scorecard
 
 FEW_BADS = 1000
@@ -65,7 +66,7 @@ def train(
     name: ModelName,
     sample: Sample,
     origin: Origin,
-    progress: Progress | None = None,
+    progress: Step | None = None,
     *,
     base_rate: float | None = None,
 ) -> Bundle:
@@ -131,7 +132,7 @@ def _rating(sample: Sample, origin: Origin) -> Bundle:
     return _bundle(ModelName.RATING, "scorecard", sample, origin, base, columns, notes, bins=bins)
 
 
-def _risk(sample: Sample, origin: Origin, progress: Progress | None) -> Bundle:
+def _risk(sample: Sample, origin: Origin, progress: Step | None) -> Bundle:
     booster = fit_booster(sample, progress=progress)
     card = fit_scorecard(sample)
     weights = _weights(sample, booster)

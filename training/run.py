@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from features.canonical import digest
 from features.consent import Access, Purpose
 from features.errors import Invalid
+from features.terminal import Step
 from features.timeline.door import AccessLog, Door, FileLog
 from features.timeline.ingest import FileReport
 from features.timeline.lake import Lake
@@ -29,7 +30,7 @@ from training.page import interval_text, pictures, render
 from training.population import Rows, population_rows, private_rows
 from training.portfolio import Portfolio
 from training.report import Report, build_report
-from training.sample import Progress, Sample, cross_predict
+from training.sample import Sample, cross_predict
 from training.tracking import log_training, tracking_uri
 from training.validation import Metrics
 
@@ -155,7 +156,7 @@ def train_model(
     model: ModelName,
     out: Path,
     *,
-    progress: Progress | None = None,
+    progress: Step | None = None,
     tracking: bool = True,
     repeats: int | None = None,
 ) -> Trained:

@@ -14,7 +14,6 @@ from features.matrix import FeatureMatrix
 
 Flags = NDArray[np.bool_]
 Rows = NDArray[np.intp]
-Progress = Callable[[str, int, int], None]
 MIN_ROWS = 50
 MIN_EACH = 10
 

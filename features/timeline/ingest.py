@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from features.contracts.model import Contract, FieldType, SubjectKind
 from features.errors import Invalid
 from features.identity.held import held_records, texts_of
 from features.identity.vault import Vault
+from features.terminal import Step
 from features.timeline.events import Int64, RawEvents, mix
 from features.timeline.feed import CheckedFeed, Finding, RawTable, check_feed, read_text
 from features.timeline.lake import Lake
@@ -24,8 +25,6 @@ from features.timeline.source import read_source
 
 _LINKED = {FieldType.ID_NUMBER: SubjectKind.PERSON, FieldType.USCC: SubjectKind.LEGAL_PERSON}
 """Kind of the subject that a field of this type names; ids of other types name places."""
-Progress = Callable[[str, int, int], None]
-"""Called with (what, done, all)."""
 
 
 class FileReport(msgspec.Struct, frozen=True):
@@ -87,7 +86,7 @@ def ingest_folder(
     contracts: Mapping[str, Contract],
     vault: Vault,
     lake: Lake,
-    progress: Progress | None = None,
+    progress: Step | None = None,
 ) -> IngestReport:
     """Load every ``<dataset>.csv`` (or ``.csv.gz``) of a folder, or of its ``feeds`` if it is a city.
 

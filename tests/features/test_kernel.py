@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.calendar import DAY, instant, iso, months_before
+from features.calendar import DAY, NEVER, instant, iso, months_before
 from features.definitions.online import known_datasets
 from features.kernel import months_before as compiled_months_before
 from features.matrix import Missing
@@ -16,6 +16,7 @@ from features.timeline.packed import pack, unpack
 from tests.features.oracle import feature
 from tests.features.worlds import (
     AS_OFS,
+    BASE,
     HISTORIES,
     definitions,
     events_of,
@@ -127,6 +128,24 @@ def test_a_subject_without_events_counts_zero_and_has_no_mean() -> None:
     assert matrix.missing[0, at["count_0"]] == Missing.PRESENT
     assert matrix.values[0, at["count_0"]] == 0.0
     assert matrix.missing[0, at["mean_0"]] == Missing.NO_RECORD
+
+
+@pytest.mark.parametrize(
+    ("born", "works"),
+    [("2008-03-31", 1.0), ("2008-04-01", 0.0), ("1964-04-01", 1.0), ("1964-03-31", 0.0)],
+)
+def test_working_age_is_from_the_sixteenth_birthday_to_the_sixtieth(born, works) -> None:
+    row = {
+        "subject": 0,
+        "valid_from": BASE - DAY,
+        "valid_to": NEVER,
+        "known_from": BASE - DAY,
+        "slip": 1,
+        "born_on": instant(born),
+    }
+    matrix = build([row], [0], [BASE])
+    at = {column.name: place for place, column in enumerate(PLAN.columns)}
+    assert matrix.values[0, at["working_age_share_0"]] == works
 
 
 @given(st.integers(instant("1950-01-01"), instant("2100-01-01")), st.integers(0, 400))

@@ -137,6 +137,22 @@ def test_every_composition_equals_plain_arithmetic(rows, composition) -> None:
         assert values[place, 3] == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("parts", "share"),
+    [
+        ((100, 130, 70), 1.0),
+        ((100, 131, 70), 2 / 3),
+        ((100, 130, 69), 2 / 3),
+        ((100, 100, 1000), 2 / 3),
+        ((-10, -13, -7), 1.0),
+    ],
+)
+def test_parts_agree_up_to_thirty_hundredths_of_their_median(parts, share) -> None:
+    values, missing = np.array([[*map(float, parts), 0.0]]), np.zeros((1, 4), dtype=np.uint8)
+    Composites.make([Composite(Composition.AGREEMENT, (0, 1, 2), 3)]).fill(values, missing)
+    assert values[0, 3] == pytest.approx(share)
+
+
 def test_what_is_asked_for_is_a_column_known_from_nowhere_else() -> None:
     plan = composed()
     column = plan.columns[plan.columns.index(next(c for c in plan.columns if c.name == "req"))]

@@ -14,6 +14,7 @@ from features.definitions.plan import BUILTIN as DEFINITIONS
 from features.definitions.plan import FeaturePlan, load_plan
 from features.matrix import Missing
 from features.timeline.events import EventTable, sort_events
+from features.timeline.packed import pack, unpack
 from serving.policy.load import _VAGUE
 from tests.features.city.engineer import WITHOUT_FEED
 
@@ -160,6 +161,15 @@ def test_one_subject_alone_is_computed_as_in_the_whole_city(loaded, tables) -> N
             subjects[place : place + 1],
         )
         assert same(alone, whole.take(np.array([place])))
+
+
+def test_one_packed_timeline_of_all_departments_gives_the_bytes_of_the_whole_city(loaded, tables) -> None:
+    subjects = heads(tables)
+    whole = matrix_of(tables, subjects)
+    for place in range(0, len(subjects), 40):
+        own = loaded.lake.subject_tables(PLAN.contracts, int(subjects[place]), names=PLAN.datasets)
+        packed = matrix_of(unpack(pack(own)), subjects[place : place + 1])
+        assert same(packed, whole.take(np.array([place])))
 
 
 def test_a_department_that_is_not_asked_leaves_every_other_column_alone(tables) -> None:
