@@ -16,11 +16,23 @@ from features.canonical import canonical_bytes, digest
 from features.errors import Integrity, Invalid
 from features.matrix import Missing
 from training.arrays import card_arrays, tree_arrays
-from training.documents import MODEL_KINDS, Bins, Bundle, BundleColumn, Encoding, MasterScale, Tree, Vector
+from training.documents import (
+    MODEL_KINDS,
+    Bins,
+    Bundle,
+    BundleColumn,
+    Encoding,
+    Line,
+    MasterScale,
+    Tree,
+    Vector,
+)
 from training.trees import add_points, contribute
 
 FIXED = 1_000_000_000
 """Fixed-point units of one logit."""
+MOST = 1_000_000 * FIXED
+"""No line of a column adds more than this."""
 
 Int64 = NDArray[np.int64]
 
@@ -44,15 +56,16 @@ class BrokenBundle(Integrity):
 
 
 def dump_bundle(bundle: Bundle) -> bytes:
-    """Canonical bytes of a bundle, its test vectors filled in if there are none."""
-    return canonical_bytes(bundle)
+    """Canonical bytes of a bundle, under its seal."""
+    blank = canonical_bytes(msgspec.structs.replace(bundle, seal=""))
+    return _with_seal(blank, "", digest(blank))
 
 
 def load_bundle(data: bytes, expected_digest: str | None = None) -> Scorer:
-    """The scorer in these bytes, after its test vectors were scored.
+    """The scorer in these bytes, after its seal was looked at and its test vectors were scored.
 
     Raises:
-        BrokenBundle: another digest, not a bundle, or other scores than when it was made.
+        BrokenBundle: another digest or seal, not a bundle, or other scores than when it was made.
     """
     if expected_digest is not None and digest(data) != expected_digest:
         raise BrokenBundle("its bytes have changed: the digest is another.")
@@ -62,6 +75,8 @@ def load_bundle(data: bytes, expected_digest: str | None = None) -> Scorer:
         raise BrokenBundle(f"it cannot be read: {error}.") from error
     if bundle.schema != 1:
         raise BrokenBundle(f"schema {bundle.schema} is not known.")
+    if bundle.seal and digest(_with_seal(data, bundle.seal, "")) != bundle.seal:
+        raise BrokenBundle("its content has changed: its seal is of another.")
     scorer = Scorer(bundle, digest(data))
     scorer.verify()
     return scorer
@@ -101,7 +116,10 @@ class Scorer:
         if self._card is not None:
             add_points(values, missing, *self._card, contributions)
         if self._trees is not None:
-            self._add_trees(values, missing, contributions)
+            neutral = (missing > Missing.NO_RECORD).astype(np.uint8)
+            contribute(self.tree_inputs(values, missing), neutral, *self._trees, contributions)
+        if self.bundle.lines:
+            _add_lines(values, missing, self.bundle.lines, contributions)
         log_odds = self.base + contributions.sum(axis=1)
         pd = np.round(1.0 / (1.0 + np.exp(-log_odds / FIXED)), 9)
         pd = np.maximum(pd, self.bundle.scale.floor)
@@ -118,31 +136,65 @@ class Scorer:
             if int(scores.log_odds[0]) != vector.log_odds:
                 raise BrokenBundle(f"test vector {number} gives another score than when it was made.")
 
-    def _add_trees(self, values: NDArray[np.float64], missing: NDArray[np.uint8], out: Int64) -> None:
+    def tree_inputs(self, values: NDArray[np.float64], missing: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """What the trees compare, float64 [n, p]: NaN where absent, categories as numbers."""
         inputs = np.where(missing == Missing.PRESENT, values, np.nan)
         for place, column in enumerate(self.bundle.columns):
             if column.absent_codes:
                 inputs[np.isin(inputs[:, place], column.absent_codes), place] = np.nan
         for encoding in self.bundle.encodings:
             inputs[:, encoding.column] = _encode(encoding, inputs[:, encoding.column])
-        neutral = (missing > Missing.NO_RECORD).astype(np.uint8)
-        assert self._trees is not None
-        contribute(np.ascontiguousarray(inputs), neutral, *self._trees, out)
+        return np.ascontiguousarray(inputs)
 
 
-def with_vectors(bundle: Bundle, values: NDArray[np.float64], missing: NDArray[np.uint8]) -> Bundle:
-    """The bundle with these rows as its test vectors, the neutral kinds among them."""
+def with_vectors(
+    bundle: Bundle,
+    values: NDArray[np.float64],
+    missing: NDArray[np.uint8],
+    covering: tuple[NDArray[np.float64], NDArray[np.uint8]] | None = None,
+) -> Bundle:
+    """The bundle, sealed, with these rows as its test vectors, the neutral kinds among them.
+
+    ``covering`` are further values and kinds of missing value, taken as they are: see ``training.probes``.
+    """
     scorer = Scorer(bundle, "")
     masked = missing.copy()
     masked[1::3] = np.where(np.arange(missing.shape[1]) % 2 == 0, Missing.SOURCE_DOWN, masked[1::3])
     masked[2::3, ::2] = Missing.NO_RECORD
     plain = np.where(masked == Missing.PRESENT, values, 0.0)
-    scores = scorer.score(plain, masked)
-    vectors = tuple(
+    if covering is not None:
+        plain, masked = np.vstack([plain, covering[0]]), np.vstack([masked, covering[1]])
+    vectors = vectors_of(scorer, plain, masked)
+    found = msgspec.structs.replace(bundle, vectors=vectors, seal="")
+    return msgspec.structs.replace(found, seal=digest(canonical_bytes(found)))
+
+
+def vectors_of(scorer: Scorer, values: NDArray[np.float64], missing: NDArray[np.uint8]) -> tuple[Vector, ...]:
+    """These rows with the scores that they get."""
+    scores = scorer.score(values, missing).log_odds
+    return tuple(
         Vector(tuple(row.tolist()), tuple(kinds.tolist()), int(score))
-        for row, kinds, score in zip(plain, masked, scores.log_odds, strict=True)
+        for row, kinds, score in zip(values, missing, scores, strict=True)
     )
-    return msgspec.structs.replace(bundle, vectors=vectors)
+
+
+def _with_seal(data: bytes, old: str, new: str) -> bytes:
+    """The bytes with another seal: the last one, since nothing after it holds a text."""
+    head, _, tail = data.rpartition(f'"seal":"{old}"'.encode())
+    return head + f'"seal":"{new}"'.encode() + tail
+
+
+def _add_lines(
+    values: NDArray[np.float64], missing: NDArray[np.uint8], lines: tuple[Line, ...], out: Int64
+) -> None:
+    """Add each column's proportion to ``out``: three roundings in IEEE arithmetic, the same everywhere."""
+    for place, line in enumerate(lines):
+        with np.errstate(over="ignore"):
+            units = np.rint((values[:, place] - line.centre) * line.slope * float(FIXED))
+        present = np.clip(units, -MOST, MOST).astype(np.int64)
+        kind = missing[:, place]
+        absent = np.where(kind == Missing.NO_RECORD, line.no_record, 0)
+        out[:, place] += np.where(kind == Missing.PRESENT, present, absent)
 
 
 def _encode(encoding: Encoding, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -154,6 +206,7 @@ def _encode(encoding: Encoding, values: NDArray[np.float64]) -> NDArray[np.float
 
 
 __all__ = [
-    "FIXED", "MODEL_KINDS", "Bins", "BrokenBundle", "Bundle", "BundleColumn", "Encoding", "MasterScale", "Scorer",
-    "Scores", "Tree", "Vector", "dump_bundle", "load_bundle", "with_vectors",
+    "FIXED", "MODEL_KINDS", "Bins", "BrokenBundle", "Bundle", "BundleColumn", "Encoding", "Line", "MasterScale", "Scorer",
+    "Scores", "Tree", "Vector", "dump_bundle", "load_bundle",
+    "vectors_of", "with_vectors",
 ]  # fmt: skip

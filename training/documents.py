@@ -67,6 +67,14 @@ class Tree(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Leaf values in fixed-point units, not yet rounded: the merged share of one fold's booster."""
 
 
+class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A column that counts in proportion: ``(x - centre) * slope`` logits, ``no_record`` in fixed point."""
+
+    slope: float
+    centre: float
+    no_record: int = 0
+
+
 class Encoding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A category as a number for the trees; ``other`` for an unseen one."""
 
@@ -117,3 +125,7 @@ class Bundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     notes: dict[str, float | int | str] = msgspec.field(default_factory=dict)
     """Settings, development metrics, weights of the blend: what the report repeats."""
     vectors: tuple[Vector, ...] = ()
+    lines: tuple[Line, ...] = ()
+    """One a column, or none: an imported logistic regression."""
+    seal: str = ""
+    """SHA-256 of the bundle's own canonical bytes with an empty seal; bundles of before have none."""

@@ -27,6 +27,7 @@ from training.bundle import (
     with_vectors,
 )
 from training.calibration import Calibration, calibrate
+from training.probes import covering_probes
 from training.sample import Sample, Unlearnable, cross_predict, folds
 from training.scorecard import Scorecard, bundle_column, card_parts, fit_scorecard
 
@@ -80,15 +81,23 @@ def train(
         Unlearnable: rows that cannot teach.
         Invalid: a model kind that is not of the statutory list (REG-IL-01).
     """
+    bundle = _fitted(name, sample, origin, progress, base_rate)
+    chosen = sample.matrix.select(tuple(column.name for column in bundle.columns))
+    rows = np.linspace(0, len(sample) - 1, VECTORS).astype(int)
+    probes = covering_probes(bundle)
+    return with_vectors(bundle, chosen.values[rows], chosen.missing[rows], (probes.values, probes.missing))
+
+
+def _fitted(
+    name: ModelName, sample: Sample, origin: Origin, progress: Step | None, base_rate: float | None
+) -> Bundle:
+    """The bundle without test vectors."""
     if origin.model_kind not in MODEL_KINDS:
         problem = f"{origin.model_kind!r} is no kind of model."
         raise Invalid(problem, place="model_kind", remedy=f"Choose of: {', '.join(MODEL_KINDS)}.")
     sample.check()
     bundle = _rating(sample, origin) if name is ModelName.RATING else _risk(sample, origin, progress)
-    bundle = _anchored(bundle, sample, base_rate)
-    chosen = sample.matrix.select(tuple(column.name for column in bundle.columns))
-    rows = np.linspace(0, len(sample) - 1, VECTORS).astype(int)
-    return with_vectors(bundle, chosen.values[rows], chosen.missing[rows])
+    return _anchored(bundle, sample, base_rate)
 
 
 def _anchored(bundle: Bundle, sample: Sample, base_rate: float | None) -> Bundle:
@@ -112,7 +121,7 @@ class _Predictor:
     base_rate: float | None
 
     def __call__(self, train_sample: Sample, test: Sample) -> NDArray[np.float64]:
-        scorer = Scorer(train(self.name, train_sample, self.origin, base_rate=self.base_rate), "")
+        scorer = Scorer(_fitted(self.name, train_sample, self.origin, None, self.base_rate), "")
         chosen = test.matrix.select(scorer.columns)
         return scorer.score(chosen.values, chosen.missing).pd
 
