@@ -173,6 +173,12 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return tuple(field.name for field in self.fields if field.type is not FieldType.PERSONAL)
 
     @property
+    def limited(self) -> tuple[str, ...]:
+        """Names of the fields with codes or limits."""
+        fields = self.fields
+        return tuple(f.name for f in fields if f.codes or f.min is not None or f.max is not None)
+
+    @property
     def personal(self) -> tuple[str, ...]:
         """Names of the fields whose texts go to the vault."""
         return tuple(field.name for field in self.fields if field.type is FieldType.PERSONAL)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import msgspec
+import numpy as np
 
+from features.calendar import NULL
 from features.contracts.model import Contract
 from features.quality.drift import SourceDrift, drift_of
-from features.quality.scores import Period, Refused, SourceScores, limited_fields, scores_of
+from features.quality.scores import Period, Refused, SourceScores, scores_of
 from features.terminal import Step
-from features.timeline.ingest import deliveries_refused
+from features.timeline.feed import Finding
+from features.timeline.ingest import deliveries_refused, outside_limits
 from features.timeline.lake import Lake
-
-_OUTSIDE = {"unknown code", "below the minimum", "above the maximum"}
 
 
 class Assessment(msgspec.Struct, frozen=True):
@@ -34,18 +35,25 @@ def assess(
         raw = lake.raw(contract, None)
         known = raw.known_from <= now
         raw = raw if known.all() else raw.take(known)
-        refused = refused_of(lake, contract)
-        if len(raw.subject) or refused.lines:
+        refused = refused_of(lake, contract, now)
+        if len(raw.subject) or refused.count:
             found.scores[name] = scores_of(contract, raw, refused, by)
             found.drift[name] = drift_of(contract, raw, now)
     return found
 
 
-def refused_of(lake: Lake, contract: Contract) -> Refused:
-    """What is in quarantine of a source; a line counts once a delivery, however much is wrong with it."""
-    limited = set(limited_fields(contract))
-    lines = values = 0
+def refused_of(lake: Lake, contract: Contract, now: int) -> Refused:
+    """What is in quarantine of a source and was known at ``now``, µs; a line counts once a delivery, however much
+    is wrong with it.
+    """
+    lines: list[int] = []
+    values: list[int] = []
     for findings in deliveries_refused(lake, contract.dataset):
-        lines += len({each.line for each in findings})
-        values += sum(each.field in limited and each.value_class in _OUTSIDE for each in findings)
-    return Refused(lines, values)
+        known = [each for each in findings if each.known is None or each.known <= now]
+        lines += [_moment(each) for each in {each.line: each for each in known}.values()]
+        values += [_moment(each) for each in known if outside_limits(contract, each)]
+    return Refused(np.array(lines, dtype=np.int64), np.array(values, dtype=np.int64))
+
+
+def _moment(finding: Finding) -> int:
+    return NULL if finding.known is None else finding.known

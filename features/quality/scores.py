@@ -1,11 +1,14 @@
 """Five scores of each source and period of arrival, each in [0, 1] and with the number of rows it is from.
 
-A period is the day or month in China on which a row became known. Rows that take others back are no rows here.
-What was refused is on record without a date: accuracy and validity are of a source over all its deliveries.
+A period is the day or month in China on which a row became known, also one that was refused: by its own word where
+it can be read, else with its delivery. Rows that take others back are no rows here. Accuracy and validity are also
+told over all deliveries, with refused lines that no date could be found for.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
@@ -45,47 +48,61 @@ class Score(msgspec.Struct, frozen=True):
     rows: int
 
 
-class Refused(msgspec.Struct, frozen=True):
-    """What is in quarantine of a source: lines, and values outside the contract's codes and limits."""
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What is in quarantine of a source: when each line, and each value outside the contract's codes and limits,
+    became known, int64 µs; ``NULL`` where that cannot be told.
+    """
 
-    lines: int = 0
-    values: int = 0
+    lines: Int64
+    values: Int64
+
+    @property
+    def count(self) -> int:
+        """Lines."""
+        return len(self.lines)
 
 
 class PeriodScores(msgspec.Struct, frozen=True):
-    """The scores that have a date; ``late_50`` and ``late_95`` are days after the usual lag, below 0 before it."""
+    """The five scores of a period; ``rows`` are the accepted ones, ``late_50`` and ``late_95`` days after the usual
+    lag, below 0 before it.
+    """
 
     period: str
     rows: int
+    accuracy: Score
     completeness: Score
     consistency: Score
     timeliness: Score
+    validity: Score
     late_50: float | None
     late_95: float | None
 
+    def five(self) -> dict[str, Score]:
+        """The scores by name."""
+        return {
+            "accuracy": self.accuracy,
+            "completeness": self.completeness,
+            "consistency": self.consistency,
+            "timeliness": self.timeliness,
+            "validity": self.validity,
+        }
+
+    def worst(self) -> tuple[str, float]:
+        """Name and value of the lowest of the five."""
+        told = {n: each.value for n, each in self.five().items() if each.value is not None}
+        return min(told.items(), key=lambda item: item[1])
+
 
 class SourceScores(msgspec.Struct, frozen=True):
-    """All scores of a source; ``periods`` ascend, and those without rows are not there."""
+    """All scores of a source; ``periods`` ascend, and those in which nothing came are not there. ``accuracy`` and
+    ``validity`` are over all deliveries.
+    """
 
     dataset: str
     accuracy: Score
     validity: Score
     periods: tuple[PeriodScores, ...]
-
-    def five(self, period: PeriodScores) -> dict[str, Score]:
-        """The five scores that hold for one of the periods, by name."""
-        return {
-            "accuracy": self.accuracy,
-            "completeness": period.completeness,
-            "consistency": period.consistency,
-            "timeliness": period.timeliness,
-            "validity": self.validity,
-        }
-
-    def worst(self, period: PeriodScores) -> tuple[str, float]:
-        """Name and value of the lowest of the five."""
-        told = {n: each.value for n, each in self.five(period).items() if each.value is not None}
-        return min(told.items(), key=lambda item: item[1])
 
 
 def scores_of(
@@ -94,40 +111,58 @@ def scores_of(
     """The scores of a source from all its stored rows and from what was refused of it."""
     order = raw.by_key()
     told = raw.valid_to != RETRACTED
-    periods, place = np.unique(by.of(raw.known_from[told]), return_inverse=True)
-    count = len(periods)
+    lines, values = (by.of(each[each != NULL]) for each in (refused.lines, refused.values))
+    arrived = by.of(raw.known_from[told])
+    periods = np.unique(np.concatenate([arrived, lines]))
+    place, count = np.searchsorted(periods, arrived), len(periods)
     rows = np.bincount(place, minlength=count)
     fit = _means(place, completeness(contract, raw)[told], count)
     steady = _means(place, ~contradicted(contract, raw, order)[told], count)
     first, late = lateness(contract, raw, order)
     on_time = _timeliness(place[first[told]], late[told & first], count, limit or limits())
-    found = zip(periods.tolist(), rows.tolist(), fit, steady, on_time, strict=True)
-    dated = tuple(PeriodScores(by.label(p), n, a, b, *c) for p, n, a, b, c in found)
-    accepted = int(told.sum())
+    good = good_values(contract, raw.columns)[told]
+    bad, outside = (np.bincount(np.searchsorted(periods, each), minlength=count) for each in (lines, values))
+    within = np.bincount(place, good, minlength=count)
+    exact = [accuracy(int(n), int(b)) for n, b in zip(rows, bad, strict=True)]
+    valid = [validity(int(g), int(v), int(n)) for g, v, n in zip(within, outside, rows + bad, strict=True)]
+    found = zip(periods.tolist(), rows.tolist(), exact, fit, steady, on_time, valid, strict=True)
+    dated = tuple(PeriodScores(by.label(p), n, a, b, c, d[0], v, *d[1:]) for p, n, a, b, c, d, v in found)
     return SourceScores(
-        contract.dataset, accuracy(accepted, refused), validity(contract, raw, told, refused), dated
+        contract.dataset,
+        accuracy(len(arrived), refused.count),
+        validity(int(good.sum()), len(refused.values), len(arrived) + refused.count),
+        dated,
     )
 
 
-def accuracy(accepted: int, refused: Refused) -> Score:
-    """Accepted rows / (accepted rows + lines in quarantine), of a source over all its deliveries.
+def accuracy(accepted: int, refused: int) -> Score:
+    """Accepted rows / (accepted rows + lines in quarantine).
 
     A row that was sent again counts once if it was accepted, and once a delivery if it was refused.
     """
-    rows = accepted + refused.lines
+    rows = accepted + refused
     return Score(accepted / rows if rows else None, rows)
 
 
-def validity(contract: Contract, raw: RawEvents, told: Flags, refused: Refused) -> Score:
-    """Good values / (good values + refused values) of the fields with codes or limits, over all deliveries.
+def validity(good: int, refused: int, rows: int) -> Score:
+    """Good values / (good values + refused values) of the fields with codes or limits, from so many rows.
 
-    What is stored was within them, so that every value there is good; refused are the values in quarantine as an
-    unknown code, below the minimum or above the maximum.
+    Refused are the values in quarantine as an unknown code, below the minimum or above the maximum.
     """
-    names = [name for name in limited_fields(contract) if name in raw.columns]
-    good = sum(int((raw.columns[name][told] != NULL).sum()) for name in names)
-    values = good + refused.values
-    return Score(good / values if values else None, int(told.sum()) + refused.lines if values else 0)
+    values = good + refused
+    return Score(good / values if values else None, rows if values else 0)
+
+
+def good_values(contract: Contract, columns: Mapping[str, Int64]) -> Int64:
+    """How many values of fields with codes or limits each stored row holds, int64 [rows]: what is stored was
+    within them.
+    """
+    names = [name for name in contract.limited if name in columns]
+    rows = len(next(iter(columns.values()))) if columns else 0
+    good = np.zeros(rows, dtype=np.int64)
+    for name in names:
+        good += columns[name] != NULL
+    return good
 
 
 def completeness(contract: Contract, raw: RawEvents) -> NDArray[np.float64]:
@@ -192,11 +227,6 @@ def filled_fields(contract: Contract) -> list[str]:
     links = set(linked_fields(contract))
     fields = (contract.field(name) for name in contract.names)
     return [field.name for field in fields if field.type not in _TIMES and field.name not in links]
-
-
-def limited_fields(contract: Contract) -> list[str]:
-    """The fields with codes or limits, which validity looks at."""
-    return [f.name for f in contract.fields if f.codes or f.min is not None or f.max is not None]
 
 
 def compared_fields(contract: Contract) -> list[str]:

@@ -23,7 +23,9 @@ _SUBJECT_NUMBER = {SubjectKind.PERSON: FieldType.ID_NUMBER, SubjectKind.LEGAL_PE
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One reason for which one row is in quarantine."""
+    """One reason for which one row is in quarantine. ``known`` (µs) is when the row became known, where it tells
+    that or what it is of, else the latest such moment of its delivery; None where no row of it tells any.
+    """
 
     dataset: str
     file: str
@@ -31,6 +33,7 @@ class Finding(msgspec.Struct, frozen=True):
     field: str
     value_class: str
     remedy: str
+    known: int | None = None
 
 
 class UnreadableFeed(Invalid):
@@ -130,6 +133,7 @@ def check_feed(contract: Contract, raw: RawTable, file: str, *, hold: bool = Fal
     columns, links = _convert_fields(contract, raw.table, note)
     times = _times(contract, columns, raw.table.num_rows)
     note("valid_to", {"valid_to is before valid_from": times[1] < times[0]})
+    findings = sorted(_dated(findings, raw.lines, times[2]), key=lambda f: (f.line, f.field))
 
     def chosen(rows: NDArray[np.bool_], held: CheckedFeed | None = None) -> CheckedFeed:
         kept = np.flatnonzero(rows)
@@ -144,7 +148,7 @@ def check_feed(contract: Contract, raw: RawTable, file: str, *, hold: bool = Fal
             times[1][kept],
             times[2][kept],
             times[3][kept],
-            sorted(findings, key=lambda f: (f.line, f.field)),
+            findings,
             raw.table.num_rows + len(raw.broken),
             held,
         )
@@ -279,6 +283,15 @@ def _time(source: TimeSource, columns: Mapping[str, Int64], rows: int) -> Int64:
     if source.field is not None:
         return columns[source.field]
     return np.full(rows, NULL if source.constant is None else instant(source.constant))
+
+
+def _dated(findings: list[Finding], lines: Int64, known_from: Int64) -> list[Finding]:
+    """Findings with the known time of their rows, int64 [rows]."""
+    told = known_from[known_from != NEVER]
+    last = int(told.max()) if len(told) else None
+    at = np.flatnonzero(np.isin(lines, [each.line for each in findings]) & (known_from != NEVER))
+    own = dict(zip(lines[at].tolist(), known_from[at].tolist(), strict=True))
+    return [msgspec.structs.replace(each, known=own.get(each.line, last)) for each in findings]
 
 
 def _finding(contract: Contract, file: str, line: int, field: str, value_class: str) -> Finding:

@@ -27,6 +27,9 @@ _LINKED = {FieldType.ID_NUMBER: SubjectKind.PERSON, FieldType.USCC: SubjectKind.
 """Kind of the subject that a field of this type names; ids of other types name places."""
 
 
+_OUTSIDE = frozenset({"unknown code", "below the minimum", "above the maximum"})
+
+
 class FileReport(msgspec.Struct, frozen=True):
     """What became of one file."""
 
@@ -40,6 +43,12 @@ class FileReport(msgspec.Struct, frozen=True):
     again: bool = False
     held: int = 0
     """Rows without a valid number that wait for `yidai identity resolve`."""
+    batch: int = 0
+    """The version of its rows: later deliveries have higher ones."""
+    within: int = 0
+    """Values that were loaded of fields with codes or limits."""
+    outside: int = 0
+    """Values that were refused because they were outside of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +96,12 @@ def ingest_folder(
     vault: Vault,
     lake: Lake,
     progress: Step | None = None,
+    received: int | None = None,
 ) -> IngestReport:
     """Load every ``<dataset>.csv`` (or ``.csv.gz``) of a folder, or of its ``feeds`` if it is a city.
 
     A file that was loaded whole before is passed over. Rows that the lake holds already are counted as
-    repeated. A killed run can be started again.
+    repeated. A killed run can be started again. ``received`` (µs) dates the refused rows that tell no time.
 
     Raises:
         HalfWritten: a city without its ``city.json``.
@@ -114,7 +124,7 @@ def ingest_folder(
         for done, (path, dataset) in enumerate(named):
             if progress:
                 progress(dataset, done, len(named))
-            reports.append(ingest_file(path, contracts[dataset], vault, lake))
+            reports.append(ingest_file(path, contracts[dataset], vault, lake, received))
     return IngestReport(tuple(reports))
 
 
@@ -128,21 +138,29 @@ def ingest_source(contract: Contract, folder: Path, vault: Vault, lake: Lake) ->
         return [load_rows(contract, name, raw, vault, lake) for name, raw in parts]
 
 
-def load_rows(contract: Contract, file: str, raw: RawTable, vault: Vault, lake: Lake) -> FileReport:
+def load_rows(
+    contract: Contract, file: str, raw: RawTable, vault: Vault, lake: Lake, received: int | None = None
+) -> FileReport:
     """Check and store the rows of one table; see ``ingest_folder``."""
     feed = check_feed(contract, raw, file, hold=True)
     version = lake.next_version()
+    lake.begin(version)  # also of a file without a good row: the order of deliveries is told by it
     events = events_of(contract, feed, vault, version)
     for name, texts in feed.names.items():
         lake.remember(contract.dataset, name, version, events.columns[name], texts)
     loaded = lake.append(contract.dataset, events, feed.imputed)
-    keep_findings(lake, contract.dataset, file, feed.findings)
+    keep_findings(lake, contract.dataset, file, feed.findings, received)
     vault.keep(texts_of(contract, feed, events.subject))
     held = vault.hold(held_records(contract, feed.held)) if feed.held else 0
     bad = len({finding.line for finding in feed.findings})
     repeated = len(feed.numbers) - loaded
     imputed = int(feed.imputed.sum())
-    return FileReport(contract.dataset, file, feed.rows_seen, loaded, repeated, bad, imputed, held=held)
+    within = sum(int((feed.columns[name] != NULL).sum()) for name in contract.limited if name in feed.columns)
+    outside = sum(outside_limits(contract, finding) for finding in feed.findings)
+    return FileReport(
+        contract.dataset, file, feed.rows_seen, loaded, repeated, bad, imputed,
+        held=held, batch=version, within=within, outside=outside,
+    )  # fmt: skip
 
 
 def quarantine(lake: Lake, dataset: str | None = None) -> list[Finding]:
@@ -156,13 +174,26 @@ def deliveries_refused(lake: Lake, dataset: str | None = None) -> Iterator[list[
         yield msgspec.json.decode(path.read_bytes(), type=list[Finding])
 
 
-def ingest_file(path: Path, contract: Contract, vault: Vault, lake: Lake) -> FileReport:
+def outside_limits(contract: Contract, finding: Finding) -> bool:
+    """Whether a value was refused because it is outside its field's codes or limits."""
+    return finding.field in contract.limited and finding.value_class in _OUTSIDE
+
+
+def reports_of(lake: Lake, dataset: str) -> list[FileReport]:
+    """The reports of a dataset's files that were loaded whole, in the order of loading."""
+    found = [msgspec.convert(each, FileReport) for each in lake.every_loaded(dataset)]
+    return sorted(found, key=lambda each: (each.batch, each.file))
+
+
+def ingest_file(
+    path: Path, contract: Contract, vault: Vault, lake: Lake, received: int | None = None
+) -> FileReport:
     """Load one file of a dataset; one that was loaded whole before is passed over. See ``ingest_folder``."""
     file_digest = _file_digest(path)
     before = lake.loaded(contract.dataset, file_digest)
     if before is not None:
         return msgspec.structs.replace(msgspec.convert(before, FileReport), again=True)
-    report = load_rows(contract, path.name, read_text(path), vault, lake)
+    report = load_rows(contract, path.name, read_text(path), vault, lake, received)
     lake.mark_loaded(contract.dataset, file_digest, report)
     return report
 
@@ -194,13 +225,26 @@ def _ids(vault: Vault, kind: SubjectKind, numbers: pa.Array) -> Int64:
     return ids[np.asarray(encoded.indices, dtype=np.int64)]
 
 
-def keep_findings(lake: Lake, dataset: str, file: str, findings: list[Finding]) -> None:
-    """Keep a delivery's findings; a later delivery under the same name never takes them away."""
+def keep_findings(
+    lake: Lake, dataset: str, file: str, findings: list[Finding], received: int | None = None
+) -> None:
+    """Keep a delivery's findings; a later delivery under the same name never takes them away.
+
+    No row is known after it was ``received`` (µs), and what tells no time is known then. The same delivery again,
+    as after a run that was cut off, changes nothing.
+    """
     if not findings:
         return
-    data = msgspec.json.encode(findings)
-    path = lake.root / "_quarantine" / dataset / f"{file}.{hashlib.sha256(data).hexdigest()[:12]}.json"
-    put_bytes(path, data)
+    name = hashlib.sha256(msgspec.json.encode(findings)).hexdigest()[:12]
+    path = lake.root / "_quarantine" / dataset / f"{file}.{name}.json"
+    if not path.exists():
+        put_bytes(path, msgspec.json.encode([_received(each, received) for each in findings]))
+
+
+def _received(finding: Finding, at: int | None) -> Finding:
+    if at is None or (finding.known is not None and finding.known <= at):
+        return finding
+    return msgspec.structs.replace(finding, known=at)
 
 
 def _file_digest(path: Path) -> str:

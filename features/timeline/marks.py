@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,11 @@ class Marks:
     def mark_loaded(self, dataset: str, file_digest: str, report: object) -> None:
         """Remember that a file was loaded whole."""
         put_bytes(self._file(dataset, file_digest), msgspec.json.encode(report))
+
+    def every_loaded(self, dataset: str) -> Iterator[dict[str, Any]]:
+        """The reports of all files of a dataset that were loaded whole."""
+        for path in sorted((self.root / "_files" / dataset).glob("*.json")):
+            yield msgspec.json.decode(path.read_bytes())
 
     def remember(self, dataset: str, field: str, version: int, codes: Int64, texts: pa.Array) -> None:
         """Keep the texts of a named id's codes, arrays [rows]."""

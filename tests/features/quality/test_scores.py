@@ -24,6 +24,7 @@ from tests.features.timeline.test_ingest import CONTRACT, HEADER, number
 PAID = msgspec.convert(CONTRACT, Contract)
 LOAN = load_contracts([BUILTIN])["loan"]
 LATER = instant("2026-01-01")
+NONE = Refused(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
 
 
 def line(person: int, period: str, base: str, status: str, published: str) -> str:
@@ -56,9 +57,44 @@ def test_validity_counts_the_values_outside_codes_and_limits_against_those_withi
     assert found.validity == Score(4 / 6, 4), "two bases and states are in, one of each was refused"
 
 
-def test_a_source_without_a_good_row_has_the_scores_that_have_no_date(tmp_path) -> None:
+def test_a_source_without_a_good_row_has_accuracy_and_validity_by_date(tmp_path) -> None:
     found = scored(tmp_path, BAD)
-    assert (found.accuracy, found.validity, found.periods) == (Score(0.0, 2), Score(0.0, 2), ())
+    assert (found.accuracy, found.validity) == (Score(0.0, 2), Score(0.0, 2))
+    (period,) = found.periods
+    assert (period.period, period.rows) == ("2024-02", 0)
+    assert list(period.five().values()) == [Score(0.0, 2), *[Score(None, 0)] * 3, Score(0.0, 2)]
+    assert period.worst() == ("accuracy", 0.0)
+
+
+def test_a_refused_line_counts_on_its_own_day_or_else_on_its_delivery(tmp_path) -> None:
+    text = GOOD + line(3, "2024-02", "-1", "paid", "2024-03-05")  # known on its own day
+    text += line(4, "2024-02", "3500", "paid", "2024-03-06")
+    text += f"{number(5)},2024-02,-1,paid,never\n"  # known after the usual 30 days: 31 March
+    text += "nobody,,,,\n"  # tells no time: known with the latest of its delivery, the line before
+    found = {each.period: each for each in scored(tmp_path, text, by=Period.DAY).periods}
+    assert {day: each.accuracy for day, each in found.items()} == {
+        "2024-02-20": Score(1.0, 2),
+        "2024-03-05": Score(0.0, 1),
+        "2024-03-06": Score(1.0, 1),
+        "2024-03-31": Score(0.0, 2),
+    }
+    assert found["2024-03-05"].validity == Score(0.0, 1)
+    assert found["2024-02-20"].validity == Score(1.0, 2)
+
+
+def test_a_delivery_that_tells_no_time_at_all_is_of_the_day_of_its_receipt(tmp_path) -> None:
+    lake, contracts, vault = Lake(tmp_path / "lake"), {"social_insurance": PAID}, MemoryVault()
+    (tmp_path / "social_insurance.csv").write_text(HEADER + "nobody,,,,\n" * 3, encoding="utf-8")
+    ingest_folder(tmp_path, contracts, vault, lake, received=instant("2024-05-02"))
+    found = assess(lake, contracts, LATER, Period.DAY).scores["social_insurance"]
+    assert [(each.period, each.accuracy) for each in found.periods] == [("2024-05-02", Score(0.0, 3))]
+    assert assess(lake, contracts, instant("2024-05-01"), Period.DAY).scores == {}
+
+
+def test_what_cannot_be_dated_counts_in_the_sum_over_all_deliveries(tmp_path) -> None:
+    found = scored(tmp_path, GOOD, "nobody,,,,\n")
+    assert found.accuracy == Score(2 / 3, 3)
+    assert [each.accuracy for each in found.periods] == [Score(1.0, 2)]
 
 
 def test_completeness_is_of_the_month_of_arrival_and_looks_at_no_time(tmp_path) -> None:
@@ -100,7 +136,7 @@ def test_days_are_those_of_china_and_what_became_known_later_is_not_seen(tmp_pat
 
 def test_the_worst_of_the_five_is_named(tmp_path) -> None:
     found = scored(tmp_path, GOOD + line(3, "2024-01", "", "", "2024-02-20"))
-    assert found.worst(found.periods[0]) == ("completeness", 4 / 6)
+    assert found.periods[0].worst() == ("completeness", 4 / 6)
 
 
 def loan_rows(*rows: tuple[int, int, int]) -> RawEvents:
@@ -127,7 +163,7 @@ def test_the_end_of_a_loan_is_news_and_its_state_with_it_but_not_its_principal()
 def test_a_row_that_was_taken_back_was_wrong_and_what_takes_it_back_is_no_row() -> None:
     raw = loan_rows((NEVER, 5, 1), (RETRACTED, 5, 1))
     assert flags(raw) == [True, False]
-    (period,) = scores_of(LOAN, raw, Refused(), Period.MONTH).periods
+    (period,) = scores_of(LOAN, raw, NONE, Period.MONTH).periods
     assert (period.rows, period.consistency) == (1, Score(0.0, 1))
 
 
@@ -148,7 +184,7 @@ def rows_of(rows: list[tuple[int, ...]]) -> RawEvents:
 @given(st.lists(ROW, min_size=1, max_size=12))
 def test_completeness_and_consistency_are_what_counting_row_by_row_gives(rows: list[tuple[int, ...]]) -> None:
     raw = rows_of(rows)
-    found = {each.period: each for each in scores_of(PAID, raw, Refused(), Period.MONTH).periods}
+    found = {each.period: each for each in scores_of(PAID, raw, NONE, Period.MONTH).periods}
     order = sorted(range(len(rows)), key=lambda i: (rows[i][2], i))
     told = [i for i in order if raw.valid_to[i] != RETRACTED]
 
