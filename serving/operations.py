@@ -74,8 +74,9 @@ def ingest(settings: Settings, folder: Path, progress: Step | None = None) -> In
     contracts = load_contracts([BUILTIN])
     lake = Lake(settings.lake_root)
     flush(database, lake, contracts)  # so that a record that came alone is known when a file brings it again
-    report = ingest_folder(folder, contracts, vault, lake, progress)
-    judge(database, lake, contracts, moment_of(settings))
+    now = moment_of(settings)
+    report = ingest_folder(folder, contracts, vault, lake, progress, now)
+    judge(database, lake, contracts, now)
     if report.loaded:
         with_services(settings, database, lambda held: held.consents.rehydrate(settings.tenant))
     return report

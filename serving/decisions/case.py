@@ -58,7 +58,8 @@ class CaseSubject(msgspec.Struct, frozen=True, omit_defaults=True):
 class Case(msgspec.Struct, frozen=True, omit_defaults=True):
     """One application, ready to be decided: the same case and the same versions give the same bytes.
 
-    ``disputed`` are the datasets that were read although their subject disputes a record in them.
+    ``disputed`` are the datasets that were read although their subject disputes a record in them, ``causes`` why each
+    source that is down is: late, poor in the score that is named, or out of service by an operator.
     """
 
     decision_id: str
@@ -74,6 +75,7 @@ class Case(msgspec.Struct, frozen=True, omit_defaults=True):
     random_budget: bool
     key: str
     disputed: tuple[str, ...] = ()
+    causes: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 def is_authorised(contract: Contract, categories: Collection[str]) -> bool:
@@ -101,6 +103,12 @@ def unavailable(
         elif name.partition("@")[0] in sources_down:
             found[name] = int(Missing.SOURCE_DOWN)
     return found
+
+
+def causes_of(sources_down: Mapping[str, str], unavailable_: Mapping[str, int]) -> dict[str, str]:
+    """The cause of each dataset that is ``SOURCE_DOWN``, from those of all sources that are down."""
+    down = sorted(name for name, code in unavailable_.items() if code == Missing.SOURCE_DOWN)
+    return {name: sources_down[name.partition("@")[0]] for name in down}
 
 
 def disputed_sources(live: Live, disputed: Collection[str], unavailable_: Collection[str]) -> tuple[str, ...]:

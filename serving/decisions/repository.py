@@ -12,7 +12,8 @@ from features.errors import NotFound
 from serving.store.session import Connection, store_errors, tenant_connection
 
 READ = """
-SELECT r.*, (SELECT array_agg(dataset ORDER BY dataset) FROM source_delivery WHERE last_known + allowed < $7) AS late
+SELECT r.*, (SELECT array_agg(dataset) FROM source_delivery WHERE last_known + allowed < $7) AS late,
+    (SELECT array_agg(dataset || ':' || score) FROM source_poor) AS poor
 FROM read_decision($1, $2, $3, $4, $5, $6) r"""
 STORE = "SELECT * FROM store_decisions($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 GET = """
@@ -53,15 +54,19 @@ class Inputs:
     slots: list[str] | None
     digests: list[str] | None
     late: list[str] | None
+    poor: list[str] | None
 
     @property
     def active(self) -> dict[str, str]:
         """Digest by slot, at the moment of the decision."""
         return dict(zip(self.slots or [], self.digests or [], strict=True))
 
-    def down(self, stated: Iterable[str]) -> frozenset[str]:
-        """The sources that do not answer: late ones, and those that an operator took out of service."""
-        return frozenset(stated) | frozenset(self.late or ())
+    def down(self, stated: Iterable[str]) -> dict[str, str]:
+        """Why each source that decisions do without is down: ``operator`` took it out of service, it is ``late``,
+        or the score that is too low.
+        """
+        poor = dict(each.split(":") for each in self.poor or ())
+        return poor | dict.fromkeys(self.late or (), "late") | dict.fromkeys(stated, "operator")
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from serving.decisions.case import (
     CaseConsent,
     CaseSubject,
     NotHydrated,
+    causes_of,
     disputed_sources,
     features_of,
     sources_with_record,
@@ -164,8 +165,10 @@ class DecisionService:
         if inputs.packed is None or inputs.version is None:
             raise NotHydrated
         tables = unpack(inputs.packed)
-        down = unavailable(live, consent.categories, inputs.down(self._settings.sources_down), tables)
+        causes = inputs.down(self._settings.sources_down)
+        down = unavailable(live, consent.categories, causes, tables)
         case = self._case(authority, number, consent, asked, live, tables, inputs.version, down, now)
+        case = msgspec.structs.replace(case, causes=causes_of(causes, down))
         row = features_of(case, tables, live)
         sources = sources_with_record(case, tables, live.plan.sources_of_subject)
         decision = decide(case, row, sources, live, self._random_key)

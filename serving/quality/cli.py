@@ -20,14 +20,14 @@ def quality(
     by: Annotated[Literal["day", "month"], typer.Option(help="Scores by day or month of arrival.")] = "month",
     *,
     apply: Annotated[
-        bool, typer.Option("--apply", help="Put it in force: decisions do without what is late.")
+        bool, typer.Option("--apply", help="Put it in force: decisions do without what is late or poor.")
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Write quality.html into this folder.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Say which sources are late, how good each is in five scores, and which feeds change.
+    """Say which sources are late or too poor, how good each is in five scores, and which feeds change.
 
-    Ingest and flush put lateness in force by themselves. A sample is judged as of YIDAI_AS_OF.
+    Ingest and flush put that in force by themselves. A sample is judged as of YIDAI_AS_OF.
     """
     from features.quality.scores import Period
     from serving.quality.operations import quality_of, write_page
@@ -39,11 +39,11 @@ def quality(
     if as_json:
         show_json(_document(found))
         return
-    late = _show_late(found)
+    _show_standing(found)
     _show_scores(found)
     _show_drift(found)
-    if late and not apply:
-        console.print("Decisions do without the late ones after: yidai quality --apply")
+    if found.causes and not apply:
+        console.print("Decisions do without those that are SOURCE_DOWN after: yidai quality --apply")
     if written:
         console.print(f"Written: {written}", soft_wrap=True)
 
@@ -58,34 +58,30 @@ def _document(found: Quality) -> dict[str, object]:
             {"dataset": d.dataset, "last_known": iso(d.last_known), "due_by": iso(d.due_by), "late": d.late(found.now)}
             for d in found.deliveries.values()
         ],
+        "down": found.causes,
         "scores": list(found.assessment.scores.values()),
         "drift": list(found.assessment.drift.values()),
     }  # fmt: skip
 
 
-def _show_late(found: Quality) -> int:
-    """The table of lateness; returns how many are late."""
+def _show_standing(found: Quality) -> None:
+    """The table of the sources that can be judged, and why decisions do without some."""
     from features.calendar import iso
 
-    rows = [
-        (
-            d.dataset,
-            iso(d.last_known)[:10],
-            iso(d.due_by)[:10],
-            "[red]SOURCE_DOWN[/]" if d.late(found.now) else "ok",
-        )
-        for d in found.deliveries.values()
-    ]
+    rows = []
+    for name in sorted({*found.deliveries, *found.poor}):
+        d, cause = found.deliveries.get(name), found.causes.get(name)
+        when = (iso(d.last_known)[:10], iso(d.due_by)[:10]) if d else ("", "")
+        rows.append((name, *when, f"[red]SOURCE_DOWN[/] {cause}" if cause else "ok"))
     late = sum(each.late(found.now) for each in found.deliveries.values())
-    title = f"{len(rows)} sources as of {iso(found.now)[:10]}, {late} late"
+    title = f"{len(rows)} sources as of {iso(found.now)[:10]}, {late} late, {len(found.poor)} too poor"
     show_table(title, ("dataset", "last", "due by", ""), rows)
-    return late
 
 
 def _show_scores(found: Quality) -> None:
     names = ("accuracy", "completeness", "consistency", "timeliness", "validity")
     rows = [_score_row(each) for each in found.assessment.scores.values()]
-    title = f"Scores of each source's last {found.by}; accuracy and validity over all deliveries"
+    title = f"Scores of each source's last {found.by}"
     show_table(title, ("dataset", found.by, "rows", *names, "days late 50/95 %"), rows)
 
 
@@ -94,8 +90,8 @@ def _score_row(each: SourceScores) -> tuple[str, ...]:
         accuracy, validity = (_share(score.value) for score in (each.accuracy, each.validity))
         return (each.dataset, "", "0", accuracy, "", "", "", validity, "")
     last = each.periods[-1]
-    worst = each.worst(last)[0]
-    five = [_share(score.value, worst=name == worst) for name, score in each.five(last).items()]
+    worst = last.worst()[0]
+    five = [_share(score.value, worst=name == worst) for name, score in last.five().items()]
     days = "" if last.late_95 is None else f"{last.late_50:.1f} / {last.late_95:.1f}"
     return (each.dataset, last.period, f"{last.rows:,}", *five, days)
 

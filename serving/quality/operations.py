@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from features.calendar import iso
 from features.contracts.load import BUILTIN, load_contracts
 from features.contracts.model import Contract
 from features.errors import Invalid
@@ -13,6 +14,7 @@ from features.quality.assess import Assessment, assess
 from features.quality.drift import Drift
 from features.quality.lateness import Delivery, deliveries
 from features.quality.scores import Period
+from features.quality.trust import Poor, poor_sources
 from features.terminal import Step
 from features.timeline.lake import Lake
 from serving.operations import moment_of, prepare
@@ -29,9 +31,24 @@ class Quality:
 
     contracts: dict[str, Contract]
     deliveries: dict[str, Delivery]
+    poor: dict[str, Poor]
     assessment: Assessment
     by: Period
     now: int
+
+    @property
+    def causes(self) -> dict[str, str]:
+        """Why each source is ``SOURCE_DOWN`` for decisions, in words."""
+        poor = {
+            each.dataset: f"{each.score} {each.value:.4f} of its last {each.rows:,} rows, least {each.least}"
+            for each in self.poor.values()
+        }
+        late = {
+            each.dataset: f"late: nothing since {iso(each.last_known)[:10]}, due by {iso(each.due_by)[:10]}"
+            for each in self.deliveries.values()
+            if each.late(self.now)
+        }
+        return dict(sorted((poor | late).items()))
 
 
 class UnknownDataset(Invalid):
@@ -46,7 +63,8 @@ class UnknownDataset(Invalid):
 def quality_of(
     settings: Settings, by: Period, step: Step | None = None, *, dataset: str = "", apply: bool = False
 ) -> Quality:
-    """Lateness, scores and drift of all sources or of one; with ``apply`` decisions do without what is late.
+    """Lateness, trust, scores and drift of all sources or of one; with ``apply`` decisions do without what is late
+    or poor.
 
     Raises:
         UnknownDataset: no contract has it.
@@ -60,7 +78,8 @@ def quality_of(
     else:
         found = deliveries(lake, chosen, now, step)
     promised = {name: each for name, each in found.items() if name in chosen}
-    return Quality(chosen, promised, assess(lake, chosen, now, by, step), by, now)
+    poor = poor_sources(lake, chosen)
+    return Quality(chosen, promised, poor, assess(lake, chosen, now, by, step), by, now)
 
 
 def recent_findings(found: Quality) -> list[Drift]:

@@ -25,10 +25,10 @@ _NAMES = {
 _HOW = {
     "accuracy": (
         (
-            "Accepted rows of accepted rows and quarantined lines; of the source over all its deliveries, for what is "
-            "refused has no date."
+            "Accepted rows of accepted rows and quarantined lines. A refused line is of the day on which it says that it "
+            "became known, else of its delivery's."
         ),
-        "已接收行数占已接收与隔离行数之和; 按来源全部交付计, 因被拒行没有日期。",
+        "已接收行数占已接收与隔离行数之和; 被拒行按其自述的知悉日计, 无法读取时按交付日计。",
     ),
     "completeness": (
         "Values that are there of the contract's fields that are neither times nor links, in rows that arrived in the period.",
@@ -51,9 +51,9 @@ _HOW = {
     "validity": (
         (
             "Values within the contract's codes and limits of these and of those in quarantine as an unknown code, below the "
-            "minimum or above the maximum; of the source over all its deliveries."
+            "minimum or above the maximum."
         ),
-        "代码与上下限之内的值, 占其与因未知代码、低于下限、高于上限而隔离的值之和; 按来源全部交付计。",
+        "代码与上下限之内的值, 占其与因未知代码、低于下限、高于上限而隔离的值之和。",
     ),
 }
 
@@ -61,7 +61,7 @@ _HOW = {
 def render(found: Quality) -> str:
     """The page as HTML text; every source that has rows or refused lines is on it."""
     page = string.Template((files("serving.quality") / "quality.html").read_text(encoding="utf-8"))
-    parts = (_head(found), _late(found), _map(found), _captions(), _scores(found),
+    parts = (_head(found), _down(found), _map(found), _captions(), _scores(found),
              _lines(found), _findings(found))  # fmt: skip
     return page.substitute(title="Data quality 数据质量", body="\n".join(parts))
 
@@ -70,24 +70,23 @@ def _head(found: Quality) -> str:
     late = sum(each.late(found.now) for each in found.deliveries.values())
     return (
         f"<header><h1>Data quality {_zh('数据质量')}</h1><p class='soft'>{len(found.assessment.scores)} sources as of "
-        f"{iso(found.now)[:10]}, {late} late; scores by {found.by} of arrival.</p></header>"
+        f"{iso(found.now)[:10]}, {late} late, {len(found.poor)} too poor; scores by {found.by} of arrival.</p></header>"
     )
 
 
-def _late(found: Quality) -> str:
-    late = [each for each in found.deliveries.values() if each.late(found.now)]
-    head = f"<h2>Late sources {_zh('迟到来源')}</h2>"
-    if not late:
+def _down(found: Quality) -> str:
+    head = f"<h2>Sources that decisions do without {_zh('决策不采用的来源')}</h2>"
+    if not found.causes:
         return f"{head}<p class='soft'>None. {_zh('无。')}</p>"
-    rows = [(each.dataset, iso(each.last_known)[:10], iso(each.due_by)[:10]) for each in late]
-    return head + _table(("source", "last delivery", "was due by"), rows, texts=3)
+    rows = [(_label(found.contracts[name]), cause) for name, cause in found.causes.items()]
+    return head + _table(("source", "SOURCE_DOWN because"), rows, texts=2)
 
 
 def _map(found: Quality) -> str:
     scores = found.assessment.scores.values()
     shown = set(sorted({period.period for each in scores for period in each.periods})[-PERIODS:])
     cells = [
-        Cell(_label(found.contracts[each.dataset]), period.period, *each.worst(period))
+        Cell(_label(found.contracts[each.dataset]), period.period, *period.worst())
         for each in scores
         for period in each.periods
         if period.period in shown
@@ -118,8 +117,8 @@ def _scores(found: Quality) -> str:
             )
             continue
         last = each.periods[-1]
-        worst = each.worst(last)[0]
-        five = [_share(score.value, worst=key == worst) for key, score in each.five(last).items()]
+        worst = last.worst()[0]
+        five = [_share(score.value, worst=key == worst) for key, score in last.five().items()]
         days = "" if last.late_95 is None else f"{last.late_50:.1f} / {last.late_95:.1f}"
         rows.append((name, last.period, f"{last.rows:,}", *five, days))
     columns = ("source", "last", "rows", *_NAMES, "days late, 50 / 95 %")

@@ -56,13 +56,16 @@ class DropFolder:
     lake: Lake
     _sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
 
-    def look(self, vault: Vault) -> list[Taken]:
-        """Load every file that is whole. Where somebody else writes to the lake the files wait for the next look."""
+    def look(self, vault: Vault, now: int) -> list[Taken]:
+        """Load every file that is whole. Where somebody else writes to the lake the files wait for the next look.
+
+        ``now`` (µs) dates refused rows that tell no time.
+        """
         taken: list[Taken] = []
         for path in self._whole():
             try:
                 with self.lake.writing():
-                    report: FileReport | Refusal = self._load(path, vault)
+                    report: FileReport | Refusal = self._load(path, vault, now)
             except LakeBusy:
                 break
             except Invalid as error:
@@ -82,15 +85,15 @@ class DropFolder:
                 found.append(path)
         return found
 
-    def _load(self, path: Path, vault: Vault) -> FileReport:
+    def _load(self, path: Path, vault: Vault, now: int) -> FileReport:
         contract = self.contracts.get(path.name.split(".", 1)[0])
         if contract is None:
             raise UnknownFeed(Path(path.name), self.contracts)
         if path.suffix != ".ndjson":
-            return ingest_file(path, contract, vault, self.lake)
+            return ingest_file(path, contract, vault, self.lake, now)
         lines = read_lines(contract, path.read_bytes(), path.name, most=None)
-        report = load_rows(contract, path.name, lines.table, vault, self.lake)
-        keep_findings(self.lake, contract.dataset, path.name, lines.findings)
+        report = load_rows(contract, path.name, lines.table, vault, self.lake, now)
+        keep_findings(self.lake, contract.dataset, path.name, lines.findings, now)
         bad = len({finding.line for finding in lines.findings})
         return msgspec.structs.replace(report, rows=lines.seen, quarantined=report.quarantined + bad)
 

@@ -66,9 +66,11 @@ def watch(settings: Settings, folder: Path, every: float) -> Iterator[list[Taken
     drop = DropFolder(folder, load_contracts([BUILTIN]), Lake(settings.lake_root))
     while True:
         # a vault of its own for each look: one that remembers would bring back who was erased meanwhile
-        taken = drop.look(PostgresVault(database, KeyRing.open(settings.key_file)))
+        now = moment_of(settings)
+        taken = drop.look(PostgresVault(database, KeyRing.open(settings.key_file)), now)
+        if taken:
+            judge(database, drop.lake, drop.contracts, now)
         if any(each.loaded for each in taken):
-            judge(database, drop.lake, drop.contracts, moment_of(settings))
             with_services(settings, database, lambda held: held.consents.rehydrate(settings.tenant))
         yield taken
         time.sleep(every)

@@ -93,7 +93,7 @@ class RecordService(RecordKeeper):
             batch = await asyncio.to_thread(self._batch, contract, feed)
             stored = await self._store(authority, contract, batch, feed, len({f.line for f in findings}))
             if stored is not None:
-                await asyncio.to_thread(keep_findings, self._lake, dataset, name, findings)
+                await asyncio.to_thread(keep_findings, self._lake, dataset, name, findings, self._clock())
                 return _report(dataset, good, stored, findings)
         raise SubjectsMoving
 

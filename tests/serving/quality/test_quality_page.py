@@ -60,8 +60,8 @@ def run(home: Path, *words: object) -> str:
 
 def test_three_tables_say_what_is_late_how_good_it_is_and_what_changes(home) -> None:
     said = run(home)
-    assert "1 sources as of 2024-10-01, 0 late" in said
-    assert "2024-09" in next(line for line in said.splitlines() if "0.9988" in line)
+    assert "1 sources as of 2024-10-01, 0 late, 0 too poor" in said
+    assert "2024-09" in next(line for line in said.splitlines() if "0.9091" in line)
     assert "0.10 x the usual" in said
     assert "vehicle" in said
 

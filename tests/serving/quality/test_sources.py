@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
+from pathlib import Path
 from uuid import UUID
 
 from features.calendar import instant
+from features.timeline.ingest import IngestReport, ingest_folder
 from features.timeline.lake import Lake
 from serving.access.model import Permission
 from serving.decisions.replay import ReplayStatus, replay
 from serving.quality.sources import judge
 from serving.store.session import owner_transaction
+from tests.serving.feeding import COURT, vault_of
 from tests.serving.records.sending import sent
 from tests.serving.world import GOOD, NOW, PLAN, POOR, Bank, Client, asking
 
@@ -21,6 +25,14 @@ LATER = instant("2025-06-01")
 def judged(bank: Bank, now: int) -> set[str]:
     found = judge(bank.database, Lake(bank.settings.lake_root), PLAN.contracts, now)
     return {name for name, each in found.items() if each.late(now)}
+
+
+def delivered(bank: Bank, folder: Path, rows: list[list[str]]) -> IngestReport:
+    """One file of court cases."""
+    folder.mkdir()
+    with (folder / "court_case.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([COURT.split(), *rows])
+    return ingest_folder(folder, PLAN.contracts, vault_of(bank), Lake(bank.settings.lake_root))
 
 
 def status(bank: Bank, name: str) -> ReplayStatus:
@@ -51,6 +63,27 @@ def test_a_silent_source_is_down_until_it_delivers(client: Client, bank: Bank) -
             "what is heard and not in the lake yet stays heard"
         )
         assert late.decide(GOOD, consent).json()["missing_sources"] == after["missing_sources"]
+    assert {status(bank, each["decision_id"]) for each in (before, during, after)} == {ReplayStatus.SAME}
+
+
+def test_a_source_whose_last_file_is_mostly_wrong_is_down_until_a_good_one_came(
+    client: Client, bank: Bank, tmp_path: Path
+) -> None:
+    consent = client.consent_id(GOOD)
+    before = client.decide(GOOD, consent).json()
+    wrong = [[POOR, "C9", "2024-11-01", "", "1", "nonsense", "2024-11-05T09:00:00"] for _ in range(200)]
+    report = delivered(bank, tmp_path / "wrong", wrong)
+    assert report.quarantined == 200
+    judged(bank, bank.settings.as_of)
+    during = client.decide(GOOD, consent).json()
+    assert during["missing_sources"]["court_case"] == "SOURCE_DOWN"
+    receipt = client.as_("auditor").ask("GET", f"/v1/decisions/{during['decision_id']}/receipt").json()
+    assert receipt["case"]["causes"]["court_case"] == "accuracy"
+    fine = [[POOR, f"C{k}", "2024-11-01", "", "1", "civil", "2024-11-05T09:00:00"] for k in range(200)]
+    assert delivered(bank, tmp_path / "fine", fine).loaded == 200
+    judged(bank, bank.settings.as_of)
+    after = client.decide(GOOD, consent).json()
+    assert after["missing_sources"] == before["missing_sources"]
     assert {status(bank, each["decision_id"]) for each in (before, during, after)} == {ReplayStatus.SAME}
 
 

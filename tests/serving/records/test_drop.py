@@ -24,7 +24,7 @@ def drop(bank: Bank, tmp_path: Path) -> DropFolder:
 
 
 def look(bank: Bank, drop: DropFolder) -> list[str]:
-    return [str(each.path.relative_to(drop.folder)) for each in drop.look(vault_of(bank))]
+    return [str(each.path.relative_to(drop.folder)) for each in drop.look(vault_of(bank), bank.clock.now)]
 
 
 def test_a_file_is_taken_when_it_is_whole(bank: Bank, drop: DropFolder) -> None:
