@@ -7,7 +7,7 @@ additive and needs no refit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import lightgbm as lgb
@@ -116,6 +116,16 @@ def fit_booster(
     losses = {one[0].name: log_loss(sample.target, _sigmoid(one[3])) for one in fitted}
     best = min(fitted, key=lambda one: losses[one[0].name])
     return Booster(best[1], encodings, signs, best[0], best[2], best[3], losses)
+
+
+def fold_boosters(booster: Booster, sample: Sample, splits: list[tuple[Any, Any]]) -> list[Booster]:
+    """Each fold's booster alone, with category numbers of its own train rows: its test rows are new to it."""
+    return [
+        replace(
+            booster, boosters=(one,), encodings=_encodings(sample.matrix.take(train), sample.target[train])
+        )
+        for one, (train, _) in zip(booster.boosters, splits, strict=True)
+    ]
 
 
 def tree_parts(booster: Booster, scale: float = 1.0) -> tuple[Tree, ...]:

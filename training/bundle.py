@@ -6,7 +6,7 @@ exactly, whatever the machine, because nothing is summed in floating point.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
@@ -25,27 +25,40 @@ from training.documents import (
     Line,
     MasterScale,
     Tree,
+    Uncertainty,
     Vector,
 )
-from training.trees import add_points, contribute
+from training.intervals import Widths
+from training.trees import add_points, add_values, contribute
 
 FIXED = 1_000_000_000
 """Fixed-point units of one logit."""
 MOST = 1_000_000 * FIXED
 """No line of a column adds more than this."""
+_FAR = 64.0
+"""Logits beyond which a PD is 0 or 1 after rounding."""
+
+SCHEMA = 2
+READABLE = (1, 2)
+"""Schema 1 states no interval."""
 
 Int64 = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Scores of n rows over p columns; ``base + contributions.sum(1) == log_odds`` exactly."""
+    """Scores of n rows over p columns; ``base + contributions.sum(1) == log_odds`` exactly.
+
+    ``pd_low`` and ``pd_high`` are the ends of the interval that the bundle states; None where it states none.
+    """
 
     log_odds: Int64
     contributions: Int64
     base: int
     pd: NDArray[np.float64]
     grade: Int64
+    pd_low: NDArray[np.float64] | None = None
+    pd_high: NDArray[np.float64] | None = None
 
 
 class BrokenBundle(Integrity):
@@ -73,7 +86,7 @@ def load_bundle(data: bytes, expected_digest: str | None = None) -> Scorer:
         bundle = msgspec.json.decode(data, type=Bundle)
     except msgspec.DecodeError as error:
         raise BrokenBundle(f"it cannot be read: {error}.") from error
-    if bundle.schema != 1:
+    if bundle.schema not in READABLE:
         raise BrokenBundle(f"schema {bundle.schema} is not known.")
     if bundle.seal and digest(_with_seal(data, bundle.seal, "")) != bundle.seal:
         raise BrokenBundle("its content has changed: its seal is of another.")
@@ -95,6 +108,7 @@ class Scorer:
         self._card = card_arrays(bundle) if bundle.bins else None
         self._trees = tree_arrays(bundle) if bundle.trees else None
         self.base = bundle.base + (int(self._trees[-1].sum()) if self._trees else 0)
+        self._widths = Widths.of(bundle)
 
     def score(self, values: NDArray[np.float64], missing: NDArray[np.uint8]) -> Scores:
         """Score ``values`` float64 [n, p] with ``missing`` uint8 [n, p], columns as in ``columns``.
@@ -104,6 +118,48 @@ class Scorer:
         Raises:
             Invalid: another number of columns, or a value that is not finite.
         """
+        values, missing = self._checked(values, missing)
+        contributions = self._apart_from_trees(values, missing)
+        if self._trees is not None:
+            neutral = (missing > Missing.NO_RECORD).astype(np.uint8)
+            contribute(self.tree_inputs(values, missing), neutral, *self._trees, contributions)
+        log_odds = self.base + contributions.sum(axis=1)
+        floor, width = self.bundle.scale.floor, self.half_width(missing)
+        pd = probability(log_odds, floor)
+        scores = Scores(log_odds, contributions, self.base, pd, self.bundle.scale.grade(pd))
+        if width is None:
+            return scores
+        low, high = probability(log_odds - width, floor), probability(log_odds + width, floor)
+        return replace(scores, pd_low=low, pd_high=high)
+
+    def log_odds(
+        self, values: NDArray[np.float64], missing: NDArray[np.uint8], *, worst: bool = False
+    ) -> Int64:
+        """``score(...).log_odds`` int64 [n] without contributions, which is quick where much is withheld.
+
+        With ``worst`` a withheld column counts as the value that would raise the risk most: withholding more
+        of the same row never gives less.
+        """
+        values, missing = self._checked(values, missing)
+        out = self.bundle.base + self._apart_from_trees(values, missing).sum(axis=1)
+        withheld = missing > Missing.NO_RECORD
+        if self._trees is not None:
+            inputs, neutral = self.tree_inputs(values, missing), withheld.astype(np.uint8)
+            add_values(inputs, neutral, self._trees[0], *self._trees[2:9], int(worst), out)
+        if worst:
+            out += np.where(withheld, _most(self.bundle), 0).sum(axis=1)
+        return np.asarray(out)
+
+    def half_width(self, missing: NDArray[np.uint8], *, only_withheld: bool = False) -> Int64 | None:
+        """Half width int64 [n] of the interval about the log-odds; None where the bundle states none.
+
+        With ``only_withheld`` without what is uncertain even when everything is known.
+        """
+        return None if self._widths is None else self._widths.half(missing, only_withheld=only_withheld)
+
+    def _checked(
+        self, values: NDArray[np.float64], missing: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
         values = np.ascontiguousarray(values, dtype=np.float64)
         missing = np.ascontiguousarray(missing, dtype=np.uint8)
         if values.shape != missing.shape or values.shape[1] != len(self.columns):
@@ -112,18 +168,16 @@ class Scorer:
             raise Invalid(
                 "a feature value is not finite.", remedy="Absent values are 0 with their kind in `missing`."
             )
+        return values, missing
+
+    def _apart_from_trees(self, values: NDArray[np.float64], missing: NDArray[np.uint8]) -> Int64:
+        """Contributions of points and lines."""
         contributions = np.zeros(values.shape, dtype=np.int64)
         if self._card is not None:
             add_points(values, missing, *self._card, contributions)
-        if self._trees is not None:
-            neutral = (missing > Missing.NO_RECORD).astype(np.uint8)
-            contribute(self.tree_inputs(values, missing), neutral, *self._trees, contributions)
         if self.bundle.lines:
             _add_lines(values, missing, self.bundle.lines, contributions)
-        log_odds = self.base + contributions.sum(axis=1)
-        pd = np.round(1.0 / (1.0 + np.exp(-log_odds / FIXED)), 9)
-        pd = np.maximum(pd, self.bundle.scale.floor)
-        return Scores(log_odds, contributions, self.base, pd, self.bundle.scale.grade(pd))
+        return contributions
 
     def verify(self) -> None:
         """Score the test vectors.
@@ -145,6 +199,12 @@ class Scorer:
         for encoding in self.bundle.encodings:
             inputs[:, encoding.column] = _encode(encoding, inputs[:, encoding.column])
         return np.ascontiguousarray(inputs)
+
+
+def probability(log_odds: Int64, floor: float) -> NDArray[np.float64]:
+    """PD of scores (1e-9 logits), rounded to 1e-9, at least the floor of the scale."""
+    logits = np.clip(log_odds / FIXED, -_FAR, _FAR)
+    return np.maximum(np.round(1.0 / (1.0 + np.exp(-logits)), 9), floor)
 
 
 def with_vectors(
@@ -184,6 +244,16 @@ def _with_seal(data: bytes, old: str, new: str) -> bytes:
     return head + f'"seal":"{new}"'.encode() + tail
 
 
+def _most(bundle: Bundle) -> Int64:
+    """The most that points and line of each column can add, int64 [columns]."""
+    most = np.zeros(len(bundle.columns), dtype=np.int64)
+    if bundle.bins:
+        most += np.array([max(*b.points, b.no_record, *b.code_points) for b in bundle.bins])
+    if bundle.lines:
+        most += np.array([max(MOST if line.slope else 0, line.no_record) for line in bundle.lines])
+    return most
+
+
 def _add_lines(
     values: NDArray[np.float64], missing: NDArray[np.uint8], lines: tuple[Line, ...], out: Int64
 ) -> None:
@@ -206,7 +276,7 @@ def _encode(encoding: Encoding, values: NDArray[np.float64]) -> NDArray[np.float
 
 
 __all__ = [
-    "FIXED", "MODEL_KINDS", "Bins", "BrokenBundle", "Bundle", "BundleColumn", "Encoding", "Line", "MasterScale", "Scorer",
-    "Scores", "Tree", "Vector", "dump_bundle", "load_bundle",
-    "vectors_of", "with_vectors",
+    "FIXED", "MODEL_KINDS", "SCHEMA", "Bins", "BrokenBundle", "Bundle", "BundleColumn", "Encoding", "Line",
+    "MasterScale", "Scorer", "Scores", "Tree", "Uncertainty", "Vector", "dump_bundle", "load_bundle",
+    "probability", "vectors_of", "with_vectors",
 ]  # fmt: skip

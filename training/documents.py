@@ -105,6 +105,22 @@ class Vector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     log_odds: int
 
 
+class Uncertainty(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How far the log-odds may be off, in fixed-point units of one standard deviation.
+
+    ``learning`` is what other samples of the same size would have taught; ``spreads`` how far the log-odds
+    move, by root mean square, when a source of ``sources`` (the ``dataset`` of columns) is withheld, stretched
+    together until they hold as often as stated. They add up in quadrature, times ``factor_ppm``, to the half
+    width of an interval that holds with chance ``level_ppm``.
+    """
+
+    level_ppm: int
+    factor_ppm: int
+    learning: int
+    sources: tuple[str, ...]
+    spreads: tuple[int, ...]
+
+
 class Bundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that a decision needs of a model, and what a validator asks of its origin."""
 
@@ -129,3 +145,5 @@ class Bundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One a column, or none: an imported logistic regression."""
     seal: str = ""
     """SHA-256 of the bundle's own canonical bytes with an empty seal; bundles of before have none."""
+    uncertainty: Uncertainty | msgspec.UnsetType = msgspec.UNSET
+    """From schema 2 on."""

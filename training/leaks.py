@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +57,7 @@ def check_leaks(sample: Sample, splits: list[tuple[Rows, Rows]]) -> LeakCheck:
 def _shuffled(sample: Sample, splits: list[tuple[Rows, Rows]]) -> Interval:
     order = np.random.default_rng(SEED).permutation(len(sample))
     target = sample.target[order]
-    shuffled = Sample(sample.matrix, target, sample.group, sample.time)
+    shuffled = replace(sample, target=target)
     found, scores = [], []
     for train, test in splits:
         scores.append(_ranks(shuffled.take(train), shuffled.take(test)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.resources import files
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from features.contracts.load import convert
 from features.errors import Invalid
 from features.terminal import Step
-from training.boosting import Booster, constant_part, fit_booster, tree_parts
+from training.boosting import Booster, constant_part, fit_booster, fold_boosters, tree_parts
 from training.bundle import (
     FIXED,
     MODEL_KINDS,
@@ -28,8 +29,9 @@ from training.bundle import (
 )
 from training.calibration import Calibration, calibrate
 from training.probes import covering_probes
-from training.sample import Sample, Unlearnable, cross_predict, folds
+from training.sample import Rows, Sample, Unlearnable, folds
 from training.scorecard import Scorecard, bundle_column, card_parts, fit_scorecard
+from training.withheld import with_uncertainty
 
 FEW_BADS = 1000
 """Under this many bads the booster is blended with the scorecard, where that helps out of fold."""
@@ -81,23 +83,30 @@ def train(
         Unlearnable: rows that cannot teach.
         Invalid: a model kind that is not of the statutory list (REG-IL-01).
     """
-    bundle = _fitted(name, sample, origin, progress, base_rate)
+    sample.check()
+    fitted = _fit(name, sample, origin, progress)
+    splits = folds(sample, FOLDS, SEED)
+    bundle = _anchored(with_uncertainty(fitted.bundle, fitted.parts(), splits, sample), sample, base_rate)
     chosen = sample.matrix.select(tuple(column.name for column in bundle.columns))
     rows = np.linspace(0, len(sample) - 1, VECTORS).astype(int)
     probes = covering_probes(bundle)
     return with_vectors(bundle, chosen.values[rows], chosen.missing[rows], (probes.values, probes.missing))
 
 
-def _fitted(
-    name: ModelName, sample: Sample, origin: Origin, progress: Step | None, base_rate: float | None
-) -> Bundle:
-    """The bundle without test vectors."""
+@dataclass(frozen=True, slots=True)
+class _Fitted:
+    """A model; ``parts`` fits what shows how uncertain it is: one a fold, None where a fold teaches nothing."""
+
+    bundle: Bundle
+    parts: Callable[[], list[Bundle | None]]
+
+
+def _fit(name: ModelName, sample: Sample, origin: Origin, progress: Step | None) -> _Fitted:
+    """The bundle without interval and test vectors."""
     if origin.model_kind not in MODEL_KINDS:
         problem = f"{origin.model_kind!r} is no kind of model."
         raise Invalid(problem, place="model_kind", remedy=f"Choose of: {', '.join(MODEL_KINDS)}.")
-    sample.check()
-    bundle = _rating(sample, origin) if name is ModelName.RATING else _risk(sample, origin, progress)
-    return _anchored(bundle, sample, base_rate)
+    return _rating(sample, origin) if name is ModelName.RATING else _risk(sample, origin, progress)
 
 
 def _anchored(bundle: Bundle, sample: Sample, base_rate: float | None) -> Bundle:
@@ -121,14 +130,24 @@ class _Predictor:
     base_rate: float | None
 
     def __call__(self, train_sample: Sample, test: Sample) -> NDArray[np.float64]:
-        scorer = Scorer(_fitted(self.name, train_sample, self.origin, None, self.base_rate), "")
+        train_sample.check()
+        fitted = _fit(self.name, train_sample, self.origin, None)
+        scorer = Scorer(_anchored(fitted.bundle, train_sample, self.base_rate), "")
         chosen = test.matrix.select(scorer.columns)
         return scorer.score(chosen.values, chosen.missing).pd
 
 
-def _rating(sample: Sample, origin: Origin) -> Bundle:
-    card = fit_scorecard(sample)
-    mended = calibrate(sample.target, _card_out_of_fold(sample)[:, None], folds(sample, FOLDS, SEED))
+def _rating(sample: Sample, origin: Origin) -> _Fitted:
+    card, cards = fit_scorecard(sample), _fold_cards(sample)
+    mended = calibrate(sample.target, _out_of_fold(sample, cards)[:, None], folds(sample, FOLDS, SEED))
+
+    def of(one: Scorecard | None) -> Bundle | None:
+        return None if one is None else _of_card(sample, origin, one, mended)
+
+    return _Fitted(_of_card(sample, origin, card, mended), lambda: [of(one) for one in cards])
+
+
+def _of_card(sample: Sample, origin: Origin, card: Scorecard, mended: Calibration) -> Bundle:
     base, columns, bins = card_parts(card, mended.weights[0], mended.shift)
     notes: dict[str, float | int | str] = {
         "learner": "scorecard",
@@ -141,10 +160,12 @@ def _rating(sample: Sample, origin: Origin) -> Bundle:
     return _bundle(ModelName.RATING, "scorecard", sample, origin, base, columns, notes, bins=bins)
 
 
-def _risk(sample: Sample, origin: Origin, progress: Step | None) -> Bundle:
+def _risk(sample: Sample, origin: Origin, progress: Step | None) -> _Fitted:
     booster = fit_booster(sample, progress=progress)
     card = fit_scorecard(sample)
-    weights = _weights(sample, booster)
+    few = sample.bads < FEW_BADS
+    cards: list[Scorecard | None] = _fold_cards(sample) if few else [card] * len(booster.boosters)
+    weights = _weights(sample, booster, cards)
     notes: dict[str, float | int | str] = {
         "learner": "booster",
         "candidate": booster.candidate.name,
@@ -155,29 +176,48 @@ def _risk(sample: Sample, origin: Origin, progress: Step | None) -> Bundle:
         "log_loss_blend": weights.after,
     }
     notes |= {f"log_loss_{name}": loss for name, loss in booster.losses.items()}
-    return _combine(sample, origin, booster, card, weights, notes)
+
+    def parts() -> list[Bundle | None]:
+        boosters = fold_boosters(booster, sample, folds(sample, FOLDS, SEED))
+        return [
+            None if one is None else _combine(sample, origin, own, one, weights, {})
+            for own, one in zip(boosters, cards, strict=True)
+        ]
+
+    return _Fitted(_combine(sample, origin, booster, card, weights, notes), parts)
 
 
-def _weights(sample: Sample, booster: Booster) -> Calibration:
+def _weights(sample: Sample, booster: Booster, cards: list[Scorecard | None]) -> Calibration:
     """The blend where bads are few and it helps out of fold; the booster alone elsewhere."""
     if sample.bads >= FEW_BADS:
         loss = booster.losses[booster.candidate.name]
         return Calibration((1.0, 0.0), 0.0, loss, loss)
-    scores = np.column_stack([booster.out_of_fold, _card_out_of_fold(sample)])
+    scores = np.column_stack([booster.out_of_fold, _out_of_fold(sample, cards)])
     return calibrate(sample.target, scores, folds(sample, FOLDS, SEED))
 
 
-def _card_out_of_fold(sample: Sample) -> NDArray[np.float64]:
-    """Log-odds [rows] of scorecards that have not seen the row; the bad rate where a part cannot teach one."""
+def _fold_cards(sample: Sample) -> list[Scorecard | None]:
+    """A scorecard of the train rows of each fold; None where they cannot teach one."""
 
-    def of_card(train_sample: Sample, test: Sample) -> NDArray[np.float64]:
+    def fit(rows: Rows) -> Scorecard | None:
         try:
-            return fit_scorecard(train_sample).log_odds(test.matrix)
+            return fit_scorecard(sample.take(rows))
         except Unlearnable:
-            odds = (train_sample.bads + 1) / (len(train_sample) - train_sample.bads + 1)
-            return np.full(len(test), np.log(odds))
+            return None
 
-    return cross_predict(sample, of_card, FOLDS, SEED)
+    return [fit(rows) for rows, _ in folds(sample, FOLDS, SEED)]
+
+
+def _out_of_fold(sample: Sample, cards: list[Scorecard | None]) -> NDArray[np.float64]:
+    """Log-odds [rows] of scorecards that have not seen the row; the bad rate where there is none."""
+    out = np.empty(len(sample))
+    for card, (rows, test) in zip(cards, folds(sample, FOLDS, SEED), strict=True):
+        if card is None:
+            bads = int(sample.target[rows].sum())
+            out[test] = np.log((bads + 1) / (len(rows) - bads + 1))
+        else:
+            out[test] = card.log_odds(sample.matrix.take(test))
+    return out
 
 
 def _combine(

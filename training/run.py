@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.canonical import digest
-from features.consent import Access, Purpose
+from features.consent import Access, Purpose, stated_basis
 from features.errors import Invalid
 from features.terminal import Step
 from features.timeline.door import AccessLog, Door, FileLog
@@ -147,8 +147,22 @@ def prepare(portfolio: Portfolio, *, data: Path | None = None, door: Door | None
     else:
         rows, files = private_rows(portfolio, portfolio.data_folder(data))
     known = rows.labelled()
-    sample = Sample(rows.matrix.take(known), rows.outcome[known], rows.group[known], rows.as_of[known])
+    sample = Sample(
+        rows.matrix.take(known), rows.outcome[known], rows.group[known], rows.as_of[known],
+        optional_sources(portfolio),
+    )  # fmt: skip
     return Prepared(portfolio, rows, sample, tuple(files))
+
+
+def optional_sources(portfolio: Portfolio) -> tuple[str, ...]:
+    """Datasets and views that need the applicant's consent: all but the population's and those on a stated basis."""
+    contracts = portfolio.contracts
+    return tuple(
+        name
+        for name in portfolio.plan.datasets
+        if (base := name.partition("@")[0]) != portfolio.file.population.dataset
+        and not stated_basis(contracts[base], Purpose.CREDIT_ASSESSMENT)
+    )
 
 
 def train_model(

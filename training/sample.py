@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,13 +28,14 @@ class Unlearnable(Invalid):
 @dataclass(frozen=True, slots=True)
 class Sample:
     """``target`` int8 [n] (1 bad); rows of one ``group`` int64 [n] never stand on both sides of a split;
-    ``time`` int64 [n] is the as-of instant.
+    ``time`` int64 [n] is the as-of instant. ``optional`` are the sources that an applicant may withhold.
     """
 
     matrix: FeatureMatrix
     target: NDArray[np.int8]
     group: NDArray[np.int64]
     time: NDArray[np.int64]
+    optional: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -42,7 +43,10 @@ class Sample:
 
     def take(self, rows: Rows | Flags) -> Sample:
         """The chosen rows."""
-        return Sample(self.matrix.take(rows), self.target[rows], self.group[rows], self.time[rows])
+        return replace(
+            self, matrix=self.matrix.take(rows), target=self.target[rows], group=self.group[rows],
+            time=self.time[rows],
+        )  # fmt: skip
 
     @property
     def bads(self) -> int:

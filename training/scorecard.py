@@ -12,9 +12,14 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from features.matrix import Column, FeatureMatrix, Missing
 from training.binning import Binned, BinSettings, bin_column
 from training.bundle import FIXED, Bins, BundleColumn
+from training.masking import is_optional, reach, strike_some
 from training.sample import Sample, Unlearnable
 
 Floats = NDArray[np.float64]
+SEED = 5
+MOST_COPIES = 4
+MANY_ROWS = 40_000
+"""From so many rows on, each is masked once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,8 @@ class ScorecardSettings:
     bins: BinSettings = field(default_factory=BinSettings)
     strength: float = 0.03
     min_iv: float = 0.003
+    mask: bool = True
+    """Whether weights are learned with optional sources withheld at random."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +79,31 @@ def fit_scorecard(sample: Sample, settings: ScorecardSettings | None = None) -> 
         )
     blank = Scorecard(tuple(columns), tuple(binned), np.ones(len(columns)), np.zeros(len(columns)), 0.0)
     woe = _woe(blank, sample.matrix)
+    asked = sample.matrix.select(tuple(column.name for column in columns)).missing <= Missing.NO_RECORD
+    means = np.asarray(woe.sum(axis=0) / np.maximum(asked.sum(axis=0), 1))
+    rows, copies = _masked(np.where(asked, woe, means), means, columns, sample.optional, settings)
     with threadpool_limits(1):  # small matrices: threads would wait for each other
-        model = LogisticRegression(C=settings.strength, max_iter=1000).fit(woe, sample.target)
-    return Scorecard(
-        blank.columns, blank.binned, model.coef_[0], woe.mean(axis=0), float(model.intercept_[0])
-    )
+        model = LogisticRegression(C=settings.strength, max_iter=1000)
+        model.fit(rows, np.tile(sample.target, copies), np.full(len(rows), 1.0 / copies))
+    return Scorecard(blank.columns, blank.binned, model.coef_[0], means, float(model.intercept_[0]))
+
+
+def _masked(
+    woe: Floats, means: Floats, columns: list[Column], optional: tuple[str, ...], settings: ScorecardSettings
+) -> tuple[Floats, int]:
+    """Rows for the weights, and how often each stands there: a withheld source counts as its average.
+
+    Masking the weights' rows alone leaves the bins all of their evidence. Few rows stand there more than once,
+    each time with other sources withheld, which takes the chance out of the draw.
+    """
+    datasets = [column.dataset for column in columns]
+    sources = [one for one in optional if any(is_optional(dataset, [one]) for dataset in datasets)]
+    if not sources or not settings.mask:
+        return woe, 1
+    copies = int(np.clip(MANY_ROWS // len(woe), 1, MOST_COPIES))
+    reached, generator = reach(sources, datasets), np.random.default_rng(SEED)
+    struck = [strike_some(generator, len(woe), len(sources)) for _ in range(copies)]
+    return np.vstack([np.where(one @ reached, means, woe) for one in struck]), copies
 
 
 def card_parts(

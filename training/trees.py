@@ -155,6 +155,42 @@ def contribute(
 
 
 @njit(
+    void(_F2, _U2, _I1, _I2, _F2, _U2, _I2, _I2, Array(float64, 3, "C", readonly=True), _F2, int64, Array(int64, 1, "C")),
+    cache=True,
+)  # fmt: skip
+def add_values(
+    rows, neutral, counts, inputs, thresholds, missing_left, left, right, cover, leaves, worst, out
+):
+    """Add the value of every tree to ``out`` [rows], without telling whose it is.
+
+    At a comparison of a ``neutral`` column both branches count: averaged by training cover, which gives what
+    ``contribute`` adds up to, or with ``worst`` 1 the riskier one: no value of the column could give more.
+    """
+    value = np.empty(MAX_NODES)
+    for row in range(rows.shape[0]):
+        for tree in range(len(counts)):
+            for node in range(counts[tree] - 1, -1, -1):
+                l_place = left[tree, node]
+                r_place = right[tree, node]
+                l_value = leaves[tree, -l_place - 1] if l_place < 0 else value[l_place]
+                r_value = leaves[tree, -r_place - 1] if r_place < 0 else value[r_place]
+                column = inputs[tree, node]
+                x = rows[row, column]
+                if neutral[row, column] == 1:
+                    l_cover = cover[tree, node, 0]
+                    r_cover = cover[tree, node, 1]
+                    if worst == 1:
+                        value[node] = max(l_value, r_value)
+                    else:
+                        value[node] = (l_value * l_cover + r_value * r_cover) / (l_cover + r_cover)
+                elif missing_left[tree, node] == 1 if np.isnan(x) else x <= thresholds[tree, node]:
+                    value[node] = l_value
+                else:
+                    value[node] = r_value
+            out[row] += np.int64(np.rint(value[0]))
+
+
+@njit(
     void(_F2, _U2, _I2, _F2, _I2, _F2, _I2, _I1, _I1, Array(int64, 2, "C")),
     cache=True,
 )  # fmt: skip

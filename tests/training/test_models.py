@@ -56,7 +56,7 @@ def test_a_part_that_cannot_teach_a_card_predicts_the_bad_rate() -> None:
     bads = np.flatnonzero(sample.target == 1)
     chosen = np.sort(np.concatenate([bads[:11], np.flatnonzero(sample.target == 0)]))
     small = sample.take(chosen)
-    odds = models._card_out_of_fold(small)
+    odds = models._out_of_fold(small, models._fold_cards(small))
     rate = 1 / (1 + np.exp(-odds))
     assert np.allclose(rate, small.target.mean(), atol=0.06)
 
