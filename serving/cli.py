@@ -11,6 +11,7 @@ import typer
 
 from features.cli import city_app, features_app
 from features.terminal import console, plain_errors, progress, show_json, show_table
+from serving import exchange_cli
 from serving.access_cli import access_log
 from serving.consents.cli import prefill
 from serving.identity.cli import identity_app
@@ -34,6 +35,8 @@ app.add_typer(identity_app, name="identity")
 app.add_typer(tokens_app, name="tokens")
 records.add_to(app)
 app.command("predict")(analysts.predict)
+models_app.command("export")(exchange_cli.export_model)
+models_app.command("import")(exchange_cli.import_model)
 features_app.command("build")(features_cli.build_features)
 features_app.command("verify")(features_cli.verify_features)
 app.command("quality")(quality)

@@ -7,6 +7,7 @@ as it was meant. A leaf that no row can reach (a path that contradicts itself) i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf, isfinite, nextafter
 from typing import Any
 
 import numpy as np
@@ -71,8 +72,8 @@ def _turning(bundle: Bundle, place: int) -> list[tuple[float, int]]:
     if bundle.columns[place].kind == "category":
         values = [*codes, UNSEEN]
     else:
-        near = [(np.nextafter(b, -np.inf), b, np.nextafter(b, np.inf)) for b in (*bounds, *codes)]
-        values = [float(value) for three in near for value in three] + _outside((*bounds, *codes))
+        near = [(nextafter(b, -inf), b, nextafter(b, inf)) for b in (*bounds, *codes)]
+        values = [v for three in near for v in three if isfinite(v)] + _outside((*bounds, *codes))
     kinds = (Missing.NO_RECORD, Missing.SOURCE_DOWN, Missing.NOT_AUTHORISED)
     return [(value, 0) for value in dict.fromkeys(values)] + [(0.0, int(kind)) for kind in kinds]
 
@@ -184,7 +185,7 @@ def _value_between(bundle: Bundle, column: int, low: float, high: float) -> floa
             pairs = (*zip(encoding.codes, encoding.values, strict=True), (UNSEEN, encoding.other))
             return next((code for code, value in pairs if low < value <= high), None)
     absent = bundle.columns[column].absent_codes
-    candidates = [high, float(np.nextafter(low, np.inf)), low + 1.0, high - 1.0, 0.0]
+    candidates = [high, nextafter(low, inf), low + 1.0, high - 1.0, 0.0]
     if np.isfinite(low) and np.isfinite(high):
         candidates += [low + (high - low) * share for share in (0.25, 0.5, 0.75)]
     for value in candidates:

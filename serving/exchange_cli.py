@@ -1,0 +1,65 @@
+"""``yidai models export`` and ``yidai models import``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from features.terminal import console, show_json
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def export_model(
+    name: Annotated[str, typer.Argument(help="A version's digest (8 characters suffice), or a bundle.json.")],
+    form: Annotated[Literal["sql", "json"], typer.Option("--format", help="What to write.")] = "json",
+    dialect: Annotated[
+        Literal["postgres", "duckdb"], typer.Option(help="Of SQL: for which engine.")
+    ] = "postgres",
+    table: Annotated[str, typer.Option(help="Of SQL: the table of features.")] = "features",
+    out: Annotated[Path | None, typer.Option(help="The file; model.sql or model.json without it.")] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Write a model as SQL that gives its exact scores, or as JSON with rows that reach every bound of it.
+
+    Example: yidai models export 0a1b2c3d --format sql --dialect duckdb --out risk.sql
+    """
+    from serving.exchange import Format, export
+    from serving.settings import Settings
+    from training.sql import Dialect
+
+    path = out or Path(f"model.{form}")
+    size = export(Settings.load(), name, Format(form), Dialect(dialect), table, path)
+    if as_json:
+        show_json({"out": path, "bytes": size, "format": form})
+        return
+    console.print(f"{path}: {size:,} bytes", soft_wrap=True)
+
+
+def import_model(
+    file: Annotated[
+        Path, typer.Argument(help="What Booster.save_model wrote, or a logistic regression as JSON.")
+    ],
+    portfolio: Annotated[str, typer.Option(help="A portfolio.yaml, its folder, or a shipped name.")],
+    reasons: Annotated[Path, typer.Option(help="reasons.yaml: the feature and reason of each column.")],
+    name: Annotated[str, typer.Option(help="The model's name, and its slot: bundle.NAME.")] = "challenger",
+    out: Annotated[Path | None, typer.Option(help="Where models go; the home's models without it.")] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Take a model of another maker in as a challenger, with the same predictions.
+
+    Example: yidai models import old.txt --portfolio city --reasons reasons.yaml
+    """
+    from serving.exchange import bring_in
+    from serving.settings import Settings
+
+    found = bring_in(file, portfolio, reasons, name, out or Settings.load().home / "models")
+    if as_json:
+        show_json(found)
+        return
+    console.print(f"{name} {found.digest[:12]}: {found.columns} columns, {found.trees} trees")
+    console.print(f"Next: yidai models submit bundle {found.path}", soft_wrap=True)
