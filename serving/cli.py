@@ -18,6 +18,7 @@ from serving.identity.cli import identity_app
 from serving.models_cli import models_app
 from serving.quality.cli import quality
 from serving.records import cli as records
+from serving.work.cli import jobs_app, worker
 from training import cli as analysts
 from training import features_cli
 
@@ -33,6 +34,7 @@ app.add_typer(features_app, name="features")
 app.add_typer(models_app, name="models")
 app.add_typer(identity_app, name="identity")
 app.add_typer(tokens_app, name="tokens")
+app.add_typer(jobs_app, name="jobs")
 records.add_to(app)
 app.command("predict")(analysts.predict)
 models_app.command("export")(exchange_cli.export_model)
@@ -40,6 +42,7 @@ models_app.command("import")(exchange_cli.import_model)
 features_app.command("build")(features_cli.build_features)
 features_app.command("verify")(features_cli.verify_features)
 app.command("quality")(quality)
+app.command("worker")(worker)
 app.command("prefill")(prefill)
 app.command("access-log")(access_log)
 

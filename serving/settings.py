@@ -118,6 +118,10 @@ class Settings:
     sources_down: tuple[str, ...] = _setting(
         (), "Datasets, comma separated, that an operator has taken out of service.", _names
     )
+    drop_folder: Path | None = _setting(
+        None, "Folder into which departments drop files; `yidai worker` loads them. Empty: none.",
+        lambda value: Path(value) if value else None,
+    )  # fmt: skip
     sweep_seconds: float = _setting(
         60.0, "How often ended consents are swept from the online store.", _seconds
     )

@@ -63,6 +63,12 @@ def compact(lake: Lake, contracts: Mapping[str, Contract], now: int) -> Iterator
                     yield done
 
 
+def crowded(lake: Lake, contracts: Mapping[str, Contract], most: int) -> bool:
+    """Whether some bucket has more segments than that."""
+    folders = (path for name in contracts for path in (lake.root / name).glob("*") if path.is_dir())
+    return any(len(current(folder)) > most for folder in folders)
+
+
 def _compact(lake: Lake, contract: Contract, folder: Path, now: int) -> Compacted | None:
     for path in leftovers(folder):
         path.unlink()

@@ -11,6 +11,7 @@ from serving.identity.service import Resolver, ResolveReport
 from serving.operations import authority, prepare
 from serving.services import wall_clock, with_services
 from serving.settings import Settings
+from serving.store.engine import Database
 from serving.store.keys import KeyRing
 
 
@@ -23,9 +24,9 @@ class ReviewRow(msgspec.Struct, frozen=True):
     agreement: dict[str, str]
 
 
-def resolve(settings: Settings) -> ResolveReport:
-    """Link what is sure, propose what is doubtful."""
-    resolver, asker = _open(settings)
+def resolve(settings: Settings, database: Database | None = None) -> ResolveReport:
+    """Link what is sure, propose what is doubtful; a worker calls it with the database that it holds."""
+    resolver, asker = _open(settings, database)
     report = resolver.resolve(asker, wall_clock())
     if report.linked:
         with_services(settings, resolver.database, lambda held: held.consents.rehydrate(settings.tenant))
@@ -61,8 +62,8 @@ def undo(settings: Settings, record: str, reason: str) -> int:
     return subject
 
 
-def _open(settings: Settings) -> tuple[Resolver, Authority]:
-    database = prepare(settings)
-    asker = authority(settings, database, Permission.RESOLVE)
+def _open(settings: Settings, database: Database | None = None) -> tuple[Resolver, Authority]:
+    opened = database or prepare(settings)
+    asker = authority(settings, opened, Permission.RESOLVE)
     keys, lake = KeyRing.open(settings.key_file), Lake(settings.lake_root)
-    return Resolver(database, keys, lake, load_contracts([BUILTIN])), asker
+    return Resolver(opened, keys, lake, load_contracts([BUILTIN])), asker

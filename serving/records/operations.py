@@ -65,15 +65,20 @@ def watch(settings: Settings, folder: Path, every: float) -> Iterator[list[Taken
     database = prepare(settings)
     drop = DropFolder(folder, load_contracts([BUILTIN]), Lake(settings.lake_root))
     while True:
-        # a vault of its own for each look: one that remembers would bring back who was erased meanwhile
-        now = moment_of(settings)
-        taken = drop.look(PostgresVault(database, KeyRing.open(settings.key_file)), now)
-        if taken:
-            judge(database, drop.lake, drop.contracts, now)
-        if any(each.loaded for each in taken):
-            with_services(settings, database, lambda held: held.consents.rehydrate(settings.tenant))
-        yield taken
+        yield look(settings, database, drop)
         time.sleep(every)
+
+
+def look(settings: Settings, database: Database, drop: DropFolder) -> list[Taken]:
+    """One look at a drop folder, and what follows from the files that were loaded."""
+    now = moment_of(settings)
+    # a vault of its own for each look: one that remembers would bring back who was erased meanwhile
+    taken = drop.look(PostgresVault(database, KeyRing.open(settings.key_file)), now)
+    if taken:
+        judge(database, drop.lake, drop.contracts, now)
+    if any(each.loaded for each in taken):
+        with_services(settings, database, lambda held: held.consents.rehydrate(settings.tenant))
+    return taken
 
 
 def erase(settings: Settings, number: str, kind: str, reason: str) -> Erased:

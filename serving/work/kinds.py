@@ -1,0 +1,101 @@
+"""What workers do. A new kind of job is one more function and one more entry of ``KINDS``."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from features.contracts.load import BUILTIN, load_contracts
+from features.timeline.compaction import crowded
+from features.timeline.lake import Lake
+from serving.identity import operations as identity
+from serving.operations import moment_of
+from serving.quality.sources import judge
+from serving.records import operations as records
+from serving.records.drop import DropFolder
+from serving.services import with_services
+from serving.work import repository
+from serving.work.model import JobKind, Work
+
+HOUR, DAY = 3_600.0, 86_400.0
+CROWDED = 8
+"""Segments of one bucket from which on it is merged before the day ends."""
+_WHOLE = 1.0
+"""Seconds in which a dropped file must not change."""
+_KEPT = round(7 * DAY) * 1_000_000
+"""How long done jobs are kept, µs."""
+
+
+def flush(work: Work) -> dict[str, Any]:
+    """Single records into the lake."""
+    return {"records": records.flush(work.settings, work.database).records}
+
+
+def compact(work: Work) -> dict[str, Any]:
+    """Merge segments, and drop the rows that may not be kept any longer."""
+    done = list(records.compact(work.settings, work.database))
+    return {
+        "buckets": len(done),
+        "aged": sum(each.aged for each in done),
+        "erased": sum(e.erased for e in done),
+    }
+
+
+def merge_crowded(work: Work) -> dict[str, Any]:
+    """Merge before the day ends what reads too many files."""
+    if not crowded(Lake(work.settings.lake_root), load_contracts([BUILTIN]), CROWDED):
+        return {"buckets": 0}
+    return compact(work)
+
+
+def hydrate(work: Work) -> dict[str, Any]:
+    """Bring online what may be read, and up to the lake: also after an ingest that was killed before it did so."""
+    settled, tenant = Lake(work.settings.lake_root).settled(), work.settings.tenant
+    swept = with_services(work.settings, work.database, lambda held: held.consents.sweep(tenant))
+    if repository.last_result(work.connection, "hydrate").get("settled") == settled:
+        return {"swept": swept, "settled": settled}
+    judge_sources(work)
+    followed = with_services(work.settings, work.database, lambda held: held.consents.rehydrate(tenant))
+    return {"swept": swept, "settled": settled, "followed": followed}
+
+
+def judge_sources(work: Work) -> dict[str, Any]:
+    """Which sources are late or too poor."""
+    lake, now = Lake(work.settings.lake_root), moment_of(work.settings)
+    found = judge(work.database, lake, load_contracts([BUILTIN]), now)
+    return {"late": sorted(name for name, each in found.items() if each.late(now))}
+
+
+def resolve(work: Work) -> dict[str, Any]:
+    """Whose the records without a number are, as YIDAI_TOKEN's actor."""
+    done = identity.resolve(work.settings, work.database)
+    return {"waiting": done.waiting, "linked": done.linked, "review": done.review}
+
+
+def take_files(work: Work) -> dict[str, Any]:
+    """Load what was dropped: two looks, so that a file which is still being written waits."""
+    folder = work.settings.drop_folder
+    if folder is None or not folder.is_dir() or not any(path.is_file() for path in folder.iterdir()):
+        return {"files": 0}
+    drop = DropFolder(folder, load_contracts([BUILTIN]), Lake(work.settings.lake_root))
+    records.look(work.settings, work.database, drop)
+    time.sleep(_WHOLE)
+    taken = records.look(work.settings, work.database, drop)
+    return {"files": len(taken), "loaded": sum(each.loaded for each in taken)}
+
+
+def tidy(work: Work) -> dict[str, Any]:
+    """Forget the jobs that were done a week ago; dead ones stay until somebody looked."""
+    return {"jobs": repository.tidy(work.connection, work.now - _KEPT)}
+
+
+KINDS = (
+    JobKind("flush", flush, every=10),
+    JobKind("take_files", take_files, every=5, wanted=lambda settings: settings.drop_folder is not None),
+    JobKind("hydrate", hydrate, every=60),
+    JobKind("judge_sources", judge_sources, every=HOUR),
+    JobKind("resolve", resolve, every=HOUR, wanted=lambda settings: bool(settings.token)),
+    JobKind("merge_crowded", merge_crowded, every=HOUR),
+    JobKind("compact", compact, every=DAY),
+    JobKind("tidy", tidy, every=DAY),
+)

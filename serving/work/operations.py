@@ -1,0 +1,47 @@
+"""What `yidai worker` and `yidai jobs` do: settings in, values out."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Collection, Iterator
+
+from serving.operations import prepare
+from serving.services import wall_clock
+from serving.settings import Settings
+from serving.store.session import owner_transaction
+from serving.work import repository
+from serving.work.kinds import KINDS
+from serving.work.model import Job, JobState
+from serving.work.worker import Worker
+
+
+def run(settings: Settings) -> None:
+    """Until SIGTERM or SIGINT: the job that is being done then is finished first."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    Worker(settings, prepare(settings), KINDS).run(stop.is_set)
+
+
+def drain(settings: Settings) -> Iterator[Job]:
+    """Do all that is due now, and end."""
+    yield from Worker(settings, prepare(settings), KINDS).drain()
+
+
+def jobs(settings: Settings, states: Collection[JobState], most: int) -> list[Job]:
+    """The latest jobs in these states, the newest first."""
+    with owner_transaction(prepare(settings)) as connection:
+        return repository.jobs(connection, states or tuple(JobState), most)
+
+
+def retry(settings: Settings, job_id: int) -> None:
+    """Let a dead job be done after all.
+
+    Raises:
+        UnknownJob: none that is dead.
+    """
+    with owner_transaction(prepare(settings)) as connection:
+        repository.retry(connection, job_id, wall_clock())
