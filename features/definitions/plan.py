@@ -105,6 +105,10 @@ class FeaturePlan:
             raise Integrity("the definitions are not in canonical form.")
         return plan
 
+    def recompose(self, values: NDArray[np.float64], missing: NDArray[np.uint8]) -> None:
+        """Fill the composed columns of a matrix [rows, columns] anew, after others of its columns changed."""
+        self._composites.fill(values, missing)
+
     def build(
         self,
         tables: Mapping[str, EventTable],
