@@ -14,6 +14,7 @@ from features.terminal import console, plain_errors, progress, show_json, show_t
 from serving import exchange_cli
 from serving.access_cli import access_log
 from serving.consents.cli import prefill
+from serving.features_cli import show_features
 from serving.identity.cli import identity_app
 from serving.models_cli import models_app
 from serving.quality.cli import quality
@@ -39,6 +40,7 @@ records.add_to(app)
 app.command("predict")(analysts.predict)
 models_app.command("export")(exchange_cli.export_model)
 models_app.command("import")(exchange_cli.import_model)
+features_app.command("show")(show_features)
 features_app.command("build")(features_cli.build_features)
 features_app.command("verify")(features_cli.verify_features)
 app.command("quality")(quality)

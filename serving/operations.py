@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -10,8 +11,9 @@ import msgspec
 
 from features.canonical import canonical_bytes
 from features.contracts.load import BUILTIN, load_contracts, read_yaml
-from features.definitions.plan import FeaturePlan
-from features.errors import Conflict, Invalid
+from features.definitions.plan import BUILTIN as DEFINITIONS
+from features.definitions.plan import FeaturePlan, load_plan
+from features.errors import Conflict, Invalid, Unavailable
 from features.terminal import Step
 from features.timeline.ingest import IngestReport, ingest_folder
 from features.timeline.lake import Lake
@@ -24,6 +26,7 @@ from serving.decisions.replay import replay as replay_decisions
 from serving.policy.load import policy_from_yaml
 from serving.quality.sources import judge
 from serving.records.flush import flush
+from serving.records.looking import Shown, alone, with_store
 from serving.registry import repository as registry_rows
 from serving.registry import service as registry
 from serving.registry.model import Kind, Verdict
@@ -85,6 +88,20 @@ def ingest(settings: Settings, folder: Path, progress: Step | None = None) -> In
 def moment_of(settings: Settings) -> int:
     """As of when decisions are made: now, or the moment of a sample."""
     return wall_clock() if settings.as_of is None else settings.as_of
+
+
+def show_subject(settings: Settings, subject: int, as_of: int, lake: Path | None = None) -> Shown:
+    """`yidai features show`: a subject's features as of a moment (µs), from the settings' lake and store, or from
+    another lake alone. Where there is no store, or it does not answer, the lake is read alone too.
+    """
+    plan, root = load_plan([BUILTIN], [DEFINITIONS]), lake or settings.lake_root
+    there = lake is None and (settings.database_url or (settings.home / "postgres").is_dir())
+    if there:
+        with suppress(Unavailable):
+            return with_store(
+                plan, Lake(root), prepare(settings), settings.tenant, subject, as_of, wall_clock()
+            )
+    return alone(plan, Lake(root), subject, as_of, wall_clock())
 
 
 def serve(settings: Settings) -> None:

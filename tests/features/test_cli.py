@@ -9,7 +9,6 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from features.calendar import iso
 from features.cli import city_app, features_app
 from features.contracts.load import BUILTIN as CONTRACTS
 from features.definitions.plan import BUILTIN as DEFINITIONS
@@ -72,20 +71,6 @@ def test_features_are_listed_all_or_of_one_dataset(cli) -> None:
     assert "court_de" in table  # a narrow table wraps names and titles
     assert "被告" in table
     assert "free" in cli("features", "list", "--dataset", "loan").stdout
-
-
-def test_one_subject_is_shown_as_of_a_moment_with_its_sources(cli, loaded) -> None:
-    bank = loaded.lake.read(loaded.contracts["bank_transaction"])
-    subject, as_of = int(bank.subject[0]), iso(int(bank.known_from[20]))
-    words = ("features", "show", subject, "--lake", loaded.lake.root, "--as-of", as_of)
-    rows = {row["column"]: row for row in json.loads(cli(*words, "--json").stdout)}
-    assert len(rows) == len(PLAN.columns)
-    seen = (bank.subject == subject) & (bank.known_from <= bank.known_from[20])
-    first = (bank.known_from[20] - bank.valid_from[seen].min()) / (86_400_000_000 * 30.4375)
-    assert rows["bank_tenure"]["value"] == pytest.approx(first)
-    assert rows["req_amount"]["value"] == "NO_RECORD"
-    assert rows["debt_to_inflow"]["sources"] == "bank_transaction+bureau_account"
-    assert "bank_tenure" in cli(*words).stdout
 
 
 @pytest.mark.parametrize("name", ["contracts", "features"])
