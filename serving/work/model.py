@@ -28,7 +28,7 @@ class JobState(StrEnum):
     DEAD = "dead"
 
 
-class Job(msgspec.Struct, frozen=True):
+class QueuedJob(msgspec.Struct, frozen=True):
     """One row; instants in µs of UTC. ``attempts`` counts those that were begun, killed ones too."""
 
     job_id: int

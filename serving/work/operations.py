@@ -13,7 +13,7 @@ from serving.settings import Settings
 from serving.store.session import owner_transaction
 from serving.work import repository
 from serving.work.kinds import KINDS
-from serving.work.model import Job, JobState
+from serving.work.model import QueuedJob, JobState
 from serving.work.worker import Worker
 
 
@@ -26,12 +26,12 @@ def run(settings: Settings) -> None:
     Worker(settings, prepare(settings), KINDS).run(stop.is_set)
 
 
-def drain(settings: Settings) -> Iterator[Job]:
+def drain(settings: Settings) -> Iterator[QueuedJob]:
     """Do all that is due now, and end."""
     yield from Worker(settings, prepare(settings), KINDS).drain()
 
 
-def jobs(settings: Settings, states: Collection[JobState], most: int) -> list[Job]:
+def jobs(settings: Settings, states: Collection[JobState], most: int) -> list[QueuedJob]:
     """The latest jobs in these states, the newest first."""
     with owner_transaction(prepare(settings)) as connection:
         return repository.jobs(connection, states or tuple(JobState), most)

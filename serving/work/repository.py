@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from serving.store.session import Connection
-from serving.work.model import Job, JobState, UnknownJob
+from serving.work.model import QueuedJob, JobState, UnknownJob
 
 CHANNEL = "yidai_job"
 _PERIODIC = """
@@ -96,10 +96,10 @@ def next_due(connection: Connection, kinds: Collection[str]) -> int | None:
     return None if row is None else row[0]
 
 
-def jobs(connection: Connection, states: Collection[JobState], most: int) -> list[Job]:
+def jobs(connection: Connection, states: Collection[JobState], most: int) -> list[QueuedJob]:
     """The latest jobs in these states."""
     rows = connection.execute(_LIST, ([state.value for state in states], most)).fetchall()
-    return [Job(row[0], row[1], row[2], JobState(row[3]), *row[4:]) for row in rows]
+    return [QueuedJob(row[0], row[1], row[2], JobState(row[3]), *row[4:]) for row in rows]
 
 
 def last_result(connection: Connection, kind: str) -> dict[str, Any]:

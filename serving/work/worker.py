@@ -21,7 +21,7 @@ from serving.settings import Settings
 from serving.store.engine import Database
 from serving.store.session import Connection, StoreUnavailable, owner_transaction
 from serving.work import repository
-from serving.work.model import MOST_ATTEMPTS, Job, JobKind, JobState, Work, back_off
+from serving.work.model import MOST_ATTEMPTS, QueuedJob, JobKind, JobState, Work, back_off
 
 log = logging.getLogger("yidai.worker")
 SECOND = 1_000_000
@@ -41,7 +41,7 @@ class Worker:
     kinds: Sequence[JobKind]
     clock: Callable[[], int] = wall_clock
 
-    def drain(self, stopping: Callable[[], bool] = lambda: False) -> Iterator[Job]:
+    def drain(self, stopping: Callable[[], bool] = lambda: False) -> Iterator[QueuedJob]:
         """Put what is due by itself there, then do job after job until none is due."""
         self._enqueue()
         while not stopping() and (ended := self._one()) is not None:
@@ -84,7 +84,7 @@ class Worker:
         soon = [now + SECOND if due <= now else due] if due is not None else []
         return min([*ends, *soon], default=now + _IDLE)
 
-    def _one(self) -> Job | None:
+    def _one(self) -> QueuedJob | None:
         """Do one job that is due; None where there is none."""
         by_name = {kind.name: kind for kind in self._wanted}
         with owner_transaction(self.database) as connection:
@@ -92,7 +92,7 @@ class Worker:
             if found is None:
                 return None
             job_id, kind, key, payload, before = found
-            job = Job(job_id, kind, key, JobState.WAITING, 0, before + 1)
+            job = QueuedJob(job_id, kind, key, JobState.WAITING, 0, before + 1)
             if before >= MOST_ATTEMPTS:
                 return self._failed(connection, job, "every process that began it died in it")
             with owner_transaction(self.database) as aside:
@@ -100,7 +100,7 @@ class Worker:
             work = Work(self.settings, self.database, connection, payload, self.clock())
             return self._do(connection, by_name[kind], job, work)
 
-    def _do(self, connection: Connection, kind: JobKind, job: Job, work: Work) -> Job:
+    def _do(self, connection: Connection, kind: JobKind, job: QueuedJob, work: Work) -> QueuedJob:
         try:
             with connection.transaction():
                 result = kind.run(work)
@@ -114,18 +114,20 @@ class Worker:
             log.exception("%s failed", job.kind)
             return self._failed(connection, job, f"{type(error).__name__}: see the worker's log")
         repository.done(connection, job.job_id, self.clock(), result)
-        return Job(job.job_id, job.kind, job.key, JobState.DONE, 0, job.attempts, work.now, result)
+        return QueuedJob(job.job_id, job.kind, job.key, JobState.DONE, 0, job.attempts, work.now, result)
 
-    def _failed(self, connection: Connection, job: Job, error: str) -> Job:
+    def _failed(self, connection: Connection, job: QueuedJob, error: str) -> QueuedJob:
         if job.attempts < MOST_ATTEMPTS:
             return self._later(connection, job, back_off(job.attempts), error, counts=True)
         repository.die(connection, job.job_id, self.clock(), error)
-        return Job(job.job_id, job.kind, job.key, JobState.DEAD, 0, job.attempts, error=error)
+        return QueuedJob(job.job_id, job.kind, job.key, JobState.DEAD, 0, job.attempts, error=error)
 
-    def _later(self, connection: Connection, job: Job, wait: int, error: str, *, counts: bool) -> Job:
+    def _later(
+        self, connection: Connection, job: QueuedJob, wait: int, error: str, *, counts: bool
+    ) -> QueuedJob:
         due = self.clock() + wait
         repository.later(connection, job.job_id, due, error, counts=counts)
-        return Job(job.job_id, job.kind, job.key, JobState.WAITING, due, job.attempts, error=error)
+        return QueuedJob(job.job_id, job.kind, job.key, JobState.WAITING, due, job.attempts, error=error)
 
 
 @contextmanager

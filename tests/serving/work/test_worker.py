@@ -16,7 +16,7 @@ from serving.settings import Settings
 from serving.store.engine import Database
 from serving.store.session import owner_transaction
 from serving.work import repository
-from serving.work.model import MOST_ATTEMPTS, Job, JobKind, JobState, UnknownJob, Work, back_off
+from serving.work.model import MOST_ATTEMPTS, QueuedJob, JobKind, JobState, UnknownJob, Work, back_off
 from serving.work.worker import SECOND, Worker
 
 START = 1_700_000_000 * SECOND
@@ -61,7 +61,7 @@ def effects(database: Database) -> list[int]:
         return [row[0] for row in connection.execute("SELECT number FROM effect ORDER BY number").fetchall()]
 
 
-def listed(database: Database, *states: JobState) -> list[Job]:
+def listed(database: Database, *states: JobState) -> list[QueuedJob]:
     with owner_transaction(database) as connection:
         return repository.jobs(connection, states or tuple(JobState), 1000)
 
