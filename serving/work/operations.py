@@ -13,7 +13,7 @@ from serving.settings import Settings
 from serving.store.session import owner_transaction
 from serving.work import repository
 from serving.work.kinds import KINDS
-from serving.work.model import QueuedJob, JobState
+from serving.work.model import JobState, QueuedJob
 from serving.work.worker import Worker
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from serving.store.session import Connection
-from serving.work.model import QueuedJob, JobState, UnknownJob
+from serving.work.model import JobState, QueuedJob, UnknownJob
 
 CHANNEL = "yidai_job"
 _PERIODIC = """

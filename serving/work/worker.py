@@ -21,7 +21,7 @@ from serving.settings import Settings
 from serving.store.engine import Database
 from serving.store.session import Connection, StoreUnavailable, owner_transaction
 from serving.work import repository
-from serving.work.model import MOST_ATTEMPTS, QueuedJob, JobKind, JobState, Work, back_off
+from serving.work.model import MOST_ATTEMPTS, JobKind, JobState, QueuedJob, Work, back_off
 
 log = logging.getLogger("yidai.worker")
 SECOND = 1_000_000

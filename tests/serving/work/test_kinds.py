@@ -12,7 +12,7 @@ from features.timeline.lake import Lake
 from serving.store.session import owner_transaction
 from serving.work import repository
 from serving.work.kinds import CROWDED, KINDS
-from serving.work.model import QueuedJob, JobState
+from serving.work.model import JobState, QueuedJob
 from serving.work.worker import SECOND, Worker
 from tests.serving.feeding import COURT, ingest, online
 from tests.serving.records.sending import case, sent, versions

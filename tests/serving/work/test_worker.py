@@ -16,7 +16,7 @@ from serving.settings import Settings
 from serving.store.engine import Database
 from serving.store.session import owner_transaction
 from serving.work import repository
-from serving.work.model import MOST_ATTEMPTS, QueuedJob, JobKind, JobState, UnknownJob, Work, back_off
+from serving.work.model import MOST_ATTEMPTS, JobKind, JobState, QueuedJob, UnknownJob, Work, back_off
 from serving.work.worker import SECOND, Worker
 
 START = 1_700_000_000 * SECOND
