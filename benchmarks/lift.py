@@ -48,10 +48,12 @@ class View:
     group: NDArray[np.int64]
 
 
-def city(folder: Path, households: int, *, shifted: bool) -> tuple[Prepared, dict[str, NDArray]]:
+def city(
+    folder: Path, households: int, *, shifted: bool, seed: int = SEED
+) -> tuple[Prepared, dict[str, NDArray]]:
     """A new city, ingested and read, and its truth in the order of the rows."""
     made, lake = folder / "city", Lake(folder / "lake")
-    print(make_city(made, households=households, months=48, seed=SEED, shifted=shifted))
+    print(make_city(made, households=households, months=48, seed=seed, shifted=shifted))
     ingest_folder(made, load_contracts([BUILTIN]), MemoryVault(), lake)
     portfolio = load_portfolio(find_portfolio("city"))
     prepared = prepare(portfolio, door=lake_door(portfolio, lake.root, 0))

@@ -245,12 +245,12 @@ def _with_seal(data: bytes, old: str, new: str) -> bytes:
 
 
 def _most(bundle: Bundle) -> Int64:
-    """The most that points and line of each column can add, int64 [columns]."""
+    """The most that points and line of each column can add, int64 [columns]; not less than withheld, which is 0."""
     most = np.zeros(len(bundle.columns), dtype=np.int64)
     if bundle.bins:
-        most += np.array([max(*b.points, b.no_record, *b.code_points) for b in bundle.bins])
+        most += np.array([max(0, *b.points, b.no_record, *b.code_points) for b in bundle.bins])
     if bundle.lines:
-        most += np.array([max(MOST if line.slope else 0, line.no_record) for line in bundle.lines])
+        most += np.array([max(MOST if line.slope else 0, line.no_record, 0) for line in bundle.lines])
     return most
 
 

@@ -12,6 +12,15 @@ from features.calendar import iso
 from features.canonical import canonical_bytes
 from features.matrix import FeatureMatrix, Missing
 from serving.decisions.case import Case, is_authorised
+from serving.decisions.grading import (
+    Graded,
+    ModelScore,
+    band_of,
+    graded,
+    left_open,
+    model_score,
+    withheld_reason,
+)
 from serving.decisions.live import Live
 from serving.decisions.schemas import AnswerReason, AnswerScore, DecisionAnswer
 from serving.explain.reasons import MOST, Explanation, explain
@@ -24,18 +33,6 @@ from serving.policy.model import Effect, GradeBand, Outcome
 
 RANDOM = "random"
 POLICY = "policy"
-
-
-class ModelScore(msgspec.Struct, frozen=True):
-    """One model's view: 1e-9 logits of default, base + contributions == log_odds exactly."""
-
-    bundle: str
-    kind: str
-    log_odds: int
-    base: int
-    pd: float
-    grade: int
-    contributions: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +67,16 @@ def decide(case: Case, row: FeatureMatrix, sources: int, live: Live, key: bytes)
     """
     facts = facts_of(case, row, sources, live)
     results = evaluate(live.policy, facts)
-    scores = {name: _score(live, name, row) for name in live.scorers}
+    scores = {name: model_score(live, name, row) for name in live.scorers}
     score = scores[live.model]
-    verdict = _verdict(case, live.policy, results, score, facts, key)
+    by = graded(live, row, score)
+    verdict = _verdict(case, live.policy, results, score, by, facts, key)
     room = MOST - len(verdict.reasons)
     by_rule = any(reason.kind in {"rule", "unknown"} for reason in verdict.reasons)
     columns = list(score.contributions)
     values = list(score.contributions.values())
     explanation = explain(score.base, values, columns, live.reason_of, live.texts, 0 if by_rule else room)
-    answer = _answer(case, live, score, verdict, explanation)
+    answer = _answer(case, live, score, by, verdict, explanation)
     return Decision(case, answer, canonical_bytes(answer), facts, tuple(results), scores, explanation, row)
 
 
@@ -113,39 +111,31 @@ def draws(key: bytes, decision_id: str, share_ppm: int) -> bool:
     return (drawn * 1_000_000) >> 64 < share_ppm
 
 
-def _score(live: Live, name: str, row: FeatureMatrix) -> ModelScore:
-    scorer = live.scorers[name]
-    scores = scorer.score(*live.inputs(name, row))
-    given = scores.contributions[0].tolist()
-    return ModelScore(
-        scorer.bundle_digest, scorer.kind, int(scores.log_odds[0]), int(scores.base), float(scores.pd[0]),
-        int(scores.grade[0]), dict(zip(scorer.columns, given, strict=True)),
-    )  # fmt: skip
-
-
 def _verdict(
-    case: Case, policy: Policy, results: list[RuleResult], score: ModelScore,
+    case: Case, policy: Policy, results: list[RuleResult], score: ModelScore, by: Graded,
     facts: Mapping[str, Fact | Missing], key: bytes,
 ) -> Verdict:  # fmt: skip
     effect = worst(results)
-    band = next(b for b in policy.document.grades if b.first <= score.grade <= b.last)
-    struck = _rule_reasons(results, effect)
+    band, point = band_of(policy, by.grade), band_of(policy, score.grade)
+    struck, unsure = _rule_reasons(results, effect), left_open(policy, score, by, facts)
     if effect is Effect.DECLINE:
         return Verdict(Outcome.DECLINE, POLICY, None, struck)
     if band.outcome is not Outcome.APPROVE and effect is Effect.PASS:
-        drawn = _random_verdict(case, policy, score, key)
+        drawn = _random_verdict(case, policy, by, key)
         if drawn is not None:
             return drawn
-    if band.outcome is Outcome.DECLINE:
+    if point.outcome is Outcome.DECLINE:
         return Verdict(Outcome.DECLINE, POLICY, None, ())
     if effect is Effect.REFER:
         return Verdict(Outcome.REFER, POLICY, None, struck)
-    if band.outcome is Outcome.REFER:
-        return Verdict(Outcome.REFER, POLICY, None, ())
-    return _offered(case, policy, band, facts)
+    if unsure or band.outcome is not Outcome.APPROVE:
+        return Verdict(Outcome.REFER, POLICY, None, unsure)
+    return _offered(case, policy, band, facts, by_withheld=by.grade > score.grade)
 
 
-def _offered(case: Case, policy: Policy, band: GradeBand, facts: Mapping[str, Fact | Missing]) -> Verdict:
+def _offered(
+    case: Case, policy: Policy, band: GradeBand, facts: Mapping[str, Fact | Missing], *, by_withheld: bool
+) -> Verdict:
     known = facts.get(policy.document.limits.income, Missing.NO_RECORD)
     income = known if isinstance(known, float) else None
     asked = case.asked
@@ -153,15 +143,17 @@ def _offered(case: Case, policy: Policy, band: GradeBand, facts: Mapping[str, Fa
         policy, band, asked.amount_fen, asked.term_months, income, case.decided_at, case.tenant
     )
     if isinstance(offer, NoOffer):
+        if by_withheld:
+            return Verdict(Outcome.REFER, POLICY, None, (withheld_reason(policy),))
         reasons = (_limit_reason(policy, "too_small"),)
         return Verdict(Outcome.DECLINE, POLICY, None, reasons)
     bound = () if offer.bound_by == "requested" else (_limit_reason(policy, offer.bound_by),)
     return Verdict(Outcome.APPROVE, POLICY, offer, bound)
 
 
-def _random_verdict(case: Case, policy: Policy, score: ModelScore, key: bytes) -> Verdict | None:
+def _random_verdict(case: Case, policy: Policy, by: Graded, key: bytes) -> Verdict | None:
     stream = policy.document.random_approval
-    if stream is None or not case.random_budget or not stream.first <= score.grade <= stream.last:
+    if stream is None or not case.random_budget or not stream.first <= by.grade <= stream.last:
         return None
     if not draws(key, case.decision_id, stream.share_ppm):
         return None
@@ -195,7 +187,7 @@ def _limit_reason(policy: Policy, name: str) -> AnswerReason:
 
 
 def _answer(
-    case: Case, live: Live, score: ModelScore, verdict: Verdict, explanation: Explanation
+    case: Case, live: Live, score: ModelScore, by: Graded, verdict: Verdict, explanation: Explanation
 ) -> DecisionAnswer:
     scored = tuple(
         AnswerReason(r.code, "score", r.zh, r.en, r.log_odds, r.share) for r in explanation.reasons
@@ -205,7 +197,7 @@ def _answer(
         decision_id=case.decision_id,
         outcome=verdict.outcome,
         stream=verdict.stream,
-        grade=score.grade,
+        grade=by.grade,
         pd=score.pd,
         limit_fen=offer.limit_fen if offer else 0,
         annual_rate_ppm=offer.annual_rate_ppm if offer else None,
@@ -220,6 +212,9 @@ def _answer(
         title=live.policy.document.title,
         tail_version=case.subject.tail,
         disputed_sources=case.disputed,
+        pd_low=None if isinstance(score.pd_low, msgspec.UnsetType) else score.pd_low,
+        pd_high=None if isinstance(score.pd_high, msgspec.UnsetType) else score.pd_high,
+        graded_pd=None if by.pd == score.pd else by.pd,
     )
 
 

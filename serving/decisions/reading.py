@@ -42,7 +42,11 @@ class ColumnShare(msgspec.Struct, frozen=True):
 
 
 class ExplanationAnswer(msgspec.Struct, frozen=True):
-    """``base`` + all features' log_odds == ``log_odds`` exactly."""
+    """``base`` + all features' log_odds == ``log_odds`` exactly.
+
+    ``pd_low`` and ``pd_high`` are null where the model states no interval; ``graded_pd`` is the PD that gave the
+    grade of the decision.
+    """
 
     decision_id: str
     outcome: str
@@ -56,6 +60,9 @@ class ExplanationAnswer(msgspec.Struct, frozen=True):
     features: tuple[ColumnShare, ...]
     rules: Any
     challengers: dict[str, dict[str, float]]
+    pd_low: float | None
+    pd_high: float | None
+    graded_pd: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +141,7 @@ def explanation_of(receipt: Receipt, plan: FeaturePlan) -> ExplanationAnswer:
     }
     answer = receipt.answer
     return ExplanationAnswer(
-        answer["decision_id"], answer["outcome"], model, score.base, score.log_odds, score.pd, score.grade,
+        answer["decision_id"], answer["outcome"], model, score.base, score.log_odds, score.pd, answer["grade"],
         answer["reasons"], receipt.explanation.other, tuple(shares), receipt.rules, others,
+        answer.get("pd_low"), answer.get("pd_high"), answer.get("graded_pd", score.pd),
     )  # fmt: skip

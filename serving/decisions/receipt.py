@@ -12,16 +12,17 @@ from features.canonical import canonical_bytes, digest
 from features.errors import Integrity
 from features.matrix import Missing
 from serving.decisions.case import Case
-from serving.decisions.decider import Decision, ModelScore
+from serving.decisions.decider import Decision
+from serving.decisions.grading import ModelScore
 from serving.explain.reasons import Explanation
 from serving.policy.evaluate import RuleResult
 from serving.policy.facts import Fact
 from serving.store.keys import seal, unseal
 
 ENGINE = "yidai 0.1.0"
-SCHEMA = 2
-READABLE = (1, 2)
-"""Schema 1 knows no single records and no disputes; it is written again as it was."""
+SCHEMA = 3
+READABLE = (1, 2, 3)
+"""Schema 1 knows no single records and no disputes, schema 2 no interval; both are written again as they were."""
 
 FactText = float | int | str
 """A fact in a receipt: its value, or ``NO_RECORD``, ``SOURCE_DOWN``, ``NOT_AUTHORISED``."""

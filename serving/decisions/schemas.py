@@ -48,7 +48,7 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class AnswerReason(msgspec.Struct, frozen=True):
-    """``kind`` is rule, unknown (a rule that could not be checked), limit or score; a score's reason has its log-odds and its share of all that raised it."""
+    """``kind`` is rule, unknown (what could not be checked), limit or score; a score's reason has its log-odds and its share of all that raised it."""
 
     code: str
     kind: str
@@ -71,7 +71,9 @@ class DecisionAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     """The answer: ``grade`` 1 is best; ``pd`` is the chance of default within a year that set everything.
 
     ``tail_version`` is the number of the latest single record that was seen; without one it is left out, as
-    is ``disputed_sources`` where the applicant disputes nothing that was read.
+    is ``disputed_sources`` where the applicant disputes nothing that was read. The PD lies between ``pd_low``
+    and ``pd_high`` with the chance that the bundle states (90 %); what is in ``missing_sources`` widens them. The
+    policy may grade by a higher PD where sources are missing: then that is ``graded_pd``.
     """
 
     decision_id: str
@@ -92,6 +94,9 @@ class DecisionAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     title: Text
     tail_version: int = 0
     disputed_sources: tuple[str, ...] = ()
+    pd_low: float | None = None
+    pd_high: float | None = None
+    graded_pd: float | None = None
 
 
 class BadRequest(Invalid):

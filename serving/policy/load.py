@@ -130,6 +130,7 @@ def _checked(document: PolicyDocument, data: bytes) -> Policy:
     _check_grades(document)
     _check_limits(document)
     _check_text("score_reason", document.score_reason.zh, document.score_reason.en, vague=False)
+    _check_withheld(document)
     if document.pd_model in document.challengers:
         raise BrokenPolicy("challengers", "the model that decides cannot be its own challenger.")
     return Policy(document, data, digest(data), rules)
@@ -196,6 +197,15 @@ def _check_limits(document: PolicyDocument) -> None:
         raise BrokenPolicy("limits", "step_fen is above zero and min_limit_fen not below it.")
     for name, caps in (("limits.caps", limits.caps), ("rate_caps", document.rate_caps)):
         _check_caps(name, caps)
+
+
+def _check_withheld(document: PolicyDocument) -> None:
+    rule = document.withheld
+    if rule is None:
+        return
+    _check_text("withheld.reason", rule.reason.zh, rule.reason.en)
+    if rule.max_pd_high is not None and not 0 < rule.max_pd_high < 1:
+        raise BrokenPolicy("withheld", "max_pd_high is not between 0 and 1.", "Write a PD, such as 0.2.")
 
 
 def _check_caps(place: str, caps: tuple[Cap, ...]) -> None:

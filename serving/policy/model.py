@@ -153,6 +153,28 @@ class RandomApproval(Document, frozen=True):
     monthly_budget: int
 
 
+class GradeFrom(StrEnum):
+    """Which PD gives the grade where sources are withheld."""
+
+    POINT = "point"
+    """The score's own: a source that would have spoken against the applicant is worth withholding."""
+    HIGH = "high"
+    """The upper end of what the withheld sources leave open: withholding seldom pays."""
+    WORST = "worst"
+    """The most that they could have added: no grade is ever better for it."""
+
+
+class Withheld(Document, frozen=True):
+    """What withheld sources do to grade and outcome. ``reason`` is told when they alone send a case to a person.
+
+    With ``max_pd_high`` an interval that reaches beyond it does so too.
+    """
+
+    grade_from: GradeFrom
+    reason: Reason
+    max_pd_high: float | None = None
+
+
 class PolicyDocument(Document, frozen=True):
     """One policy. ``pd_model`` names the bundle slot whose PD decides; ``challengers`` only watch."""
 
@@ -169,6 +191,7 @@ class PolicyDocument(Document, frozen=True):
     rate_caps: tuple[Cap, ...]
     challengers: tuple[str, ...] = ()
     random_approval: RandomApproval | None = None
+    withheld: Withheld | None = None
     disclosure: dict[str, Text] = msgspec.field(default_factory=dict)
 
 
