@@ -23,9 +23,9 @@ from features.matrix import FeatureMatrix, Missing
 from features.terminal import Step
 from features.timeline.events import EventTable, Int64, Pin
 from features.timeline.lake import BUCKET_BITS, Lake
-from features.timeline.scan import BucketTables, buckets_of, rows_in
+from features.timeline.scan import BucketTables, buckets_of, cuts_of
 
-PART = 4_000_000
+PART = 1_000_000
 """Rows of a dataset that are in memory at once."""
 MANIFEST = "build.json"
 DEFINITIONS = "definitions.json"
@@ -129,8 +129,7 @@ def _joined(job: Job, parts: Sequence[FeatureMatrix]) -> FeatureMatrix:
 def _spans(job: Job, bucket: int, rows: NDArray[np.intp]) -> list[slice]:
     """The sorted rows, cut so that no part has to read many more than ``PART`` rows at once."""
     held = [name for name in job.plan.datasets if name not in job.plan.views]
-    parts = 1 + rows_in(job.lake, held, bucket) // PART
-    edges = (bucket << BUCKET_BITS) + np.linspace(0, 1 << BUCKET_BITS, parts + 1).astype(np.int64)
+    edges = [bucket << BUCKET_BITS, *cuts_of(job.lake, held, bucket, PART), (bucket + 1) << BUCKET_BITS]
     cuts = np.searchsorted(job.subjects[rows], edges)
     return [slice(int(a), int(b)) for a, b in itertools.pairwise(cuts) if a < b]
 
@@ -262,5 +261,6 @@ def put(path: Path, tables: Sequence[pa.Table]) -> None:
     """Store a bucket's tables as one file, whole or not at all; how it was cut leaves no trace in the bytes."""
     draft = _draft_of(path)
     whole = pa.concat_tables(tables).combine_chunks()
-    pq.write_table(whole, draft, compression="lz4", use_dictionary=False)
+    numbers = [field.name for field in whole.schema if pa.types.is_floating(field.type)]
+    pq.write_table(whole, draft, compression="lz4", use_dictionary=False, use_byte_stream_split=numbers)
     draft.rename(path)

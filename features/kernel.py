@@ -354,46 +354,55 @@ def _ratio(top, bottom):
 
 
 @njit(cache=True)
-def _meets(value, test, wanted, first, count):
+def _bounds(test, limit):
+    """Smallest and largest value that an ordered test lets pass; no value where the second is the smaller."""
+    if test == 0:
+        return limit, limit
+    if test == 2:
+        return NULL + 1, limit - 1 if limit > NULL else NULL
+    if test == 3:
+        return NULL + 1, limit
+    if test == 4:
+        return (limit + 1, LARGEST) if limit < LARGEST else (LARGEST, NULL)
+    return limit, LARGEST
+
+
+@njit(cache=True)
+def _among(value, test, wanted, first, count):
+    """Whether a value that is there is one of those wanted or, for NE, is not the last of them."""
     if value == NULL:
         return False
-    met = False
+    if test == 1:
+        return value != wanted[first + count - 1]
     for k in range(first, first + count):
-        limit = wanted[k]
-        if test == 0 or test == 6:
-            met = met or value == limit
-        elif test == 1:
-            met = value != limit
-        elif test == 2:
-            met = value < limit
-        elif test == 3:
-            met = value <= limit
-        elif test == 4:
-            met = value > limit
-        else:
-            met = value >= limit
-    return met
+        if value == wanted[k]:
+            return True
+    return False
 
 
 @njit(void(_I2, _I1, _I2, _I1, uint64[::1]), cache=True, nogil=True)
 def fill_mask(columns, filters, conditions, wanted, mask):
-    """Set in ``mask`` [events] the bit of each filter whose conditions all hold.
+    """Set in ``mask`` [events], which is 0, the bit of each filter whose conditions all hold.
 
     ``filters`` [n + 1]: where each filter's conditions begin. ``conditions`` [n, 4]: row of ``columns``,
-    ``Test``, first and number of its values in ``wanted``.
+    ``Test``, first and number of its values in ``wanted``. An absent value meets none. Condition by
+    condition, because such loops need no branch.
     """
-    for event in range(len(mask)):
-        bits = np.uint64(0)
-        for number in range(len(filters) - 1):
-            kept = True
-            for at in range(filters[number], filters[number + 1]):
-                value = columns[conditions[at, 0], event]
-                if not _meets(value, conditions[at, 1], wanted, conditions[at, 2], conditions[at, 3]):
-                    kept = False
-                    break
-            if kept:
-                bits |= np.uint64(1) << np.uint64(number)
-        mask[event] = bits
+    kept = np.empty(len(mask), np.uint64)
+    for number in range(len(filters) - 1):
+        kept[:] = np.uint64(1)
+        for at in range(filters[number], filters[number + 1]):
+            values = columns[conditions[at, 0]]
+            test, first, count = conditions[at, 1], conditions[at, 2], conditions[at, 3]
+            if test == 1 or test == 6:
+                for event in range(len(mask)):
+                    kept[event] &= np.uint64(_among(values[event], test, wanted, first, count))
+            else:
+                low, high = _bounds(test, wanted[first])
+                for event in range(len(mask)):
+                    kept[event] &= np.uint64(low <= values[event]) & np.uint64(values[event] <= high)
+        for event in range(len(mask)):
+            mask[event] |= kept[event] << np.uint64(number)
 
 
 @njit(_SIGNATURE, cache=True, nogil=True)

@@ -101,7 +101,7 @@ class Marks:
         first = first[kept != NULL]
         chosen = pc.utf8_trim_whitespace(texts.take(pa.array(first)))
         path = self.root / "_names" / f"{dataset}.{field}" / f"{version:012d}.parquet"
-        put_table(path, pa.table({"code": kept[kept != NULL], "text": chosen}))
+        put_table(path, pa.table({"code": kept[kept != NULL], "text": chosen}), by="code")
 
     def names(self, dataset: str, field: str) -> dict[int, str]:
         """Text by code of a named id."""

@@ -134,14 +134,36 @@ def buckets_of(subjects: Int64) -> list[int]:
     return [int(bucket) for bucket in np.unique(subjects >> BUCKET_BITS)]
 
 
-def rows_in(lake: Lake, datasets: Iterable[str], bucket: int) -> int:
-    """Rows of the largest of these datasets in a bucket."""
+def cuts_of(lake: Lake, datasets: Iterable[str], bucket: int, most: int) -> list[int]:
+    """Subjects at which a bucket is cut into spans of about ``most`` rows of its largest dataset.
 
-    def counted() -> int:
-        paths = [lake.segments(name, [bucket]) for name in datasets]
-        return max((sum(pq.read_metadata(p).num_rows for p in each) for each in paths), default=0)
+    They are the first of row groups, so that no group of that dataset is read for two spans.
+    """
 
-    return settled_read(lake.root, counted)
+    def counted() -> list[list[tuple[int, int]]]:
+        return [_groups_of(lake.segments(name, [bucket])) for name in datasets]
+
+    groups = max(settled_read(lake.root, counted), key=lambda each: sum(rows for _, rows in each), default=[])
+    cuts, held = [], 0
+    for first, rows in sorted(groups):
+        if held and held + rows > most:
+            cuts.append(first)
+            held = 0
+        held += rows
+    return cuts
+
+
+def _groups_of(paths: Iterable[Path]) -> list[tuple[int, int]]:
+    """First subject and rows of each row group."""
+    found = []
+    for path in paths:
+        metadata = pq.read_metadata(path)
+        place = metadata.schema.names.index("subject")
+        for number in range(metadata.num_row_groups):
+            group = metadata.row_group(number)
+            if group.num_rows:
+                found.append((group.column(place).statistics.min, group.num_rows))
+    return found
 
 
 def seen_metadata(version: Int64) -> dict[bytes, bytes]:
