@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +57,7 @@ class RawTable:
 
 @dataclass(frozen=True, slots=True)
 class CheckedFeed:
-    """The rows that keep their contract. ``numbers`` are subjects' numbers, ``links`` linked numbers by field,
+    """The rows that keep their contract. ``numbers`` are subjects' numbers, ``lines`` their lines, ``links`` linked numbers by field,
     ``names`` the texts of named ids by field, ``personal`` the texts that go to the vault. ``held`` are rows
     without a valid number of a contract that allows them: good in all else, with ``numbers`` empty.
     """
@@ -73,39 +73,51 @@ class CheckedFeed:
     imputed: NDArray[np.bool_]
     findings: list[Finding]
     rows_seen: int
+    lines: Int64
     held: CheckedFeed | None = None
 
 
-def read_text(path: Path, delimiter: str = ",") -> RawTable:
+def read_text(
+    path: Path, delimiter: str = ",", header: Sequence[str] = (), skip: Sequence[str] = ()
+) -> RawTable:
     """A delimited UTF-8 text file (gzip by its ending) as strings.
+
+    ``header`` names the columns of a file whose first line does not; lines that begin with one of ``skip`` are
+    no rows.
 
     Raises:
         UnreadableFeed: not there, empty, damaged, mostly not UTF-8, or with a column name twice.
     """
     broken: list[int] = []
 
-    def skip(row: pa_csv.InvalidRow) -> str:
+    def pass_over(row: pa_csv.InvalidRow) -> str:
         broken.append(int(row.number))
         return "skip"
 
-    parse = pa_csv.ParseOptions(delimiter=delimiter, invalid_row_handler=skip, ignore_empty_lines=False)
+    parse = pa_csv.ParseOptions(delimiter=delimiter, invalid_row_handler=pass_over, ignore_empty_lines=False)
     try:
-        header = _header(path, delimiter)
         with pa.input_stream(str(path), compression="detect") as stream:
             data, garbled = _legible(stream.read(), path)
+        data, places = _rows_only(data, skip) if skip else (data, None)
+        names, named = _header(data, delimiter, header, path)
         table = pa_csv.read_csv(
             pa.BufferReader(data),
-            read_options=pa_csv.ReadOptions(use_threads=False, block_size=1 << 26),
+            read_options=pa_csv.ReadOptions(
+                use_threads=False, block_size=1 << 26, column_names=None if named else names
+            ),
             parse_options=parse,
             convert_options=pa_csv.ConvertOptions(
-                column_types=dict.fromkeys(header, pa.binary()), strings_can_be_null=False
+                column_types=dict.fromkeys(names, pa.binary()), strings_can_be_null=False
             ),
         )
     except (OSError, pa.ArrowInvalid, EOFError) as error:
         raise UnreadableFeed(
             path, f"cannot be read: {first_line(error)}.", "Send the file again, whole."
         ) from None
-    lines = np.setdiff1d(np.arange(2, 2 + table.num_rows + len(broken)), np.array(broken, dtype=np.int64))
+    rows = np.arange(1 + named, 1 + named + table.num_rows + len(broken))
+    lines = np.setdiff1d(rows, np.array(broken, dtype=np.int64))
+    if places is not None:
+        lines, broken = places[lines - 1], places[np.array(broken, dtype=np.int64) - 1].tolist()
     return RawTable(_as_text(table, path), lines, tuple(broken), tuple(garbled))
 
 
@@ -150,6 +162,7 @@ def check_feed(contract: Contract, raw: RawTable, file: str, *, hold: bool = Fal
             times[3][kept],
             findings,
             raw.table.num_rows + len(raw.broken),
+            raw.lines[kept],
             held,
         )
 
@@ -157,15 +170,24 @@ def check_feed(contract: Contract, raw: RawTable, file: str, *, hold: bool = Fal
     return chosen(good & known, chosen(good & ~known) if hold else None)
 
 
-def _header(path: Path, delimiter: str) -> list[str]:
-    with pa.input_stream(str(path), compression="detect") as stream:
-        first = stream.read(1 << 16).split(b"\n", 1)[0]
-    names = first.decode("utf-8-sig", errors="replace").strip().split(delimiter)
-    names = [name.strip('"') for name in names]
+def _header(data: bytes, delimiter: str, told: Sequence[str], path: Path) -> tuple[list[str], bool]:
+    """The names of the columns, and whether the first line tells them."""
+    first = data.split(b"\n", 1)[0].decode("utf-8-sig", errors="replace").strip()
+    names = [name.strip('"') for name in first.split(delimiter)]
+    if told and not set(told) & set(names):
+        return list(told), False
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UnreadableFeed(path, f"the header names {', '.join(twice)} twice.", "Rename or drop one.")
-    return names
+    return names, True
+
+
+def _rows_only(data: bytes, skip: Sequence[str]) -> tuple[bytes, Int64]:
+    """The lines that are rows (neither blank nor with such a beginning), and their numbers in the file."""
+    beginnings = tuple(text.encode() for text in skip)
+    lines = data.split(b"\n")
+    kept = [n for n, line in enumerate(lines) if line.strip() and not line.startswith(beginnings)]
+    return b"\n".join(lines[n] for n in kept), np.array(kept, dtype=np.int64) + 1
 
 
 def _legible(data: bytes, path: Path) -> tuple[bytes, list[int]]:

@@ -34,7 +34,8 @@ _OPENAPI: dict[str, Any] = {
 @router.post("/{dataset}", summary="Send records of a dataset", openapi_extra=_OPENAPI)
 async def send(dataset: str, request: Request, authority: Sender, held: Held) -> Response:
     """Lines that keep their contract are stored, and seen by the next decision; the others are told, with field
-    and remedy. Sending a line again changes nothing.
+    and remedy. Lines without a valid number are held until it is known whose they are, where the contract allows
+    that. Sending a line again changes nothing.
     """
     found = await held.records.send(authority, dataset, await request.body())
     return Response(msgspec.json.encode(found), media_type="application/json")

@@ -48,7 +48,7 @@ def read_lines(contract: Contract, body: bytes, file: str, most: int | None = MO
     lines = [(n, line) for n, line in enumerate(body.split(b"\n"), start=1) if line.strip()]
     if most is not None and len(lines) > most:
         raise TooManyRecords(len(lines))
-    header = (contract.subject_field, *contract.names)
+    header = (contract.subject_field, *(field.name for field in contract.fields))
     known, rows, numbers, findings = {*header}, [], [], []
     for number, line in lines:
         value = _object(line)

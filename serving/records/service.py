@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from features.contracts.model import Contract
 from features.errors import NotFound, Unavailable
-from features.identity.held import texts_of
+from features.identity.held import held_records, texts_of
 from features.timeline.events import TAIL
 from features.timeline.feed import CheckedFeed, Finding, check_feed
 from features.timeline.ingest import events_of, keep_findings
@@ -23,7 +23,7 @@ from serving.consents.repository import lock_subjects
 from serving.quality.sources import heard
 from serving.records import repository
 from serving.records.keeper import RecordKeeper
-from serving.records.lines import Lines, read_lines
+from serving.records.lines import read_lines
 from serving.records.tail import links_of
 from serving.store.audit import record_async
 from serving.store.session import tenant_connection
@@ -49,7 +49,9 @@ class SubjectsMoving(Unavailable):
 
 
 class LineReport(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What became of one line: accepted, repeated or quarantined, then with its findings."""
+    """What became of one line: accepted, repeated, held (it has no valid number, and waits until it is known whose it
+    is), or quarantined, then with its findings.
+    """
 
     line: int
     status: str
@@ -65,13 +67,15 @@ class SendReport(msgspec.Struct, frozen=True):
     quarantined: int
     last: int
     lines: tuple[LineReport, ...]
+    held: int = 0
 
 
 class RecordService(RecordKeeper):
     """The use case of POST /v1/records, for one process."""
 
     async def send(self, authority: Authority, dataset: str, body: bytes) -> SendReport:
-        """Store the lines that keep their contract, whoever they are about; report every line.
+        """Store the lines that keep their contract, whoever they are about; report every line. Those without a valid
+        number are held for `yidai identity resolve` where the contract allows that.
 
         Sending again changes nothing. When this returns, what was accepted outlives a crash and every timeline
         of the tenant that shows it is up to date; other tenants' follow with their next sweep.
@@ -86,15 +90,15 @@ class RecordService(RecordKeeper):
             raise UnknownDataset(sorted(self._contracts))
         name = f"call-{new_id()}"
         lines = await asyncio.to_thread(read_lines, contract, body, name)
-        feed = await asyncio.to_thread(check_feed, contract, lines.table, name)
+        feed = await asyncio.to_thread(check_feed, contract, lines.table, name, hold=True)
         findings = [*lines.findings, *feed.findings]
-        good = _good_lines(lines, feed)
         for _ in range(_TRIES):
             batch = await asyncio.to_thread(self._batch, contract, feed)
             stored = await self._store(authority, contract, batch, feed, len({f.line for f in findings}))
             if stored is not None:
                 await asyncio.to_thread(keep_findings, self._lake, dataset, name, findings, self._clock())
-                return _report(dataset, good, stored, findings)
+                await asyncio.to_thread(self._hold, contract, feed)
+                return _report(dataset, feed, stored, findings)
         raise SubjectsMoving
 
     def _batch(self, contract: Contract, feed: CheckedFeed) -> Batch:
@@ -105,6 +109,11 @@ class RecordService(RecordKeeper):
         raw = events_of(contract, feed, vault, TAIL)
         vault.keep(texts_of(contract, feed, raw.subject))
         return Batch(raw, feed.imputed)
+
+    def _hold(self, contract: Contract, feed: CheckedFeed) -> None:
+        """Keep the rows without a number; one that is held already is held once."""
+        if feed.held is not None and len(feed.held.lines):
+            PostgresVault(self._database, self._keys).hold(held_records(contract, feed.held))
 
     async def _store(
         self, authority: Authority, contract: Contract, batch: Batch, feed: CheckedFeed, bad: int
@@ -128,7 +137,8 @@ class RecordService(RecordKeeper):
                     await lock_subjects(connection, shown)
                     for subject in shown:
                         await self._online.refresh(connection, tenant, subject, plan, now)
-            await _log(connection, tenant, actor, now, contract.dataset, int(fresh.sum()), bad)
+            kept = 0 if feed.held is None else len(feed.held.lines)
+            await _log(connection, tenant, actor, now, contract.dataset, int(fresh.sum()), bad, kept)
         return fresh, last
 
     async def _fresh(self, connection: asyncpg.Connection, dataset: str, batch: Batch) -> NDArray[np.bool_]:
@@ -145,10 +155,17 @@ class RecordService(RecordKeeper):
 
 
 async def _log(
-    connection: asyncpg.Connection, tenant: str, actor: UUID, now: int, dataset: str, accepted: int, bad: int
+    connection: asyncpg.Connection,
+    tenant: str,
+    actor: UUID,
+    now: int,
+    dataset: str,
+    accepted: int,
+    bad: int,
+    held: int,
 ) -> None:
     await record_async(
-        connection, tenant, now, actor, "records.sent", dataset, accepted=accepted, quarantined=bad
+        connection, tenant, now, actor, "records.sent", dataset, accepted=accepted, quarantined=bad, held=held
     )
 
 
@@ -158,23 +175,19 @@ def _everybody(contract: Contract, batch: Batch) -> list[int]:
     return sorted({*batch.raw.subject.tolist(), *ends})
 
 
-def _good_lines(lines: Lines, feed: CheckedFeed) -> list[int]:
-    bad = {finding.line for finding in feed.findings}
-    return [line for line in lines.table.lines.tolist() if line not in bad]
-
-
 def _report(
-    dataset: str, good: list[int], stored: tuple[NDArray[np.bool_], int], findings: list[Finding]
+    dataset: str, feed: CheckedFeed, stored: tuple[NDArray[np.bool_], int], findings: list[Finding]
 ) -> SendReport:
     fresh, last = stored
+    good, held = feed.lines.tolist(), [] if feed.held is None else feed.held.lines.tolist()
     status = {line: "accepted" if new else "repeated" for line, new in zip(good, fresh.tolist(), strict=True)}
     told: dict[int, list[dict[str, str]]] = {}
     for f in findings:
         told.setdefault(f.line, []).append(
             {"field": f.field, "value_class": f.value_class, "remedy": f.remedy}
         )
-    lines = [LineReport(line, text) for line, text in status.items()]
+    lines = [LineReport(line, text) for line, text in (status | dict.fromkeys(held, "held")).items()]
     lines += [LineReport(line, "quarantined", tuple(each)) for line, each in told.items()]
     lines.sort(key=lambda each: each.line)
     accepted = int(fresh.sum())
-    return SendReport(dataset, accepted, len(good) - accepted, len(told), last, tuple(lines))
+    return SendReport(dataset, accepted, len(good) - accepted, len(told), last, tuple(lines), len(held))

@@ -26,6 +26,7 @@ from serving.operations import replay
 from serving.store.keys import KeyRing
 from serving.store.session import owner_transaction, tenant_transaction
 from tests.serving.feeding import rehydrate, subject_of, vault_of
+from tests.serving.records.sending import case, sent
 from tests.serving.world import GOOD, LATE, MIDDLE, PLAN, POOR, Bank, Client
 
 PAPER = "agricultural_machinery_paper"
@@ -162,6 +163,33 @@ def test_ingesting_or_resolving_twice_changes_nothing(
     assert (report.loaded, sum(file.held for file in report.files if not file.again)) == (0, 0)
     assert resolver.resolve(officer, bank.clock()).linked == 0
     assert machines(bank, POOR) == 1
+
+
+def test_a_row_without_a_number_over_http_is_held_like_one_of_a_file(
+    client: Client, bank: Bank, resolver: Resolver, officer: Authority
+) -> None:
+    name, birth, address, phone = KNOWN[POOR]
+    row = {"entry": "W1", "name": name, "birth_date": birth, "address": address, "phone": phone}
+    row |= {
+        "bought_on": "2023-05-01",
+        "kind": "tractor",
+        "value": "9000",
+        "published_at": "2023-06-01T09:00:00",
+    }
+    own = dict(zip(("name", "birth_date", "address", "phone"), KNOWN[GOOD], strict=True))
+    rows = [row, row | own | {"id_number": GOOD, "entry": "W2"}, row | {"bought_on": "never"}]
+    report = sent(client, rows, PAPER)
+    assert [line["status"] for line in report["lines"]] == ["held", "accepted", "quarantined"]
+    assert (report["held"], report["accepted"], report["repeated"], report["quarantined"]) == (1, 1, 0, 1)
+    again = sent(client, rows[:2], PAPER)
+    assert (again["held"], again["accepted"], again["repeated"]) == (1, 0, 1)
+    before = machines(bank, POOR)
+    assert resolver.resolve(officer, bank.clock()).linked == 1
+    assert machines(bank, POOR) == before + 1
+    refused = sent(client, [case("", "W3")])
+    assert [line["status"] for line in refused["lines"]] == ["quarantined"], (
+        "whose contract does not allow it"
+    )
 
 
 def test_doubtful_records_wait_for_a_person_who_links_or_refuses(
