@@ -45,7 +45,7 @@ def render(report: Report, charts: Mapping[str, str]) -> str:
     """The page as HTML text."""
     parts = (
         _head(report), _warnings(report), _figures(report.metrics), _pictures(charts), _judgement(report),
-        _grades(report), _features(report), _rows(report), _leaks(report), _origin(report),
+        _grades(report), _withheld(report), _features(report), _rows(report), _leaks(report), _origin(report),
     )  # fmt: skip
     page = string.Template((files("training") / "report.html").read_text(encoding="utf-8"))
     title = escape(f"{report.portfolio}.{report.model} {report.origin.bundle[:12]}")
@@ -125,6 +125,35 @@ def _grades(report: Report) -> str:
     names = ("grade", "rows", "bads", "mean PD", "bad rate", "p (Jeffreys)")
     about = "p is the probability that the true rate is at most the mean PD; a small one says the grade is told too low."
     return f"<h2>Calibration by grade</h2><p class='soft'>{about}</p>" + _table(names, lines)
+
+
+def _withheld(report: Report) -> str:
+    """The stated interval, and what was seen of it."""
+    stated = report.withheld
+    if stated is None:
+        return ""
+    about = (
+        f"With everything known the model states its log-odds to ±{stated.half_width:.2f} at {stated.level:.0%}; "
+        "each source that is withheld adds nothing to the score and widens that. Covered: how often the fully known "
+        "score lies in the part of the interval that the withheld sources make."
+    )
+    lines = [
+        (
+            one.what, f"{one.auc:.4f}", f"{one.log_loss:.5f}", f"{one.predicted_over_actual:.3f}", f"{one.change:.3f}",
+            f"{one.covered:.1%}",
+        )
+        for one in stated.lines
+    ]  # fmt: skip
+    names = (
+        "withheld from every row judged",
+        "AUC",
+        "log loss",
+        "predicted over actual",
+        "change, logits",
+        "covered",
+    )
+    shown = _table(names, lines, 1) if lines else ""
+    return f"<h2>Interval and withheld sources</h2><p class='soft'>{about}</p>" + shown
 
 
 def _features(report: Report) -> str:

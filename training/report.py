@@ -19,6 +19,7 @@ from training.labels import Outcome
 from training.leaks import LeakCheck
 from training.population import Rows
 from training.sample import Sample
+from training.sensitivity import Withheld, sensitivity
 from training.validation import GradeTest, Interval, Metrics, by_grade, psi, psi_by_chance
 
 STRONGEST = 15
@@ -106,6 +107,8 @@ class Report(msgspec.Struct, frozen=True):
     settings: dict[str, float | int | str]
     origin: Origin
     warnings: tuple[str, ...]
+    withheld: Withheld | None = None
+    """From schema 2 on."""
 
 
 def build_report(
@@ -130,12 +133,14 @@ def build_report(
         *_moved(stability),
         *(f"{f.file}: {f.quarantined} of {f.rows} rows are in quarantine." for f in files if f.quarantined),
     )
+    later = sample.take(held_out_rows(judged)) if judged.split.out_of_time else None
     return Report(
-        1, bundle.portfolio, title, bundle.model, bundle.model_kind, iso(bundle.created_at),
+        2, bundle.portfolio, title, bundle.model, bundle.model_kind, iso(bundle.created_at),
         judged.split.text, judged.split.out_of_time, int(bundle.notes["rows"]), _reached(rows),
         _random(rows, judged), metrics, challenger, difference, tuple(grades), _features(bundle, sample, judged),
         leaks, stability, bundle.notes,
         Origin(bundle_digest, bundle.definitions_digest, bundle.training_digest, tuple(files)), warnings,
+        sensitivity(bundle, later, sample.optional),
     )  # fmt: skip
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -15,12 +17,13 @@ from tests.training.test_bundle import ORIGIN
 from training.evaluation import judge, make_split
 from training.labels import Outcome
 from training.leaks import check_leaks
-from training.models import ModelName
+from training.models import ModelName, train
 from training.page import pictures, render
 from training.population import Rows
 from training.portfolio import OutOfTime
 from training.report import Report, build_report
 from training.sample import Sample
+from training.sensitivity import ALL, HALF, sensitivity
 
 FILE = FileReport("applicants", "a<b>.csv", 900, 897, 0, 3, 0)
 
@@ -30,7 +33,7 @@ def made() -> tuple[Report, dict[str, str]]:
     """A scorecard over 27 months, with 30 rows that have no outcome and 100 that came at random."""
     sample = made_sample(900, 3)
     days = np.arange(900) * 86_400_000_000 + 1_600_000_000_000_000
-    sample = Sample(sample.matrix, sample.target, sample.group, days)
+    sample = Sample(sample.matrix, sample.target, sample.group, days, ("one", "three"))
     outcome = np.concatenate([sample.target, np.full(30, Outcome.UNDRAWN)]).astype(np.int8)
     random = np.arange(930) % 9 == 0
     more = np.append(sample.matrix.values, np.zeros((30, 6)), axis=0)
@@ -53,6 +56,28 @@ def test_it_counts_who_came_and_what_became_of_them(made) -> None:
     assert report.population.outcomes["undrawn"] == 30
     assert sum(report.population.outcomes.values()) == 930
     assert (report.metrics.rows, report.learned_rows) == (360, 540)
+
+
+def test_the_interval_is_stated_with_what_was_seen_when_sources_were_withheld(made) -> None:
+    stated = made[0].withheld
+    assert stated is not None
+    assert (stated.level, stated.half_width > 0) == (0.9, True)
+    assert [line.what for line in stated.lines[:2]] == [HALF, ALL]
+    assert {line.what for line in stated.lines[2:]} == {"one", "three"}
+    half, whole, strong = stated.lines[:3]
+    assert strong.what == "one"
+    assert whole.auc < half.auc < made[0].metrics.auc.value
+    assert whole.change > half.change > stated.lines[3].change
+    assert half.covered == pytest.approx(0.9, abs=0.1)
+    assert "Interval and withheld sources" in render(*made)
+
+
+def test_a_report_of_rows_that_were_learned_from_claims_nothing_of_withheld_sources(made) -> None:
+    sample = replace(made_sample(200), optional=("one",))
+    bundle = train(ModelName.RATING, sample, ORIGIN)
+    assert sensitivity(bundle, None, ("one",)).lines == ()
+    old = msgspec.structs.replace(bundle, schema=1, uncertainty=msgspec.UNSET)
+    assert sensitivity(old, sample, ("one",)) is None
 
 
 def test_rows_approved_at_random_are_set_apart(made) -> None:
