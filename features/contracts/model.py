@@ -122,11 +122,16 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where a portfolio's dataset lies, relative to its data folder.
 
     ``files`` are globs of delimited text. With ``sql`` the files of ``tables`` are joined first by that
-    statement, which is how a dataset keyed by something else reaches its subject.
+    statement, which is how a dataset keyed by something else reaches its subject. ``header`` names the columns
+    of files that do not, ``skip`` the beginnings of lines that are no rows, ``row_number`` a column that counts
+    the rows of files without a key.
     """
 
     files: tuple[str, ...] = ()
     delimiter: str = ","
+    header: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    row_number: str = ""
     nulls: tuple[str, ...] = ("",)
     sql: str = ""
     tables: dict[str, str] = msgspec.field(default_factory=dict)

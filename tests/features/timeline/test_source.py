@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from features.calendar import instant
-from features.contracts.model import Contract
+from features.contracts.model import Contract, Source
 from features.errors import Invalid
 from features.identity.vault import MemoryVault
 from features.timeline.feed import UnreadableFeed
 from features.timeline.ingest import ingest_folder, ingest_source, quarantine
 from features.timeline.lake import Lake
+from features.timeline.source import read_source
 
 ORDERS: dict[str, Any] = {
     "schema": 1, "dataset": "orders", "department": "shop", "title": {"zh": "订单", "en": "Orders"}, "subject": "opaque",
@@ -114,3 +115,37 @@ def test_a_folder_without_a_feed_and_progress_over_one_with(tmp_path) -> None:
     )
     assert seen == [("orders", 0, 1)]
     assert (report.loaded, report.quarantined) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "lines", "broken"),
+    [
+        ("1 2\n3\n5 6\n", [1, 3], (2,)),
+        ("a b\n1 2\n3\n5 6\n", [2, 4], (3,)),
+        ("@data\n\n1 2\n3\n5 6\n", [3, 5], (4,)),
+    ],
+)
+def test_a_file_without_a_header_gets_the_contracts_and_keeps_its_lines(
+    tmp_path: Path, text: str, lines: list[int], broken: tuple[int, ...]
+) -> None:
+    (tmp_path / "a.data").write_text(text)
+    source = Source(files=("a.data",), delimiter=" ", header=("a", "b"), skip=("@",), row_number="row")
+    [(_, raw)] = read_source(source, tmp_path)
+    assert raw.table.to_pydict() == {"a": ["1", "5"], "b": ["2", "6"], "row": [str(line) for line in lines]}
+    assert (raw.lines.tolist(), raw.broken) == (lines, broken)
+
+
+def test_a_given_file_stands_for_the_first_of_the_joined_tables(tmp_path: Path) -> None:
+    (tmp_path / "loan.csv").write_text("id,place\n1,x\n")
+    (tmp_path / "place.csv").write_text("place,rate\nx,5\ny,7\n")
+    (tmp_path / "new.csv").write_text("id,place\n9,y\n")
+    sql = "select id, rate from loan join place using (place)"
+    source = Source(sql=sql, tables={"loan": "loan.csv", "place": "place.csv"})
+    [(_, stored)], [(_, new)] = (
+        read_source(source, tmp_path),
+        read_source(source, tmp_path, tmp_path / "new.csv"),
+    )
+    assert (stored.table.to_pylist(), new.table.to_pylist()) == (
+        [{"id": "1", "rate": "5"}],
+        [{"id": "9", "rate": "7"}],
+    )
