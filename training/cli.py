@@ -88,7 +88,7 @@ def predict(
     file: Annotated[
         Path, typer.Option("--in", help="Rows with the columns of the contract; no label needed.")
     ],
-    out: Annotated[Path, typer.Option(help="The CSV to write: key, pd, grade, reasons.")],
+    out: Annotated[Path, typer.Option(help="The CSV to write: key, pd, its interval, grade, reasons.")],
     data: Data = None,
     *,
     as_json: Json = False,

@@ -25,7 +25,7 @@ from features.matrix import FeatureMatrix
 from features.timeline.feed import Finding, RawTable, read_text
 from features.timeline.ingest import ingest_source, load_rows, quarantine
 from features.timeline.lake import Lake
-from training.bundle import FIXED, Scorer, load_bundle
+from training.bundle import FIXED, Scorer, Scores, load_bundle
 from training.population import private_door, read_people
 from training.portfolio import ColumnLabel, Portfolio
 
@@ -83,13 +83,17 @@ class NeedsVault(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One scored row: its key as it was written, and up to four reasons that raised its risk."""
+    """One scored row: its key as it was written, and up to four reasons that raised its risk.
+
+    ``interval`` are the ends of the PD's interval; None where the model states none.
+    """
 
     line: int
     key: tuple[str, ...]
     pd: float
     grade: int
     reasons: tuple[Text, ...]
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +151,9 @@ def predict_file(portfolio: Portfolio, scorer: Scorer, path: Path, data: Path | 
     scores = scorer.score(chosen.values, chosen.missing)
     texts = _Reasons(scorer, portfolio)
     answers = [
-        Answer(line, keys[line], float(pd), int(grade), texts.of(shares))
-        for line, pd, grade, shares in zip(
-            lines.tolist(), scores.pd, scores.grade, scores.contributions, strict=True
+        Answer(line, keys[line], float(pd), int(grade), texts.of(shares), interval)
+        for line, pd, grade, shares, interval in zip(
+            lines.tolist(), scores.pd, scores.grade, scores.contributions, _intervals(scores), strict=True
         )
     ]
     return Predicted(
@@ -158,8 +162,14 @@ def predict_file(portfolio: Portfolio, scorer: Scorer, path: Path, data: Path | 
     )  # fmt: skip
 
 
+def _intervals(scores: Scores) -> list[tuple[float, float] | None]:
+    if scores.pd_low is None or scores.pd_high is None:
+        return [None] * len(scores.pd)
+    return list(zip(scores.pd_low.tolist(), scores.pd_high.tolist(), strict=True))
+
+
 def write_answers(predicted: Predicted, path: Path) -> None:
-    """The answers as CSV, whole or not at all: key, pd, grade, reasons in two languages.
+    """The answers as CSV, whole or not at all: key, pd and its interval, grade, reasons in two languages.
 
     Raises:
         Invalid: the folder is not there or may not be written.
@@ -168,10 +178,13 @@ def write_answers(predicted: Predicted, path: Path) -> None:
     try:
         with draft.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow([*predicted.key_names, "pd", "grade", "reasons_zh", "reasons_en"])
+            writer.writerow(
+                [*predicted.key_names, "pd", "pd_low", "pd_high", "grade", "reasons_zh", "reasons_en"]
+            )
             for one in predicted.answers:
                 told = ("; ".join(r.zh for r in one.reasons), "; ".join(r.en for r in one.reasons))
-                writer.writerow([*one.key, f"{one.pd:.9f}", one.grade, *told])
+                ends = [f"{end:.9f}" for end in one.interval] if one.interval else ["", ""]
+                writer.writerow([*one.key, f"{one.pd:.9f}", *ends, one.grade, *told])
         draft.replace(path)
     except OSError as error:
         problem = f"the answers cannot be written: {error.strerror}."

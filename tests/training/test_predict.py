@@ -187,8 +187,10 @@ def test_answers_are_written_as_csv_with_the_key_as_it_stood(world, tmp_path) ->
     with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["id"] for row in rows] == ["  007 ", 'a, "b"']
-    assert list(rows[0]) == ["id", "pd", "grade", "reasons_zh", "reasons_en"]
+    assert list(rows[0]) == ["id", "pd", "pd_low", "pd_high", "grade", "reasons_zh", "reasons_en"]
     assert float(rows[0]["pd"]) == found.answers[0].pd
+    assert (float(rows[0]["pd_low"]), float(rows[0]["pd_high"])) == found.answers[0].interval
+    assert float(rows[0]["pd_low"]) < found.answers[0].pd < float(rows[0]["pd_high"])
     assert "times late" in rows[0]["reasons_en"]
     with pytest.raises(Invalid, match="cannot be written"):
         write_answers(found, tmp_path / "none" / "out.csv")
