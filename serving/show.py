@@ -146,10 +146,14 @@ def watch_summary(report: WatchReport, most: int = 5) -> Group:
         for hit, loan in hits[:most]
     ]  # fmt: skip
     levels = ", ".join(f"[{LEVELS[level]}]{count} {level}[/]" for level, count in report.by_level.items())
-    skipped = ", ".join(f"{name} {count}" for name, count in report.skipped.items() if count)
+    skipped, refused = (
+        ", ".join(f"{name} {count}" for name, count in each.items() if count) or "none"
+        for each in (report.skipped, report.not_authorised)
+    )
     lines = [
         f"{report.loans:,} open loans, {len(report.hits):,} signals ({levels}); {report.raised:,} alerts are new.",
-        f"[dim]Skipped because a source knows nothing of the borrower: {skipped or 'none'}.[/]",
+        f"[dim]Skipped because a source knows nothing of the borrower: {skipped}.[/]",
+        f"[dim]NOT_AUTHORISED, for lack of the borrower's consent for after the loan: {refused}.[/]",
     ]
     shown = alert_table(rows, f"the {len(rows)} gravest") if rows else Text()
     return Group(*(Text.from_markup(line) for line in lines), shown)

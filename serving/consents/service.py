@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from features.calendar import instant, iso
-from features.consent import CONSENTED, Consent
+from features.consent import CONSENTED, Consent, Purpose
 from features.contracts.model import SubjectKind
 from features.definitions.plan import FeaturePlan
 from features.errors import Forbidden, Invalid, NotFound
@@ -74,7 +74,7 @@ class ConsentService:
         valid_from: str,
         valid_to: str,
     ) -> Consent:
-        """Record a consent and bring its subject online before returning.
+        """Record a consent; one to assess a credit brings its subject online before this returns.
 
         Raises:
             WrongNumber, WrongConsent, WrongRecipient: its terms.
@@ -95,14 +95,18 @@ class ConsentService:
         )
         new = NewConsent(consent, recipient, form, now, authority.actor.actor_id)
         tenant, actor = authority.tenant, authority.actor.actor_id
-        family = await self.online.family(tenant, plan, subject)
+        if purpose == Purpose.CREDIT_ASSESSMENT:
+            family = await self.online.family(tenant, plan, subject)
+        else:  # what is online is for decisions: for no other purpose does anything change there
+            family = []
         async with tenant_connection(self._pool, tenant) as connection:
             await repository.lock_subjects(connection, family)
             await repository.insert(connection, tenant, new)
-            seen = await self.online.refresh_family(connection, tenant, family, plan, now)
+            seen = await self.online.refresh_family(connection, tenant, family, plan, now) if family else None
             named = str(consent.consent_id)
             await record_async(connection, tenant, now, actor, "consent.given", named, purpose=purpose)
-        await self.online.catch_up(tenant, subject, plan, seen, now)
+        if seen is not None:
+            await self.online.catch_up(tenant, subject, plan, seen, now)
         return consent
 
     async def get(self, authority: Authority, consent_id: UUID) -> Consent:

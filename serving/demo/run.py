@@ -13,20 +13,20 @@ from typing import Any
 
 import msgspec
 
-from features.calendar import iso, local_date, months_before
+from features.calendar import iso, months_before
 from features.city.make import make_city
-from features.contracts.load import BUILTIN, load_contracts
+from features.consent import Purpose
 from features.errors import Unavailable
 from features.terminal import console, progress
 from serving import operations, show
 from serving.access.model import Role
 from serving.analyst import ACCESS, SCORED, TrainedModel, Trainer, mlflow_environment, versions_of
 from serving.demo.access import tokens
+from serving.demo.agreements import borrowers, consented, sign
 from serving.demo.processes import Api, answers, free_port, running, wait_until
 from serving.settings import Settings
 
 MONTHS = 48
-CATEGORIES = sorted({contract.consent_category for contract in load_contracts([BUILTIN]).values()})
 PORTFOLIO = "city"
 MOST_ASKED = 80
 """Applicants that are asked for until each outcome has been seen."""
@@ -66,11 +66,11 @@ class Demo:
             self._title("Two people put them in force")
             self._promote(people, models)
             self._title("Three applicants over HTTP")
-            self._decide(stack, people, city)
+            api = self._decide(stack, people, city)
             self._title("The auditor replays every decision")
             self._replay(people)
             self._title("The risk officer watches the book")
-            self._watch(people)
+            self._watch(people, api, city)
         self._next(time.monotonic() - began)
 
     def _title(self, text: str) -> None:
@@ -137,7 +137,7 @@ class Demo:
                 f"  {slot:16} {name[:12]}  submitted by the analyst, approved and promoted by the risk officer"
             )
 
-    def _decide(self, stack: ExitStack, people: dict[Role, str], city: Path) -> None:
+    def _decide(self, stack: ExitStack, people: dict[Role, str], city: Path) -> Api:
         port = free_port(self.settings.port)
         address = f"http://127.0.0.1:{port}"
         log = self.settings.home / "demo" / "serve.log"
@@ -160,14 +160,10 @@ class Demo:
                 raise OutcomeNotSeen(asked, outcome)
             console.print(show.decision_panel(*seen[outcome]))
         console.print(f"{asked} applications were decided and stored; these are the first of each outcome.")
+        return api
 
     def _apply(self, api: Api, number: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
-        today = local_date(time.time_ns() // 1_000)
-        consent = api.ask("POST", "/v1/consents", {
-            "id_number": number, "categories": CATEGORIES, "purpose": "credit_assessment",
-            "recipient": self.settings.tenant, "form": "electronic", "valid_from": today.isoformat(),
-            "valid_to": today.replace(year=today.year + 1, day=min(today.day, 28)).isoformat(),
-        })["consent_id"]  # fmt: skip
+        consent = consented(api, self.settings.tenant, number, Purpose.CREDIT_ASSESSMENT)
         body = {"applicant": {"id_number": number}, "consent_id": consent, "amount_yuan": "30000", **REQUEST}
         answer = api.ask("POST", "/v1/decisions", body, {"Idempotency-Key": f"demo-{consent}"})
         return consent, body, answer
@@ -182,7 +178,12 @@ class Demo:
             if one.status.value != "same":
                 console.print(f"[red]{one.decision_id} {one.status.value}[/]: {'; '.join(one.differences)}")
 
-    def _watch(self, people: dict[Role, str]) -> None:
+    def _watch(self, people: dict[Role, str], api: Api, city: Path) -> None:
+        with progress("the consents of the loans' contracts") as step:
+            given, before = sign(self.settings, api, borrowers(city), step)
+        console.print(
+            f"{given:,} borrowers with an open loan agreed in its contract to be watched ({before:,} had before)."
+        )
         report = operations.watch(replace(self.settings, token=people[Role.RISK_OFFICER]))
         console.print(show.watch_summary(report))
 

@@ -64,6 +64,9 @@ class WatchReport:
     raised: int
     worsened: int
     skipped: Mapping[str, int]
+    """Loans by signal of which nothing is known that it would need."""
+    not_authorised: Mapping[str, int]
+    """Loans by signal of which it may not read what it would need."""
     about: tuple[str, ...]
     """The bank's own number of each hit's loan."""
 
@@ -120,7 +123,8 @@ def watch(
             loans=len(book.loan),
             raised=raised,
         )
-    return WatchReport(now, len(book.loan), outcome.hits, raised, worsened, outcome.skipped, about)
+    skipped = (outcome.skipped, outcome.not_authorised)
+    return WatchReport(now, len(book.loan), outcome.hits, raised, worsened, *skipped, about)
 
 
 def _door(connection: Connection, authority: Authority, lake: Lake, at: int) -> Door:
@@ -141,10 +145,11 @@ def look(plan: FeaturePlan, signals: SignalsDocument, door: Door, now: int) -> t
     matrix = _features(plan, door, book.subject, now, refused)
     values = {name: matrix.values[:, place] for place, name in enumerate(matrix.names)}
     known = {name: matrix.missing[:, place] == Missing.PRESENT for place, name in enumerate(matrix.names)}
+    refused_at = {n: matrix.missing[:, k] == Missing.NOT_AUTHORISED for k, n in enumerate(matrix.names)}
     for name, column in (("dpd", book.dpd.astype(float)), ("overdue_yuan", book.overdue / 100)):
         values[name] = column
         known[name] = np.ones(len(column), dtype=bool)
-    return book, evaluate(signals, Values(values, known))
+    return book, evaluate(signals, Values(values, known, refused_at))
 
 
 def _features(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -83,10 +83,22 @@ class SignalsDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """Feature values of the watched borrowers: float64 [rows] by name, and where they are known."""
+    """Feature values of the watched borrowers: float64 [rows] by name, where they are known, and where they may not
+    be read (nowhere, if a name is not there).
+    """
 
     values: Mapping[str, NDArray[np.float64]]
     known: Mapping[str, NDArray[np.bool_]]
+    refused: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+
+    def told_of(self, name: str, row: int) -> str:
+        """A value as a person reads it; NOT_AUTHORISED where it may not be read, a dash where nothing is known."""
+        if name in self.refused and self.refused[name][row]:
+            return "NOT_AUTHORISED"
+        if not self.known[name][row]:
+            return "–"
+        value = float(self.values[name][row])
+        return f"{value:,.0f}" if value.is_integer() else f"{value:,.1f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +116,13 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Hits, and how often each signal was skipped because a variable was missing."""
+    """Hits, and for how many rows each signal was skipped: because nothing is known of a variable, or because one may
+    not be read.
+    """
 
     hits: tuple[Hit, ...]
     skipped: Mapping[str, int]
+    not_authorised: Mapping[str, int]
 
 
 class BrokenSignal(Invalid):
@@ -195,15 +210,27 @@ def evaluate(document: SignalsDocument, values: Values) -> Outcome:
     """The gravest level of each signal on each row. A missing variable skips the signal, never reads as zero."""
     hits: list[Hit] = []
     skipped: dict[str, int] = {}
+    not_authorised: dict[str, int] = {}
     for signal in document.signals:
         known = np.logical_and.reduce([values.known[name] for name in signal.features])
-        skipped[signal.code] = int((~known).sum())
+        refused = _refused(signal, values, len(known))
+        not_authorised[signal.code] = int((~known & refused).sum())
+        skipped[signal.code] = int((~known & ~refused).sum())
         left = known.copy()
         for trigger in signal.levels:
             met = left & np.logical_and.reduce([_meets(condition, values) for condition in trigger.all])
             hits += [_hit(signal, trigger.level, int(row), values) for row in np.flatnonzero(met)]
             left &= ~met
-    return Outcome(tuple(sorted(hits, key=lambda hit: (hit.row, hit.signal))), skipped)
+    return Outcome(tuple(sorted(hits, key=lambda hit: (hit.row, hit.signal))), skipped, not_authorised)
+
+
+def _refused(signal: Signal, values: Values, rows: int) -> NDArray[np.bool_]:
+    """The rows of which some variable of a signal may not be read, bool [rows]."""
+    found = np.zeros(rows, dtype=bool)
+    for name in signal.features:
+        if name in values.refused:
+            found |= values.refused[name]
+    return found
 
 
 def _meets(condition: Condition, values: Values) -> NDArray[np.bool_]:
@@ -213,17 +240,10 @@ def _meets(condition: Condition, values: Values) -> NDArray[np.bool_]:
 
 def _hit(signal: Signal, level: Level, row: int, values: Values) -> Hit:
     def sentence(text: str) -> str:
-        return text.format(**{name: _shown(values, name, row) for name in _placeholders(text)})
+        return text.format(**{name: values.told_of(name, row) for name in _placeholders(text)})
 
     evidence = (sentence(signal.evidence.zh), sentence(signal.evidence.en))
     return Hit(row, signal.code, level, *evidence, signal.action.zh, signal.action.en)
-
-
-def _shown(values: Values, name: str, row: int) -> str:
-    if not values.known[name][row]:
-        return "–"
-    value = float(values.values[name][row])
-    return f"{value:,.0f}" if value.is_integer() else f"{value:,.1f}"
 
 
 def _placeholders(text: str) -> list[str]:

@@ -24,7 +24,8 @@ from serving.analyst import Trainer, versions_of
 from serving.decisions import repository
 from serving.decisions.receipt import open_receipt, read_receipt
 from serving.demo.access import tokens
-from serving.demo.run import CATEGORIES, REQUEST, applicants
+from serving.demo.agreements import CATEGORIES
+from serving.demo.run import REQUEST, applicants
 from serving.registry import repository as registry_rows
 from serving.registry.model import Kind
 from serving.registry.service import OwnApproval, artifact

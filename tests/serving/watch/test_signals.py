@@ -55,6 +55,24 @@ def test_a_missing_variable_skips_the_signal_and_is_counted(signals) -> None:
     assert outcome.skipped == {"dpd_open": 1}
 
 
+def test_what_may_not_be_read_is_counted_as_such_and_not_as_unknown(signals) -> None:
+    known, refused = np.array([True, False, False]), np.array([False, True, False])
+    outcome = evaluate(signals, Values({"dpd": np.full(3, 45.0)}, {"dpd": known}, {"dpd": refused}))
+    assert [hit.row for hit in outcome.hits] == [0]
+    assert outcome.skipped == {"dpd_open": 1}
+    assert outcome.not_authorised == {"dpd_open": 1}
+
+
+def test_evidence_says_of_a_figure_why_it_is_not_there(tmp_path) -> None:
+    path = tmp_path / "signals.yaml"
+    path.write_text(ONE.replace("{dpd} days past due", "{dpd} days, {a}, {b}"), encoding="utf-8")
+    told = {name: np.array([31.0]) for name in ("dpd", "a", "b")}
+    known = {"dpd": np.array([True]), "a": np.array([False]), "b": np.array([False])}
+    refused = {"a": np.array([True])}
+    (hit,) = evaluate(load_signals(path, ["dpd", "a", "b"]), Values(told, known, refused)).hits
+    assert hit.evidence_en == "31 days, NOT_AUTHORISED, –"
+
+
 def test_evidence_is_a_sentence_with_the_figure(signals) -> None:
     hit = evaluate(signals, values([31.0])).hits[0]
     assert hit.evidence_en == "31 days past due"

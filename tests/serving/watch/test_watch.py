@@ -167,6 +167,17 @@ def test_what_is_not_known_is_skipped_and_counted(bank: Bank) -> None:
     assert not [hit for hit in report.hits if hit.signal == "autopay_fail"]
 
 
+def test_without_a_borrowers_consent_other_sources_are_not_authorised_rather_than_unknown(bank: Bank) -> None:
+    nobody = Access("test", Purpose.POST_LOAN_MANAGEMENT, "city", 1)
+    book, outcome = look(PLAN, SIGNALS, Door(Lake(bank.settings.lake_root), nobody, MemoryLog()), NOVEMBER)
+    elsewhere = {"other_bank_overdue", "ss_stop", "court_litigation"}
+    refused = {signal for signal, count in outcome.not_authorised.items() if count == len(book.loan)}
+    assert elsewhere <= refused
+    assert all(outcome.skipped[signal] == 0 for signal in elsewhere)
+    assert outcome.not_authorised["dpd_open"] == 0
+    assert run(bank, NOVEMBER).not_authorised == dict.fromkeys(outcome.not_authorised, 0)
+
+
 def test_each_run_is_in_the_audit_log(bank: Bank) -> None:
     report = run(bank, NOVEMBER)
     with tenant_transaction(bank.database, "city") as connection:
