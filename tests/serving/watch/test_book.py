@@ -63,9 +63,10 @@ def books(draw: st.DrawFn) -> tuple[list[Row], list[Row], list[Row]]:
     return loans, dues, payments
 
 
-def stands(rows: list[Row], row: Row, as_of: int) -> bool:
+def stands(rows: list[Row], place: int, as_of: int) -> bool:
     """Whether a row is what was known of its key at a moment: no later news of it had come."""
-    later = [o for o in rows if o.key == row.key and (o.known, rows.index(o)) > (row.known, rows.index(row))]
+    row = rows[place]
+    later = [o for k, o in enumerate(rows) if o.key == row.key and (o.known, k) > (row.known, place)]
     return row.known <= as_of and not any(other.known <= as_of for other in later)
 
 
@@ -82,8 +83,8 @@ def test_each_loan_is_as_late_as_its_oldest_unpaid_instalment(book, day: int, of
         as_of,
     )
     expected = []
-    for loan in loans:
-        if not stands(loans, loan, as_of) or loan.true >= as_of or loan.values["state"] != code_of("active"):
+    for place, loan in enumerate(loans):
+        if not stands(loans, place, as_of) or loan.true >= as_of or loan.values["state"] != code_of("active"):
             continue
         late, owed = 0, 0
         for due in (d for d in dues if d.key[0] == loan.key[0]):
