@@ -99,6 +99,23 @@ def stability_chart(months: Sequence[tuple[str, float]]) -> str:
     return _svg(bars + rules)
 
 
+def pareto_chart(points: Sequence[tuple[str, float, float]], chosen: str, model: str) -> str:
+    """Candidates as (name, AUC, worst impact ratio): the model, the choice, and the bound of four fifths."""
+    kinds = {model: "the model", chosen: "chosen"}
+    dots = [
+        {"name": name, "auc": auc, "impact": impact, "kind": kinds.get(name, "alternative")}
+        for name, auc, impact in points
+    ]
+    colour = alt.Scale(domain=["the model", "chosen", "alternative"], range=[INK, BAD, PALE])
+    marks = _chart(dots).mark_circle(size=70, opacity=0.9).encode(
+        x=alt.X("auc:Q", title="AUC on held rows", scale=alt.Scale(zero=False)),
+        y=alt.Y("impact:Q", title="worst impact ratio", scale=alt.Scale(zero=False)),
+        color=alt.Color("kind:N", scale=colour),
+    )  # fmt: skip
+    bound = _chart([{"impact": 0.8}]).mark_rule(color=BAD, strokeDash=[4, 3]).encode(y="impact:Q")
+    return _svg(bound + marks)
+
+
 def _chart(points: list[dict[str, Any]]) -> alt.Chart:
     """A chart over plain values, so that no DataFrame is made."""
     return alt.Chart(alt.Data(values=points), width=WIDTH, height=HEIGHT)
