@@ -189,12 +189,19 @@ def _month(field: Field, text: pa.Array, present: Flags) -> Outcome:
     return _scatter(good, month_start((year - 1970) * 12 + month - 1)), ~good, "not a month"
 
 
-def _parse_local(text: pa.Array, form: str, rows: Flags) -> tuple[Int64, Flags]:
-    """Microseconds of local time by a strptime form; a date that does not exist is not in the rows."""
+def _parse_local(text: pa.Array, form: str, rows: Flags, *, padded: bool = True) -> tuple[Int64, Flags]:
+    """Microseconds of local time by a strptime form; a date that does not exist is not in the rows.
+
+    The parser takes 30 February for 2 March, so what it read must read the same; leading zeros may be missing
+    where it is not ``padded``.
+    """
     encoded = text.filter(pa.array(rows)).dictionary_encode()
     days, at = encoded.dictionary, _ints(encoded.indices)
     parsed = pc.strptime(days, format=form, unit="us", error_is_null=True)
-    same = _flags(pc.fill_null(pc.equal(pc.strftime(parsed, format=form), days), False))
+    again = pc.strftime(parsed, format=form)
+    if not padded:
+        again, days = _bare(again), _bare(days)
+    same = _flags(pc.fill_null(pc.equal(again, days), False))
     moments = _ints(parsed.cast(pa.int64()))
     same &= moments >= _YEAR_ONE
     same, moments = same[at], moments[at]
@@ -203,8 +210,12 @@ def _parse_local(text: pa.Array, form: str, rows: Flags) -> tuple[Int64, Flags]:
     return _scatter(good, moments[same]), good
 
 
+def _bare(text: pa.Array) -> pa.Array:
+    return pc.replace_substring_regex(text, r"\b0+(\d)", r"\1")
+
+
 def _date(field: Field, text: pa.Array, present: Flags) -> Outcome:
-    local, good = _parse_local(text, field.format or "%Y-%m-%d", present)
+    local, good = _parse_local(text, field.format or "%Y-%m-%d", present, padded=not field.format)
     return local - np.where(good, CHINA_OFFSET, 0), ~good, "not a date"
 
 

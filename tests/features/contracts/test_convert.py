@@ -147,6 +147,8 @@ def test_a_date_and_an_instant_in_the_contract_s_own_form() -> None:
     values, problems = converted(field("date", format="%y%m%d"), ["930101", "931301", "2993-1-1"])
     assert values == [as_date("1993-01-01"), None, None]
     assert problems == {"not a date": [1, 2]}
+    values, problems = converted(field("date", format="%Y/%m/%d"), ["2018/5/1", "2018/05/01", "2018/2/30"])
+    assert (values[:2], problems) == ([as_date("2018-05-01")] * 2, {"not a date": [2]})
     assert converted(field("instant", format="%Y%m%d"), ["20240531"])[0] == [as_date("2024-05-31")]
 
 
