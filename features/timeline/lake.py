@@ -17,6 +17,7 @@ from features.contracts.model import Contract
 from features.errors import Conflict
 from features.timeline.events import EventTable, Int64, Pin, RawEvents, empty_raw, joined, mix
 from features.timeline.life import forget, standing
+from features.timeline.linked import read_linked
 from features.timeline.marks import Marks
 from features.timeline.segments import DamagedSegment, current, put_table, read_arrays, settled_read
 from features.timeline.views import Reach, Seen, ViewReader, views
@@ -215,10 +216,12 @@ class Lake(Marks):
         return ViewReader(contracts, read, pin)
 
     def _stored(self, contract: Contract, subjects: list[int] | None, by: str) -> RawEvents:
-        whole = subjects is None or by != "subject"
-        buckets = None if whole else sorted({subject >> BUCKET_BITS for subject in subjects or []})
         values = None if subjects is None else np.array(sorted(subjects), dtype=np.int64)
         names = [*TIMES, *contract.names]
+        if values is not None and by != "subject":
+            parts = [read_linked(path, names, by, values) for path in self.segments(contract.dataset)]
+            return raw_of(contract.names, parts)
+        buckets = None if values is None else np.unique(values >> BUCKET_BITS).tolist()
         parts = [read_arrays(path, names, by, values) for path in self.segments(contract.dataset, buckets)]
         return raw_of(contract.names, parts)
 
