@@ -34,11 +34,12 @@ def consented(api: Api, tenant: str, number: str, purpose: Purpose) -> str:
 
 
 def borrowers(city: Path) -> list[str]:
-    """Who has an open loan by the latest row of each, in the order of the bank's feed."""
+    """Who has drawn a loan that is open by its latest row, in the order of the bank's feed."""
     latest: dict[str, tuple[str, str, str]] = {}
     with (city / "feeds" / "loan.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            told = (row["published_at"], row["state"], row["id_number"])
+            state = row["state"] if row["drawn_at"] else "granted"
+            told = (row["published_at"], state, row["id_number"])
             latest[row["loan_id"]] = max(latest.get(row["loan_id"], told), told)
     return list(dict.fromkeys(number for _, state, number in latest.values() if state == "active"))
 
