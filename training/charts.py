@@ -99,21 +99,29 @@ def stability_chart(months: Sequence[tuple[str, float]]) -> str:
     return _svg(bars + rules)
 
 
-def pareto_chart(points: Sequence[tuple[str, float, float]], chosen: str, model: str) -> str:
-    """Candidates as (name, AUC, worst impact ratio): the model, the choice, and the bound of four fifths."""
+def pareto_chart(points: Sequence[tuple[str, float, float, bool]], chosen: str, model: str) -> str:
+    """Candidates as (name, AUC, worst impact ratio, on the front), and the bound of four fifths.
+
+    The front is a line; the model and the choice lie over the others.
+    """
     kinds = {model: "the model", chosen: "chosen"}
     dots = [
-        {"name": name, "auc": auc, "impact": impact, "kind": kinds.get(name, "alternative")}
-        for name, auc, impact in points
+        {"auc": auc, "impact": impact, "kind": kinds.get(name, "alternative")}
+        for name, auc, impact, _ in points
+    ]
+    dots.sort(key=lambda dot: dot["kind"] != "alternative")
+    front = [
+        {"auc": auc, "impact": impact} for _, auc, impact, best in sorted(points, key=lambda p: p[1]) if best
     ]
     colour = alt.Scale(domain=["the model", "chosen", "alternative"], range=[INK, BAD, PALE])
-    marks = _chart(dots).mark_circle(size=70, opacity=0.9).encode(
-        x=alt.X("auc:Q", title="AUC on held rows", scale=alt.Scale(zero=False)),
-        y=alt.Y("impact:Q", title="worst impact ratio", scale=alt.Scale(zero=False)),
-        color=alt.Color("kind:N", scale=colour),
-    )  # fmt: skip
+    x = alt.X("auc:Q", title="AUC on held rows", scale=alt.Scale(zero=False))
+    y = alt.Y("impact:Q", title="worst impact ratio", scale=alt.Scale(zero=False))
     bound = _chart([{"impact": 0.8}]).mark_rule(color=BAD, strokeDash=[4, 3]).encode(y="impact:Q")
-    return _svg(bound + marks)
+    line = _chart(front).mark_line(color=GOOD, strokeWidth=1.5).encode(x=x, y=y)
+    marks = (
+        _chart(dots).mark_circle(size=70, opacity=1).encode(x=x, y=y, color=alt.Color("kind:N", scale=colour))
+    )
+    return _svg(bound + line + marks)
 
 
 def _chart(points: list[dict[str, Any]]) -> alt.Chart:

@@ -24,7 +24,7 @@ def fairness_page(report: FairnessReport) -> str:
     """The report as one HTML file with its picture in it."""
     from training.charts import pareto_chart  # noqa: PLC0415 - three seconds that only a report pays
 
-    points = [(one.name, one.auc, one.impact) for one in report.choice.candidates]
+    points = [(one.name, one.auc, one.impact, one.on_front) for one in report.choice.candidates]
     picture = pareto_chart(points, report.choice.chosen, report.choice.candidates[0].name)
     parts = (
         _head(report), _findings(report), "<h2>Groups</h2>", _groups(report.groups), f"<p class='soft'>{_BOUNDS}</p>",
