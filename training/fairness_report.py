@@ -67,7 +67,9 @@ def build_fairness(
     judged = Judgement(
         scores.log_odds / FIXED, scores.pd, scores.grade, price, target, rows.group[held], approved
     )
-    alternatives = search(scorer, learned, Held(matrix, target, some, float(approved.mean())))
+    alternatives = search(
+        scorer, learned, Held(matrix, target, some, rows.group[held], float(approved.mean()))
+    )
     told = {column.name: column.rationale for column in matrix.columns}
     period = "all rows, those that the model learned from among them"
     if split.start is not None:
