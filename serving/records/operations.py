@@ -20,7 +20,7 @@ from serving.records.drop import DropFolder, Taken
 from serving.records.erasure import Erased, forget_erased
 from serving.records.flush import Flushed
 from serving.records.flush import flush as flush_tail
-from serving.services import wall_clock, with_services
+from serving.services import with_services
 from serving.settings import Settings
 from serving.store.engine import Database
 from serving.store.keys import KeyRing
@@ -42,7 +42,8 @@ def flush(settings: Settings, database: Database | None = None) -> Flushed:
 
 
 def compact(settings: Settings, database: Database | None = None) -> Iterator[Compacted]:
-    """Flush, then merge the lake's segments without what may not be kept any longer.
+    """Flush, then merge the lake's segments without what may not be kept any longer: of a sample as of its moment, so
+    that its decisions go on reading what they read.
 
     Raises:
         LakeBusy: somebody writes; run it again.
@@ -51,7 +52,7 @@ def compact(settings: Settings, database: Database | None = None) -> Iterator[Co
     lake = Lake(settings.lake_root)
     flush(settings, opened)
     forget_erased(opened, lake)
-    yield from compact_lake(lake, load_contracts([BUILTIN]), wall_clock())
+    yield from compact_lake(lake, load_contracts([BUILTIN]), moment_of(settings))
 
 
 def watch(settings: Settings, folder: Path, every: float) -> Iterator[list[Taken]]:

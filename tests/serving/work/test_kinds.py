@@ -16,7 +16,7 @@ from serving.work.model import JobState, QueuedJob
 from serving.work.worker import SECOND, Worker
 from tests.serving.feeding import COURT, ingest, online
 from tests.serving.records.sending import case, sent, versions
-from tests.serving.world import GOOD, LATE, MIDDLE, Bank, Client
+from tests.serving.world import GOOD, LATE, MIDDLE, POOR, Bank, Client
 
 WEEK = 8 * 24 * 3600 * SECOND
 
@@ -91,6 +91,20 @@ def test_an_ingest_that_died_before_the_online_rows_followed_is_made_good(
     held = online(bank, GOOD)
     assert held is not None
     assert len(held[1]["court_case"].subject) == 1
+
+
+def test_a_sample_keeps_what_its_own_moment_may_see(bank: Bank, turn: Worker, tmp_path: Path) -> None:
+    kept, gone = (
+        [POOR, name, "2019-01-01", closed, 5, "civil", "2019-02-01T09:00:00"]
+        for name, closed in (("S1", "2020-01-15"), ("S2", "2019-12-01"))
+    )
+    ingest(bank, tmp_path / "kept", "court_case", COURT, [kept])
+    ingest(bank, tmp_path / "gone", "court_case", COURT, [gone])
+    before = versions(bank, POOR)
+    assert (work(turn)["compact"].result or {})["aged"] == 1, (
+        "60 months after its end, as of the sample's moment"
+    )
+    assert versions(bank, POOR) == before[:-1]
 
 
 def test_crowded_buckets_are_merged_and_others_wait_for_the_day(
