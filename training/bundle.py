@@ -185,10 +185,16 @@ class Scorer:
         Raises:
             BrokenBundle: one gives another score.
         """
-        for number, vector in enumerate(self.bundle.vectors):
-            scores = self.score(np.array([vector.values]), np.array([vector.missing], dtype=np.uint8))
-            if int(scores.log_odds[0]) != vector.log_odds:
-                raise BrokenBundle(f"test vector {number} gives another score than when it was made.")
+        vectors, width = self.bundle.vectors, len(self.columns)
+        if any(len(one.values) != width or len(one.missing) != width for one in vectors):
+            raise BrokenBundle(f"a test vector has not the {width} columns of the model.")
+        if not vectors:
+            return
+        missing = np.array([one.missing for one in vectors], dtype=np.uint8)
+        found = self.score(np.array([one.values for one in vectors]), missing).log_odds
+        other = np.flatnonzero(found != [one.log_odds for one in vectors])
+        if len(other):
+            raise BrokenBundle(f"test vector {other[0]} gives another score than when it was made.")
 
     def tree_inputs(self, values: NDArray[np.float64], missing: NDArray[np.uint8]) -> NDArray[np.float64]:
         """What the trees compare, float64 [n, p]: NaN where absent, categories as numbers."""

@@ -86,6 +86,15 @@ def test_the_vectors_alone_notice_another_point_leaf_or_table_entry(name) -> Non
 
 
 @BOTH
+def test_a_vector_of_another_width_is_refused(name) -> None:
+    bundle = small(name)
+    first = bundle.vectors[0]
+    short = msgspec.structs.replace(first, values=first.values[1:])
+    with pytest.raises(BrokenBundle, match="has not the"):
+        load_bundle(dump_bundle(msgspec.structs.replace(bundle, vectors=(short, *bundle.vectors[1:]))))
+
+
+@BOTH
 def test_a_bundle_of_before_has_no_seal_and_is_read(name) -> None:
     blank = canonical_bytes(msgspec.structs.replace(small(name), seal=""))
     assert load_bundle(blank).bundle.seal == ""
