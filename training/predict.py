@@ -22,9 +22,11 @@ from features.contracts.model import Contract, Field, FieldType, Text
 from features.errors import Conflict, Invalid
 from features.identity.vault import MemoryVault
 from features.matrix import FeatureMatrix
-from features.timeline.feed import Finding, RawTable, read_text
+from features.timeline.feed import Finding
 from features.timeline.ingest import ingest_source, load_rows, quarantine
 from features.timeline.lake import Lake
+from features.timeline.source import read_source
+from features.timeline.text import RawTable, read_text
 from training.bundle import FIXED, Scorer, Scores, load_bundle
 from training.population import private_door, read_people
 from training.portfolio import ColumnLabel, Portfolio
@@ -141,7 +143,7 @@ def predict_file(portfolio: Portfolio, scorer: Scorer, path: Path, data: Path | 
     if portfolio.file.use_lake:
         raise NeedsVault(portfolio.name)
     contract = _contract(portfolio)
-    raw = read_text(path, contract.source.delimiter if contract.source else ",")
+    raw = _raw(portfolio, contract, path, data)
     with TemporaryDirectory(prefix="yidai-") as scratch:
         lake = Lake(Path(scratch))
         matrix, lines, findings = _read(portfolio, contract, lake, raw, path, data)
@@ -160,6 +162,13 @@ def predict_file(portfolio: Portfolio, scorer: Scorer, path: Path, data: Path | 
         key_names, tuple(sorted(answers, key=lambda one: one.line)), findings,
         f"{portfolio.name}.{scorer.bundle.model}", scorer.bundle_digest,
     )  # fmt: skip
+
+
+def _raw(portfolio: Portfolio, contract: Contract, path: Path, data: Path | None) -> RawTable:
+    if contract.source is None:
+        return read_text(path)
+    joins = len(contract.source.tables) > 1
+    return read_source(contract.source, portfolio.data_folder(data) if joins else path.parent, path)[0][1]
 
 
 def _intervals(scores: Scores) -> list[tuple[float, float] | None]:

@@ -18,9 +18,9 @@ from features.identity.people import registered, written
 from features.identity.resolution import resolve
 from features.identity.vault import MemoryVault
 from features.timeline.door import Door, MemoryLog
-from features.timeline.feed import read_text
 from features.timeline.ingest import load_rows
 from features.timeline.lake import Lake
+from features.timeline.text import read_text
 
 REGISTER, PAPER = "population_register", "agricultural_machinery_paper"
 

@@ -18,10 +18,11 @@ from features.identity.held import held_records, texts_of
 from features.identity.vault import Vault
 from features.terminal import Step
 from features.timeline.events import Int64, RawEvents, mix
-from features.timeline.feed import CheckedFeed, Finding, RawTable, check_feed, read_text
+from features.timeline.feed import CheckedFeed, Finding, check_feed
 from features.timeline.lake import Lake
 from features.timeline.segments import put_bytes
 from features.timeline.source import read_source
+from features.timeline.text import RawTable, read_text
 
 _LINKED = {FieldType.ID_NUMBER: SubjectKind.PERSON, FieldType.USCC: SubjectKind.LEGAL_PERSON}
 """Kind of the subject that a field of this type names; ids of other types name places."""

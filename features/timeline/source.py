@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.contracts.model import Source
-from features.timeline.feed import RawTable, UnreadableFeed, first_line, read_text
+from features.timeline.text import RawTable, UnreadableFeed, first_line, read_text
 
 
 def read_source(source: Source, folder: Path, given: Path | None = None) -> list[tuple[str, RawTable]]:

@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from features.contracts.model import Contract
 from features.errors import TooLarge
-from features.timeline.feed import Finding, RawTable
+from features.timeline.feed import Finding
+from features.timeline.text import RawTable
 
 MOST = 10_000
 """Records in one call."""

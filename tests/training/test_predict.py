@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from features.errors import Invalid
-from features.timeline.feed import UnreadableFeed
+from features.timeline.text import UnreadableFeed
 from tests.training.conftest import applicants, write_flat
 from tests.training.test_run import app
 from training.models import ModelName

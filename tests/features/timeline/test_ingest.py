@@ -17,9 +17,9 @@ from features.contracts.model import Contract, SubjectKind
 from features.definitions.plan import SnapshotTooEarly
 from features.errors import Integrity
 from features.identity.vault import MemoryVault
-from features.timeline.feed import UnreadableFeed
 from features.timeline.ingest import HalfWritten, UnknownFeed, ingest_folder, quarantine
 from features.timeline.lake import DamagedSegment, Lake, LakeBusy
+from features.timeline.text import UnreadableFeed
 from tests.features.worlds import plan_of
 
 CONTRACT = {

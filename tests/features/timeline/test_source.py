@@ -13,10 +13,10 @@ from features.calendar import instant
 from features.contracts.model import Contract, Source
 from features.errors import Invalid
 from features.identity.vault import MemoryVault
-from features.timeline.feed import UnreadableFeed
 from features.timeline.ingest import ingest_folder, ingest_source, quarantine
 from features.timeline.lake import Lake
 from features.timeline.source import read_source
+from features.timeline.text import UnreadableFeed
 
 ORDERS: dict[str, Any] = {
     "schema": 1, "dataset": "orders", "department": "shop", "title": {"zh": "订单", "en": "Orders"}, "subject": "opaque",
