@@ -107,7 +107,7 @@ def killed_at_every(bank: Bank, api: Api, name: str, apart: int) -> None:
 
 
 def test_a_worker_that_is_killed_leaves_its_jobs_to_the_next(bank: Bank, api: Api) -> None:
-    killed_at_every(bank, api, "S", 9)
+    killed_at_every(bank, api, "S", 14)
 
 
 @pytest.mark.campaign
