@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from features.calendar import DAY, NEVER, NULL, instant, month_index, month_start
 from features.contracts.convert import REMEDIES, Int64, check_numbers, convert_column
 from features.contracts.model import Contract, FieldType, SubjectKind, TimeSource
+from features.timeline.text import RawTable, UnreadableFeed
 
 _NUMBERS = {FieldType.ID_NUMBER, FieldType.USCC}
 _SUBJECT_NUMBER = {SubjectKind.PERSON: FieldType.ID_NUMBER, SubjectKind.LEGAL_PERSON: FieldType.USCC}
