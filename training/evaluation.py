@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.calendar import instant, iso
+from features.calendar import DAY, instant, iso
 from features.terminal import Step
 from training.bundle import Bundle, Scorer
 from training.models import ModelName, Origin, predictor, train
@@ -63,8 +63,9 @@ def make_split(sample: Sample, rule: OutOfTime | Folds, repeats: int | None = No
     """
     if isinstance(rule, OutOfTime):
         start = instant(rule.start) if rule.start else None
-        train_rows, test_rows, moment = out_of_time(sample, start, rule.share)
-        rate = float(sample.target[sample.time < moment].mean())
+        embargo = rule.embargo_days * DAY
+        train_rows, test_rows, moment = out_of_time(sample, start, rule.share, embargo)
+        rate = float(sample.target[sample.time < moment - embargo].mean())
         return Split(f"out of time from {iso(moment)[:10]} on", ((train_rows, test_rows),), 1, moment, rate)
     times = rule.repeats if repeats is None else repeats
     parts = [part for r in range(times) for part in folds(sample, rule.folds, rule.seed + r)]

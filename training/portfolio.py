@@ -80,11 +80,16 @@ class PerformanceLabel(
 class OutOfTime(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="out_of_time", tag_field="kind"):
     """Train before an instant, test from it on; no group is on both sides.
 
-    Without ``start`` it is chosen so that ``share`` of the labelled rows come after it.
+    Without ``start`` it is chosen so that ``share`` of the labelled rows come after it. Rows of the last
+    ``embargo_days`` before it are left out: their outcomes were not known yet. In a ``panel`` (a row a subject
+    and period) earlier periods of those who are still there stay in the train rows, as they would in use, and
+    inner folds are blocks of time.
     """
 
     start: str = ""
     share: float = 0.3
+    embargo_days: int = 0
+    panel: bool = False
 
 
 class Folds(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="folds", tag_field="kind"):
@@ -93,6 +98,18 @@ class Folds(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="folds"
     folds: int = 5
     repeats: int = 1
     seed: int = 7
+
+
+class WarningPanel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the warning model tells: the first default within ``months``, and within each of ``curve``.
+
+    Over a loan book (a performance label) there is a row a borrower and month's end. A population that is a
+    panel already has a row a subject and period of ``period_months``, and a label of what happened in it.
+    """
+
+    months: int = 12
+    curve: tuple[int, ...] = (3, 6)
+    period_months: int = 1
 
 
 class PortfolioFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -109,6 +126,7 @@ class PortfolioFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     features: tuple[str, ...] = (STANDARD,)
     exclude: tuple[str, ...] = ()
     model_kind: str = "credit_approval"
+    warning: WarningPanel | None = None
     use_lake: bool = False
     """Whether the data are in Yidai's own lake already (``yidai ingest``)."""
 
@@ -182,6 +200,7 @@ def load_portfolio(path: Path) -> Portfolio:
     folder = path.parent
     contracts = load_contracts(_folder(folder, name, contract_load.BUILTIN) for name in file.contracts)
     _check_population(file, contracts, path)
+    _check_warning(file, path)
     plan = FeaturePlan(PlanDocument(1, tuple(contracts.values()), _definitions(file, folder, contracts)))
     return Portfolio(file, folder, plan)
 
@@ -227,6 +246,19 @@ def _check_population(file: PortfolioFile, contracts: dict[str, Contract], path:
             )
     if bool(population.as_of.field) == bool(population.as_of.constant):
         raise BrokenDocument(path, "population.as_of needs a field or a constant.")
+
+
+def _check_warning(file: PortfolioFile, path: Path) -> None:
+    rule = file.warning
+    if rule is None:
+        return
+    horizons = (*rule.curve, rule.months)
+    if any(a >= b for a, b in zip((0, *horizons), horizons, strict=False)):
+        problem = f"the horizons {', '.join(map(str, horizons))} of `warning` do not rise."
+        raise BrokenDocument(path, problem, "Write `curve` ascending, under `months`.")
+    if rule.period_months < 1 or any(one % rule.period_months for one in horizons):
+        problem = f"a horizon of `warning` is no multiple of its {rule.period_months} months."
+        raise BrokenDocument(path, problem, "Take whole periods.")
 
 
 def _definitions(

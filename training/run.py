@@ -28,7 +28,7 @@ from training.leaks import check_leaks
 from training.models import ModelName, Origin, predictor
 from training.page import interval_text, pictures, render
 from training.population import Rows, population_rows, private_rows
-from training.portfolio import Portfolio
+from training.portfolio import OutOfTime, Portfolio
 from training.report import Report, build_report
 from training.sample import Sample, cross_predict
 from training.tracking import log_training, tracking_uri
@@ -149,7 +149,7 @@ def prepare(portfolio: Portfolio, *, data: Path | None = None, door: Door | None
     known = rows.labelled()
     sample = Sample(
         rows.matrix.take(known), rows.outcome[known], rows.group[known], rows.as_of[known],
-        optional_sources(portfolio),
+        optional_sources(portfolio), isinstance(portfolio.file.split, OutOfTime) and portfolio.file.split.panel,
     )  # fmt: skip
     return Prepared(portfolio, rows, sample, tuple(files))
 

@@ -29,6 +29,8 @@ class Unlearnable(Invalid):
 class Sample:
     """``target`` int8 [n] (1 bad); rows of one ``group`` int64 [n] never stand on both sides of a split;
     ``time`` int64 [n] is the as-of instant. ``optional`` are the sources that an applicant may withhold.
+    In a ``panel``, a row a subject and period, folds are blocks of time and groups may stand on both sides:
+    what all subjects of a period share (the economy) is what a model must not learn by heart.
     """
 
     matrix: FeatureMatrix
@@ -36,6 +38,7 @@ class Sample:
     group: NDArray[np.int64]
     time: NDArray[np.int64]
     optional: tuple[str, ...] = ()
+    panel: bool = False
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -78,9 +81,27 @@ class Sample:
 def folds(sample: Sample, count: int, seed: int) -> list[tuple[Rows, Rows]]:
     """Pairs of (train, test) rows, stratified by outcome, groups kept whole.
 
-    Groups in random order, those with most bads first, are dealt out like cards.
+    Groups in random order, those with most bads first, are dealt out like cards. A panel is cut into blocks of
+    time with about as many bads each, where there are times enough.
     """
     count = max(2, min(count, sample.bads, len(sample) - sample.bads))
+    fold = _blocks(sample, count) if sample.panel else None
+    if fold is None:
+        fold = _dealt(sample, count, seed)
+    return [(np.flatnonzero(fold != one), np.flatnonzero(fold == one)) for one in range(count)]
+
+
+def _blocks(sample: Sample, count: int) -> Rows | None:
+    """The block of each row, rows of one instant together; None where a block would lack an outcome."""
+    times, of_row = np.unique(sample.time, return_inverse=True)
+    bads = np.bincount(of_row, weights=sample.target, minlength=len(times))
+    middle = (np.cumsum(bads) - bads / 2) / bads.sum()
+    block = np.minimum((middle * count).astype(np.intp), count - 1)[of_row]
+    seen = np.bincount(2 * block + sample.target, minlength=2 * count)
+    return block if seen.all() else None
+
+
+def _dealt(sample: Sample, count: int, seed: int) -> Rows:
     groups, of_row = np.unique(sample.group, return_inverse=True)
     bads = np.bincount(of_row, weights=sample.target, minlength=len(groups))
     sizes = np.bincount(of_row, minlength=len(groups))
@@ -88,18 +109,20 @@ def folds(sample: Sample, count: int, seed: int) -> list[tuple[Rows, Rows]]:
     order = shuffled[np.lexsort((-sizes[shuffled], -bads[shuffled]))]
     place = np.empty(len(groups), dtype=np.intp)
     place[order] = np.arange(len(groups)) % count
-    fold = place[of_row]
-    return [(np.flatnonzero(fold != one), np.flatnonzero(fold == one)) for one in range(count)]
+    return place[of_row]
 
 
-def out_of_time(sample: Sample, start: int | None, share: float) -> tuple[Rows, Rows, int]:
-    """(train, test, start): test is from ``start`` on, train before it and without the groups of the test.
+def out_of_time(sample: Sample, start: int | None, share: float, embargo: int = 0) -> tuple[Rows, Rows, int]:
+    """(train, test, start): test is from ``start`` on, train ``embargo`` (µs) before it and, but for a panel,
+    without the groups of the test.
 
     Without ``start`` it is the instant after which ``share`` of the rows come.
     """
     moment = int(np.quantile(sample.time, 1 - share)) if start is None else start
     test = sample.time >= moment
-    train = ~test & ~np.isin(sample.group, np.unique(sample.group[test]))
+    train = sample.time < moment - embargo
+    if not sample.panel:
+        train &= ~np.isin(sample.group, np.unique(sample.group[test]))
     for name, side in (("before", train), ("after", test)):
         bads = int(sample.target[side].sum())
         if min(bads, int(side.sum()) - bads) < 1:

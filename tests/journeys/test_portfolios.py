@@ -11,11 +11,18 @@ import gzip
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from features.matrix import Missing
 from serving.cli import app
 from tests.training.conftest import datasets
+from training.evaluation import make_split
+from training.portfolio import find_portfolio, load_portfolio
+from training.run import prepare
+from training.scorecard import fit_scorecard
+from training.validation import auc
 
 __all__ = ["datasets"]
 pytestmark = pytest.mark.datasets
@@ -97,3 +104,32 @@ def test_gmsc_by_cross_validation_and_a_new_file(some_of_gmsc, tmp_path) -> None
     bads, goods = ([pd[key] for key in bad if bad[key] == want] for want in (True, False))
     pairs = sum((b > g) + (b == g) / 2 for b in bads for g in goods) / (len(bads) * len(goods))
     assert pairs > 0.75
+
+
+READ = {
+    "gov_enterprise_cn": (10_337, 685), "superlender_ng": (3_057, 673),
+    "taiwan": (20_894, 4_667), "heloc": (10_459, 5_459), "german": (1_000, 300), "south_german": (1_000, 300),
+    "australian": (690, 383), "japanese": (690, 383), "polish_bankruptcy": (7_027, 271), "sba_case": (2_102, 686),
+    "lendingclub": (22_862, 6_220), "dcr_mortgage": (36_277, 997),
+}  # fmt: skip
+"""Labelled rows and bads, as the sets' own account gives them."""
+
+
+@pytest.mark.parametrize("name", READ)
+def test_every_public_set_is_read_whole(name, datasets) -> None:
+    prepared = prepare(load_portfolio(find_portfolio(name)), data=datasets / name)
+    assert (len(prepared.sample), prepared.sample.bads) == READ[name]
+    assert np.isfinite(prepared.sample.matrix.values).all()
+    covered = (prepared.sample.matrix.missing == Missing.PRESENT).mean(axis=0)
+    assert (covered > 0).all()
+
+
+def test_a_panel_is_judged_in_time_on_loans_that_it_has_seen_before(datasets) -> None:
+    portfolio = load_portfolio(find_portfolio("dcr_mortgage"))
+    sample = prepare(portfolio, data=datasets / "dcr_mortgage").sample
+    train, test = make_split(sample, portfolio.file.split).parts[0]
+    assert set(sample.group[train]) & set(sample.group[test])
+    assert len(train) + len(test) == len(sample)
+    card = fit_scorecard(sample.take(train))
+    later = sample.take(test)
+    assert auc(later.target, card.log_odds(later.matrix)).value > 0.65

@@ -9,7 +9,8 @@ import pytest
 from features.contracts.load import BrokenDocument
 from features.errors import Invalid
 from tests.training.conftest import CONTRACT, write_flat
-from training.portfolio import find_portfolio, load_portfolio
+from training.documents import MODEL_KINDS
+from training.portfolio import PORTFOLIOS, find_portfolio, load_portfolio
 
 POPULATION = {"dataset": "applicants", "as_of": {"constant": "2026-01-01"}}
 LABEL = {"kind": "column", "field": "bad", "bad": ["1"], "good": ["0"]}
@@ -86,7 +87,7 @@ def test_a_portfolio_is_found_by_file_folder_or_shipped_name(flat) -> None:
 
 
 def test_an_unknown_portfolio_is_answered_with_those_that_there_are() -> None:
-    with pytest.raises(Invalid, match=r"there is no such portfolio.*berka, city, gmsc"):
+    with pytest.raises(Invalid, match=r"there is no such portfolio.*berka, city, .*gmsc"):
         find_portfolio("atlantis")
 
 
@@ -106,6 +107,9 @@ def test_a_data_folder_that_is_not_there_is_refused(tmp_path) -> None:
         load_portfolio(write_flat(tmp_path, data="")).data_folder()
 
 
-@pytest.mark.parametrize("name", ["berka", "city", "gmsc"])
-def test_the_shipped_portfolios_load(name) -> None:
-    assert load_portfolio(find_portfolio(name)).plan.columns
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in PORTFOLIOS.glob("*/portfolio.yaml")))
+def test_every_shipped_portfolio_loads_and_is_of_a_statutory_kind(name) -> None:
+    found = load_portfolio(find_portfolio(name))
+    assert found.name == name
+    assert found.plan.columns
+    assert found.file.model_kind in MODEL_KINDS

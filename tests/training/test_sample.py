@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.training.samples import made_sample
-from training.sample import Unlearnable, cross_predict, folds, out_of_time
+from training.sample import Sample, Unlearnable, cross_predict, folds, out_of_time
 
 seeds = st.integers(0, 1000)
 
@@ -80,3 +81,35 @@ def test_a_samples_digest_follows_its_values_its_gaps_and_its_outcomes() -> None
         changed[3, 5] += 1
         digests.add(replace(sample, matrix=replace(sample.matrix, **{name: changed})).digest())
     assert len(digests) == 4
+
+
+def _panel(quarters: int, subjects: int = 40) -> Sample:
+    """Every subject in every quarter, some of them bad in each."""
+    sample = made_sample(quarters * subjects, groups=subjects)
+    group = np.tile(np.arange(subjects), quarters)
+    time = np.repeat(np.arange(quarters) * 90, subjects)
+    return replace(sample, group=group, time=time, panel=True)
+
+
+def test_folds_of_a_panel_are_blocks_of_time_with_about_as_many_bads() -> None:
+    panel = _panel(20)
+    parts = folds(panel, 5, 1)
+    ends = [(int(panel.time[test].min()), int(panel.time[test].max())) for _, test in parts]
+    assert all(one[1] < next_one[0] for one, next_one in pairwise(ends))
+    assert sorted(np.concatenate([test for _, test in parts]).tolist()) == list(range(len(panel)))
+    bads = [int(panel.target[test].sum()) for _, test in parts]
+    assert max(bads) < 2 * min(bads)
+
+
+def test_a_panel_of_too_few_times_is_cut_by_groups() -> None:
+    panel = _panel(2)
+    for train, test in folds(panel, 5, 1):
+        assert not set(panel.group[train]) & set(panel.group[test])
+
+
+def test_earlier_rows_of_a_panel_are_learned_from_but_those_under_embargo() -> None:
+    panel = _panel(10)
+    train, test, _ = out_of_time(panel, 450, 0.5, embargo=90)
+    assert set(panel.time[train]) == {0, 90, 180, 270}
+    assert set(panel.time[test]) == {450, 540, 630, 720, 810}
+    assert set(panel.group[train]) == set(panel.group[test])
