@@ -23,10 +23,10 @@ from features.matrix import FeatureMatrix, Missing
 from features.terminal import Step
 from features.timeline.events import EventTable, Int64, Pin
 from features.timeline.lake import BUCKET_BITS, Lake
-from features.timeline.scan import BucketTables, buckets_of, cuts_of
+from features.timeline.scan import BucketTables, buckets_of
 
-PART = 1_000_000
-"""Rows of a dataset that are in memory at once."""
+CELLS = 40_000_000
+"""Values that one thread fills at once: 360 MB with their kinds."""
 MANIFEST = "build.json"
 DEFINITIONS = "definitions.json"
 KINDS = "missing"
@@ -104,7 +104,7 @@ def rows_of(job: Job, bucket: int) -> NDArray[np.intp]:
 def build_rows(job: Job, bucket: int, views: Mapping[str, EventTable]) -> FeatureMatrix:
     """The features of a bucket's rows, in the order of ``rows_of``."""
     rows = rows_of(job, bucket)
-    return _joined(job, [_build_part(job, bucket, rows[part], views) for part in _spans(job, bucket, rows)])
+    return _joined(job, [_build_part(job, bucket, rows[part], views) for part in _spans(job, rows)])
 
 
 def _build_part(
@@ -126,12 +126,13 @@ def _joined(job: Job, parts: Sequence[FeatureMatrix]) -> FeatureMatrix:
     return FeatureMatrix(job.plan.columns, values, np.concatenate([part.missing for part in parts]))
 
 
-def _spans(job: Job, bucket: int, rows: NDArray[np.intp]) -> list[slice]:
-    """The sorted rows, cut so that no part has to read many more than ``PART`` rows at once."""
-    held = [name for name in job.plan.datasets if name not in job.plan.views]
-    edges = [bucket << BUCKET_BITS, *cuts_of(job.lake, held, bucket, PART), (bucket + 1) << BUCKET_BITS]
-    cuts = np.searchsorted(job.subjects[rows], edges)
-    return [slice(int(a), int(b)) for a, b in itertools.pairwise(cuts) if a < b]
+def _spans(job: Job, rows: NDArray[np.intp], least: int = 1) -> list[slice]:
+    """The sorted rows in at least so many parts, none within a subject nor much larger than ``CELLS`` values."""
+    parts = max(least, -(-len(rows) * len(job.plan.columns) // CELLS))
+    subjects = job.subjects[rows]
+    middle = subjects[np.linspace(0, len(rows), parts + 1).astype(np.intp)[1:-1]]
+    cuts = np.unique([0, *np.searchsorted(subjects, middle).tolist(), len(rows)])
+    return [slice(int(a), int(b)) for a, b in itertools.pairwise(cuts)]
 
 
 def build(job: Job, out: Path, threads: int = 2, progress: Step | None = None) -> list[Path]:
@@ -162,8 +163,9 @@ def build(job: Job, out: Path, threads: int = 2, progress: Step | None = None) -
             if progress:
                 progress("buckets", done, len(buckets))
             rows = rows_of(job, bucket)
+            least = -(-2 * threads // len(buckets))
             parts = [
-                pool.submit(_part_table, job, bucket, rows[span], views) for span in _spans(job, bucket, rows)
+                pool.submit(_part_table, job, bucket, rows[span], views) for span in _spans(job, rows, least)
             ]
             ahead.append((bucket, parts))
             if len(ahead) > 1:

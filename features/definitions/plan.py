@@ -24,6 +24,7 @@ from features.kernel import Grid
 from features.matrix import FeatureMatrix, Missing
 from features.timeline.events import EventTable, Int64
 from features.timeline.packed import PackedTimeline
+from features.timeline.scan import BucketTables
 from features.timeline.views import Reach, views
 
 BUILTIN = Path(__file__).parent
@@ -119,7 +120,7 @@ class FeaturePlan:
     ) -> FeatureMatrix:
         """One row for each (subject, as_of) pair.
 
-        ``tables`` holds every dataset of ``datasets``; ``unavailable`` says which of them were not
+        ``tables`` holds every dataset of ``datasets`` (of a bucket: with ``subjects`` sorted); ``unavailable`` says which of them were not
         asked (``SOURCE_DOWN``) or may not be read (``NOT_AUTHORISED``). ``request`` brings what the
         applicant asks for, one float array a field: it is known at ``as_of`` and in no department.
 
@@ -160,7 +161,8 @@ class FeaturePlan:
                 return
         for program in self._programs:
             if program.dataset not in masked:
-                program.run(tables[program.dataset], subjects, as_of, values, missing)
+                for rows, table in _pieces(tables, program.dataset, subjects):
+                    program.run(table, subjects[rows], as_of[rows], values[rows], missing[rows])
 
     def sources(self, name: str) -> tuple[str, ...]:
         """The datasets that a column is computed from."""
@@ -197,6 +199,14 @@ class FeaturePlan:
     def _compose(self, definition: Definition) -> Composite:
         of = tuple(self._at[name] for name in definition.of)
         return Composite(Composition(definition.aggregate), of, self._at[definition.name])
+
+
+def _pieces(
+    tables: Mapping[str, EventTable], name: str, subjects: Int64
+) -> Iterable[tuple[slice, EventTable]]:
+    if isinstance(tables, BucketTables):
+        return tables.pieces(name, subjects)
+    return [(slice(None), tables[name])]
 
 
 def load_plan(

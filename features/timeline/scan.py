@@ -6,7 +6,8 @@ bucket is one such segment nothing is left to sort or to resolve; any other buck
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import itertools
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,8 @@ STANDS_UNTIL = "stands_until"
 """The column of a compacted segment that holds the end of each row's known time."""
 SEEN = b"yidai.pin"
 """Metadata of such a segment: the pin from which on that column is right."""
+PIECE = 1_000_000
+"""Rows of a dataset that are read at once: what was decoded is still near when it is aggregated."""
 _SPARSE = 0.5
 """Below this share of rows that anybody asked for, the others are left out before they are looked at."""
 
@@ -92,7 +95,7 @@ def _rows_of(subject: Int64, wanted: Int64) -> NDArray[np.int64] | None:
 
 
 class BucketTables(Mapping[str, EventTable]):
-    """The datasets of a bucket, each read when it is asked for and not kept.
+    """The datasets of a bucket, each read when it is asked for, piece by piece, and not kept.
 
     ``views`` are read beforehand, because they gather the events of subjects in other buckets.
     """
@@ -113,10 +116,29 @@ class BucketTables(Mapping[str, EventTable]):
 
     def __getitem__(self, name: str) -> EventTable:
         """One dataset's events."""
-        if name in self._views:
-            return self._views[name]
+        return self._views[name] if name in self._views else self._piece(name, self._subjects)
+
+    def pieces(self, name: str, subjects: Int64) -> Iterator[tuple[slice, EventTable]]:
+        """One dataset's events in pieces of about ``PIECE`` rows, each with the places in ``subjects``, sorted,
+        that it is for. Every place is in one piece.
+        """
+        path = (
+            None
+            if name in self._views
+            else _ready(self._lake, self._contracts[name], self._bucket, self._pin)
+        )
+        cuts = settled_read(self._lake.root, lambda: cuts_of(path, PIECE)) if path else []
+        edges = [0, *np.searchsorted(subjects, cuts).tolist(), len(subjects)]
+        if len(cuts) == 0 or path is None:
+            yield slice(None), self[name]
+            return
+        for first, past in itertools.pairwise(edges):
+            if first < past:
+                yield slice(first, past), self._piece(name, np.unique(subjects[first:past]))
+
+    def _piece(self, name: str, subjects: Int64) -> EventTable:
         return bucket_events(
-            self._lake, self._contracts[name], self._bucket, self._fields[name], self._subjects, self._pin,
+            self._lake, self._contracts[name], self._bucket, self._fields[name], subjects, self._pin,
             lasting=name in self._lasting,
         )  # fmt: skip
 
@@ -134,18 +156,13 @@ def buckets_of(subjects: Int64) -> list[int]:
     return [int(bucket) for bucket in np.unique(subjects >> BUCKET_BITS)]
 
 
-def cuts_of(lake: Lake, datasets: Iterable[str], bucket: int, most: int) -> list[int]:
-    """Subjects at which a bucket is cut into spans of about ``most`` rows of its largest dataset.
+def cuts_of(path: Path, most: int) -> list[int]:
+    """Subjects at which a segment is cut into pieces of at most ``most`` rows, or of one row group.
 
-    They are the first of row groups, so that no group of that dataset is read for two spans.
+    They are the first of row groups, so that no group is read for two pieces.
     """
-
-    def counted() -> list[list[tuple[int, int]]]:
-        return [_groups_of(lake.segments(name, [bucket])) for name in datasets]
-
-    groups = max(settled_read(lake.root, counted), key=lambda each: sum(rows for _, rows in each), default=[])
     cuts, held = [], 0
-    for first, rows in sorted(groups):
+    for first, rows in _groups_of(path):
         if held and held + rows > most:
             cuts.append(first)
             held = 0
@@ -153,17 +170,12 @@ def cuts_of(lake: Lake, datasets: Iterable[str], bucket: int, most: int) -> list
     return cuts
 
 
-def _groups_of(paths: Iterable[Path]) -> list[tuple[int, int]]:
+def _groups_of(path: Path) -> list[tuple[int, int]]:
     """First subject and rows of each row group."""
-    found = []
-    for path in paths:
-        metadata = pq.read_metadata(path)
-        place = metadata.schema.names.index("subject")
-        for number in range(metadata.num_row_groups):
-            group = metadata.row_group(number)
-            if group.num_rows:
-                found.append((group.column(place).statistics.min, group.num_rows))
-    return found
+    metadata = pq.read_metadata(path)
+    place = metadata.schema.names.index("subject")
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    return [(group.column(place).statistics.min, group.num_rows) for group in groups if group.num_rows]
 
 
 def seen_metadata(version: Int64) -> dict[bytes, bytes]:

@@ -24,7 +24,7 @@ from features.build import Job, OtherBuild, buckets_of, build, build_rows, path_
 from features.calendar import DAY, NEVER, instant
 from features.contracts.model import Contract
 from features.matrix import Missing
-from features.timeline import scan
+from features.timeline import scan, segments
 from features.timeline.compaction import compact
 from features.timeline.events import RETRACTED, Pin
 from features.timeline.lake import BUCKET_BITS, Lake
@@ -131,10 +131,12 @@ def test_what_came_after_a_merging_is_read_with_it_and_by_older_pins_without_it(
 def test_parts_that_fit_a_small_memory_give_the_same_bytes(batches, pairs, part) -> None:
     with TemporaryDirectory() as root, pytest.MonkeyPatch.context() as patch:
         lake = filled(Path(root), batches)
+        patch.setattr(segments, "ROW_GROUP", part)
         list(compact(lake, BOOK, instant("1990-01-01")))
         job = job_for(lake, pairs, Pin(len(batches)))
         whole = built(job)
-        patch.setattr(building, "PART", part)
+        patch.setattr(building, "CELLS", part * len(PLAN.columns))
+        patch.setattr(scan, "PIECE", part)
         assert built(job) == whole == expected(job)
 
 

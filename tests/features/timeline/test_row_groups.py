@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.timeline import segments
-from features.timeline.lake import Lake
 from features.timeline.scan import cuts_of
 from features.timeline.segments import put_table
 
@@ -58,7 +57,7 @@ def test_spans_are_cut_where_row_groups_begin(
     folder: Path, subjects: list[int], size: int, most: int
 ) -> None:
     table = pa.table({"subject": np.sort(np.array(subjects, dtype=np.int64))})
-    path = folder / "lake" / "events" / "00000" / "s1.parquet"
+    path = folder / "spans.parquet"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(segments, "ROW_GROUP", size)
         put_table(path, table)
@@ -66,7 +65,7 @@ def test_spans_are_cut_where_row_groups_begin(
         pq.ParquetFile(path).read_row_group(g)["subject"][0].as_py()
         for g in range(pq.read_metadata(path).num_row_groups)
     }
-    cuts = cuts_of(Lake(folder / "lake"), ["events"], 0, most)
+    cuts = cuts_of(path, most)
     assert set(cuts) <= first
     edges = [min(subjects), *cuts, max(subjects) + 1]
     for low, high in itertools.pairwise(edges):
