@@ -1,4 +1,4 @@
-"""What the analyst's commands do: train the three models, and run the MLflow server."""
+"""What the analyst's commands do: train the models, and run the MLflow server."""
 
 from __future__ import annotations
 
@@ -33,10 +33,13 @@ from training.population import private_door
 from training.portfolio import Portfolio, find_portfolio, load_portfolio
 from training.run import Prepared, Trained, lake_door, prepare, train_model
 from training.tracking import log_training, tracking_uri
+from training.warning import WARNING
 
 ACCESS = "access"
 SCORED = tuple(name.value for name in ModelName)
 NAMES = (ACCESS, *SCORED)
+TOLD = (*SCORED, WARNING)
+"""What the training package's own command trains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ class Trainer:
         """
         if name not in NAMES:
             problem = f"there is no model {name!r}."
-            raise Invalid(problem, place="MODEL", remedy=f"Choose of: {', '.join(NAMES)}.")
+            raise Invalid(problem, place="MODEL", remedy=f"Choose of: {', '.join((*NAMES, WARNING))}.")
         if name == ACCESS:
             return self._access(progress)
         trained = train_model(self._prepared, ModelName(name), self._out, progress=progress)

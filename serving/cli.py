@@ -85,7 +85,7 @@ def ingest(
 
 @app.command()
 def train(
-    model: Annotated[str, typer.Argument(help="access, rating or risk.")],
+    model: Annotated[str, typer.Argument(help="access, rating, risk or warning.")],
     portfolio: analysts.Portfolio = "city",
     data: analysts.Data = None,
     repeats: Annotated[
@@ -96,13 +96,14 @@ def train(
 ) -> None:
     """Train a model of a portfolio: its version, its report and, where a server is set, MLflow.
 
-    access sets the policy's data-sufficiency limit, rating is the scorecard, risk the monotone booster.
+    access sets the policy's data-sufficiency limit, rating is the scorecard, risk the monotone booster; warning
+    tells who of the book will default, and how likely those who are late roll to it.
     The same data give the same version. Example: yidai train risk --portfolio gmsc --data my_data
     """
     from serving import analyst
     from serving.settings import Settings
 
-    if model in analyst.SCORED:
+    if model in analyst.TOLD:
         settings = Settings.load()
         analysts.train_and_tell(
             model,

@@ -22,6 +22,7 @@ from training.documents import (
     Bundle,
     BundleColumn,
     Encoding,
+    Horizon,
     Line,
     MasterScale,
     Tree,
@@ -39,7 +40,9 @@ _FAR = 64.0
 """Logits beyond which a PD is 0 or 1 after rounding."""
 
 SCHEMA = 2
-READABLE = (1, 2)
+SCHEMA_OF_CURVES = 3
+"""Of the bundles that tell PDs of shorter horizons too."""
+READABLE = (1, 2, 3)
 """Schema 1 states no interval."""
 
 Int64 = NDArray[np.int64]
@@ -231,7 +234,12 @@ def with_vectors(
     if covering is not None:
         plain, masked = np.vstack([plain, covering[0]]), np.vstack([masked, covering[1]])
     vectors = vectors_of(scorer, plain, masked)
-    found = msgspec.structs.replace(bundle, vectors=vectors, seal="")
+    return resealed(msgspec.structs.replace(bundle, vectors=vectors))
+
+
+def resealed(bundle: Bundle) -> Bundle:
+    """The bundle under the seal of its content."""
+    found = msgspec.structs.replace(bundle, seal="")
     return msgspec.structs.replace(found, seal=digest(canonical_bytes(found)))
 
 
@@ -282,7 +290,7 @@ def _encode(encoding: Encoding, values: NDArray[np.float64]) -> NDArray[np.float
 
 
 __all__ = [
-    "FIXED", "MODEL_KINDS", "SCHEMA", "Bins", "BrokenBundle", "Bundle", "BundleColumn", "Encoding", "Line",
+    "FIXED", "MODEL_KINDS", "SCHEMA", "Bins", "BrokenBundle", "Bundle", "BundleColumn", "Encoding", "Horizon", "Line",
     "MasterScale", "Scorer", "Scores", "Tree", "Uncertainty", "Vector", "dump_bundle", "load_bundle",
-    "probability", "vectors_of", "with_vectors",
+    "probability", "resealed", "vectors_of", "with_vectors",
 ]  # fmt: skip

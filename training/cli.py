@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,9 +18,14 @@ Data = Annotated[Path | None, typer.Option(help="The portfolio's data folder, if
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 MOST_FINDINGS = 20
 
+if TYPE_CHECKING:  # a training is imported where there is one
+    from training.run import Trained
+
 
 def train(
-    model: Annotated[str, typer.Argument(help="rating (the scorecard) or risk (the monotone booster).")],
+    model: Annotated[
+        str, typer.Argument(help="rating (the scorecard), risk (the monotone booster) or warning.")
+    ],
     portfolio: Portfolio = "city",
     data: Data = None,
     lake: Annotated[
@@ -61,21 +66,45 @@ def train_and_tell(
 ) -> None:
     """Train and print what came of it; ``door`` opens the lake of a portfolio that lives in one."""
     from training.portfolio import find_portfolio, load_portfolio
-    from training.run import figures, model_name, models_folder, prepare, train_model
+    from training.run import model_name, models_folder, prepare, train_model
+    from training.warning import WARNING, train_warning
 
-    name = model_name(model)
-    found = load_portfolio(find_portfolio(portfolio))
+    name = model if model == WARNING else model_name(model)
+    found, folder = load_portfolio(find_portfolio(portfolio)), out or models_folder()
+    left_out: tuple[str, ...] = ()
     with progress(f"training {found.name}.{name}") as step:
         step("reading the rows", 0, 1)
-        prepared = prepare(found, data=data, door=door(found))
-        trained = train_model(prepared, name, out or models_folder(), progress=step, repeats=repeats)
+        if model == WARNING:
+            warned = train_warning(found, folder, data=data, door=door(found), progress=step)
+            several, left_out = warned.trained, warned.left_out
+        else:
+            prepared = prepare(found, data=data, door=door(found))
+            several = (train_model(prepared, model_name(model), folder, progress=step, repeats=repeats),)
     if as_json:
-        show_json({
-            "digest": trained.digest, "folder": trained.folder, "run_id": trained.run_id,
-            "figures": figures(trained.report.metrics), "report": trained.report,
-        })  # fmt: skip
+        first, *others = map(_as_json, several)
+        show_json(first | ({"others": others, "left_out": left_out} if model == WARNING else {}))
         return
-    console.print(f"[bold]{found.name}.{name}[/]: {trained.summary}")
+    for trained in several:
+        _tell(f"{found.name}.{trained.bundle.model}", trained)
+    for reason in left_out:
+        console.print(f"  not trained: {reason}", markup=False)
+
+
+def _as_json(trained: Trained) -> dict[str, object]:
+    from training.run import figures
+
+    return {
+        "digest": trained.digest, "folder": trained.folder, "run_id": trained.run_id,
+        "figures": figures(trained.report.metrics), "report": trained.report,
+    }  # fmt: skip
+
+
+def _tell(name: str, trained: Trained) -> None:
+    console.print(f"[bold]{name}[/]: {trained.summary}")
+    for one in trained.report.curve:
+        console.print(
+            f"  within {one.months} months: AUC {one.auc}, {one.bads:,} of {one.rows:,} bad, mean PD {one.mean_pd:.2%}"
+        )
     for warning in trained.warnings:
         console.print(f"  to look at: {warning}", markup=False)
     console.print(f"Report: {trained.folder / 'report.html'}", soft_wrap=True)

@@ -121,6 +121,18 @@ class Uncertainty(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     spreads: tuple[int, ...]
 
 
+class Horizon(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A horizon beside the model's own, as the log-odds ``shift + slope * log-odds of the score`` of a chance.
+
+    Of a shorter one: that a default of the next longer horizon falls into its ``months``. Of a longer one: that
+    who survives the next shorter horizon defaults in the part after it. ``slope`` is not negative.
+    """
+
+    months: int
+    shift: float
+    slope: float
+
+
 class Bundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that a decision needs of a model, and what a validator asks of its origin."""
 
@@ -147,3 +159,5 @@ class Bundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """SHA-256 of the bundle's own canonical bytes with an empty seal; bundles of before have none."""
     uncertainty: Uncertainty | msgspec.UnsetType = msgspec.UNSET
     """From schema 2 on."""
+    curve: tuple[Horizon, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Other horizons, ascending; from schema 3 on, of models that warn."""

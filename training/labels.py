@@ -59,7 +59,7 @@ def outcomes(
     Any loan of the borrower that turns bad inside the window makes the row bad.
     """
     book = loan_history(label, tables, observed_to)
-    fraud = _fraudulent(label, tables, observed_to)
+    fraud = fraudulent(label, tables, observed_to)
     first_draw: dict[int, int] = {}
     for row in np.argsort(book.drawn_at, kind="stable"):
         first_draw.setdefault(int(book.application[row]), int(row))
@@ -112,7 +112,7 @@ def first_overdue(
     """For each loan, the first instant at which a material amount is more than ``over_days`` past due."""
     due = tables[label.instalments].visible(observed_to)
     paid = tables[label.payments].visible(observed_to)
-    settled = _settled_at(due, paid)
+    settled = settled_at(due, paid)
     limit = (label.over_days + 1) * DAY
     found: dict[int, int] = {}
     crossing = due.valid_from + limit
@@ -137,7 +137,7 @@ def _judge(
     return Outcome.BAD if any(start <= day <= end for day in bad_days) else Outcome.GOOD
 
 
-def _settled_at(due: EventTable, paid: EventTable) -> Int64:
+def settled_at(due: EventTable, paid: EventTable) -> Int64:
     """When each instalment was paid in full (``NEVER`` if it was not)."""
     payments: dict[tuple[int, int], list[tuple[int, int]]] = {}
     for loan, number, moment, amount in zip(
@@ -177,7 +177,8 @@ def _first_bad_state(label: PerformanceLabel, loans: EventTable, observed_to: in
     return found
 
 
-def _fraudulent(label: PerformanceLabel, tables: Mapping[str, EventTable], observed_to: int) -> set[int]:
+def fraudulent(label: PerformanceLabel, tables: Mapping[str, EventTable], observed_to: int) -> set[int]:
+    """Applications whose fraud was confirmed."""
     if label.fraud not in tables:
         return set()
     known = tables[label.fraud].visible(observed_to)

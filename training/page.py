@@ -45,7 +45,8 @@ def render(report: Report, charts: Mapping[str, str]) -> str:
     """The page as HTML text."""
     parts = (
         _head(report), _warnings(report), _figures(report.metrics), _pictures(charts), _judgement(report),
-        _grades(report), _withheld(report), _features(report), _rows(report), _leaks(report), _origin(report),
+        _horizons(report), _grades(report), _withheld(report), _features(report), _rows(report), _leaks(report),
+        _origin(report),
     )  # fmt: skip
     page = string.Template((files("training") / "report.html").read_text(encoding="utf-8"))
     title = escape(f"{report.portfolio}.{report.model} {report.origin.bundle[:12]}")
@@ -112,6 +113,19 @@ def _judgement(report: Report) -> str:
         else "The bundle that ships learned from all rows; the figures are those of its recipe on rows held out."
     )
     return f"<h2>Figures</h2><p class='soft'>{how}</p>" + _table(names, lines, 1) + apart
+
+
+def _horizons(report: Report) -> str:
+    if not report.curve:
+        return ""
+    lines = [
+        (f"within {one.months} months", f"{one.rows:,}", f"{one.bads:,}", f"{one.bads / one.rows:.2%}",
+         f"{one.mean_pd:.2%}", str(one.auc))
+        for one in report.curve
+    ]  # fmt: skip
+    about = "First default; rows held out whose window of the horizon has ended. A PD never falls with the horizon."
+    names = ("horizon", "rows", "bads", "bad rate", "mean PD", "AUC (DeLong)")
+    return f"<h2>Horizons</h2><p class='soft'>{about}</p>" + _table(names, lines, 1)
 
 
 def _grades(report: Report) -> str:

@@ -17,6 +17,7 @@ from features.definitions.model import DefinitionFile, PlanDocument
 from features.definitions.plan import FeaturePlan
 from features.definitions.standard import standard_set
 from features.errors import Invalid
+from training.horizons import WarningPanel
 
 PORTFOLIOS = Path(__file__).parent / "portfolios"
 """The folder of the portfolios that Yidai ships."""
@@ -98,18 +99,6 @@ class Folds(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="folds"
     folds: int = 5
     repeats: int = 1
     seed: int = 7
-
-
-class WarningPanel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the warning model tells: the first default within ``months``, and within each of ``curve``.
-
-    Over a loan book (a performance label) there is a row a borrower and month's end. A population that is a
-    panel already has a row a subject and period of ``period_months``, and a label of what happened in it.
-    """
-
-    months: int = 12
-    curve: tuple[int, ...] = (3, 6)
-    period_months: int = 1
 
 
 class PortfolioFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -200,7 +189,8 @@ def load_portfolio(path: Path) -> Portfolio:
     folder = path.parent
     contracts = load_contracts(_folder(folder, name, contract_load.BUILTIN) for name in file.contracts)
     _check_population(file, contracts, path)
-    _check_warning(file, path)
+    if file.warning is not None and (broken := file.warning.broken):
+        raise BrokenDocument(path, *broken)
     plan = FeaturePlan(PlanDocument(1, tuple(contracts.values()), _definitions(file, folder, contracts)))
     return Portfolio(file, folder, plan)
 
@@ -246,19 +236,6 @@ def _check_population(file: PortfolioFile, contracts: dict[str, Contract], path:
             )
     if bool(population.as_of.field) == bool(population.as_of.constant):
         raise BrokenDocument(path, "population.as_of needs a field or a constant.")
-
-
-def _check_warning(file: PortfolioFile, path: Path) -> None:
-    rule = file.warning
-    if rule is None:
-        return
-    horizons = (*rule.curve, rule.months)
-    if any(a >= b for a, b in zip((0, *horizons), horizons, strict=False)):
-        problem = f"the horizons {', '.join(map(str, horizons))} of `warning` do not rise."
-        raise BrokenDocument(path, problem, "Write `curve` ascending, under `months`.")
-    if rule.period_months < 1 or any(one % rule.period_months for one in horizons):
-        problem = f"a horizon of `warning` is no multiple of its {rule.period_months} months."
-        raise BrokenDocument(path, problem, "Take whole periods.")
 
 
 def _definitions(

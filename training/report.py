@@ -74,6 +74,16 @@ class Stability(msgspec.Struct, frozen=True):
         return self.psi > max(PSI_LARGE, self.by_chance)
 
 
+class HorizonLine(msgspec.Struct, frozen=True):
+    """One horizon of a warning model on the rows held out."""
+
+    months: int
+    rows: int
+    bads: int
+    mean_pd: float
+    auc: Interval
+
+
 class Origin(msgspec.Struct, frozen=True):
     """Digests and files: which data and definitions the model was made of."""
 
@@ -109,6 +119,7 @@ class Report(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...]
     withheld: Withheld | None = None
     """From schema 2 on."""
+    curve: tuple[HorizonLine, ...] = ()
 
 
 def build_report(

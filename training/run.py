@@ -23,13 +23,13 @@ from features.timeline.door import AccessLog, Door, FileLog
 from features.timeline.ingest import FileReport
 from features.timeline.lake import Lake
 from training.bundle import Bundle, dump_bundle
-from training.evaluation import judge, make_split
+from training.evaluation import Judged, judge, make_split
 from training.leaks import check_leaks
 from training.models import ModelName, Origin, predictor
 from training.page import interval_text, pictures, render
 from training.population import Rows, population_rows, private_rows
 from training.portfolio import OutOfTime, Portfolio
-from training.report import Report, build_report
+from training.report import HorizonLine, Report, build_report
 from training.sample import Sample, cross_predict
 from training.tracking import log_training, tracking_uri
 from training.validation import Metrics
@@ -94,7 +94,7 @@ class UnknownModel(Invalid):
     """A name that no engine trains."""
 
     def __init__(self, name: str) -> None:
-        known = ", ".join(one.value for one in ModelName)
+        known = ", ".join([*(one.value for one in ModelName), "warning"])
         super().__init__(f"there is no model {name!r}.", place="MODEL", remedy=f"Choose of: {known}.")
 
 
@@ -154,14 +154,14 @@ def prepare(portfolio: Portfolio, *, data: Path | None = None, door: Door | None
     return Prepared(portfolio, rows, sample, tuple(files))
 
 
-def optional_sources(portfolio: Portfolio) -> tuple[str, ...]:
+def optional_sources(portfolio: Portfolio, purpose: Purpose = Purpose.CREDIT_ASSESSMENT) -> tuple[str, ...]:
     """Datasets and views that need the applicant's consent: all but the population's and those on a stated basis."""
     contracts = portfolio.contracts
     return tuple(
         name
         for name in portfolio.plan.datasets
         if (base := name.partition("@")[0]) != portfolio.file.population.dataset
-        and not stated_basis(contracts[base], Purpose.CREDIT_ASSESSMENT)
+        and not stated_basis(contracts[base], purpose)
     )
 
 
@@ -183,9 +183,22 @@ def train_model(
         Unlearnable: rows that cannot teach.
         TrackingDown: the files are written, but the tracking server does not answer.
     """
-    portfolio, sample = prepared.portfolio, prepared.sample
-    split = make_split(sample, portfolio.file.split, repeats)
-    judged = judge(model, sample, split, _origin(prepared), progress)
+    split = make_split(prepared.sample, prepared.portfolio.file.split, repeats)
+    judged = judge(model, prepared.sample, split, origin_of(prepared), progress)
+    return publish(prepared, judged, out, progress=progress, tracking=tracking)
+
+
+def publish(
+    prepared: Prepared,
+    judged: Judged,
+    out: Path,
+    *,
+    progress: Step | None = None,
+    tracking: bool = True,
+    curve: tuple[HorizonLine, ...] = (),
+) -> Trained:
+    """Look for leaks, report a judged model, write its folder and, as ``train_model`` says, log it."""
+    portfolio, sample, split = prepared.portfolio, prepared.sample, judged.split
     data = dump_bundle(judged.bundle)
     name = digest(data)
     if progress:
@@ -194,7 +207,8 @@ def train_model(
     report = build_report(
         judged.bundle, name, portfolio.file.title, prepared.rows, sample, judged, leaks, prepared.files
     )
-    folder = out / portfolio.name / model.value / name[:12]
+    report = msgspec.structs.replace(report, curve=curve)
+    folder = out / portfolio.name / judged.bundle.model / name[:12]
     charts = pictures(sample, judged, report)
     _write(folder, data, report, charts)
     run_id = ""
@@ -205,7 +219,7 @@ def train_model(
 
 def out_of_fold(prepared: Prepared, model: ModelName) -> NDArray[np.float64]:
     """A PD for every row of the sample by models that have not seen it nor its group, whatever the split."""
-    return cross_predict(prepared.sample, predictor(model, _origin(prepared)), FOLDS, SEED)
+    return cross_predict(prepared.sample, predictor(model, origin_of(prepared)), FOLDS, SEED)
 
 
 def figures(metrics: Metrics, prefix: str = "") -> dict[str, float]:
@@ -218,7 +232,12 @@ def figures(metrics: Metrics, prefix: str = "") -> dict[str, float]:
     return {f"{prefix}{key}": value for key, value in flat.items() if np.isfinite(value)}
 
 
-def _origin(prepared: Prepared) -> Origin:
+def origin_of(prepared: Prepared) -> Origin:
+    """What a bundle of these rows says of its origin.
+
+    Raises:
+        Invalid: no row has an outcome.
+    """
     portfolio = prepared.portfolio
     if not len(prepared.sample):
         raise Invalid(

@@ -72,8 +72,8 @@ def test_what_is_no_bundle_is_refused(data) -> None:
 
 
 def test_a_schema_of_the_future_is_refused() -> None:
-    bundle = msgspec.structs.replace(trained(ModelName.RATING), schema=3)
-    with pytest.raises(BrokenBundle, match="schema 3 is not known"):
+    bundle = msgspec.structs.replace(trained(ModelName.RATING), schema=4)
+    with pytest.raises(BrokenBundle, match="schema 4 is not known"):
         load_bundle(dump_bundle(bundle))
 
 

@@ -1,0 +1,188 @@
+"""The warning models of a loan book: first default of those who pay, and rolling to it of those who are late.
+
+Both learn from one panel (``training.panel``) and tell PDs of three horizons (``training.curve``). They are
+judged on later months; what was learned from ends a whole window before, so that no outcome was seen after
+the split, and earlier months of a borrower who is still there may be learned from, as in use.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from features.calendar import iso
+from features.consent import Purpose
+from features.errors import Invalid
+from features.terminal import Step
+from features.timeline.door import Door
+from features.timeline.ingest import FileReport
+from training.bundle import Bundle, Scorer
+from training.curve import Window, horizon_pd, with_curve
+from training.evaluation import Judged, Split, judge, make_split
+from training.horizons import WarningPanel
+from training.models import ModelName
+from training.panel import NoPanel, Panel, book_rows, ends, panel_of_periods
+from training.population import Rows, private_rows
+from training.portfolio import OutOfTime, PerformanceLabel, Portfolio
+from training.report import HorizonLine
+from training.run import Prepared, Trained, optional_sources, origin_of, publish
+from training.sample import Sample, Unlearnable
+from training.validation import auc
+
+WARNING = "warning"
+ROLL = "roll"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The rows of one model: ``panel`` in the order of the rows of ``prepared``."""
+
+    name: str
+    prepared: Prepared
+    panel: Panel
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """The models that were trained, and of those that were not why."""
+
+    trained: tuple[Trained, ...]
+    left_out: tuple[str, ...]
+
+
+def train_warning(
+    portfolio: Portfolio,
+    out: Path,
+    *,
+    data: Path | None = None,
+    door: Door | None = None,
+    progress: Step | None = None,
+    tracking: bool = True,
+) -> Warned:
+    """Train, judge, report and track the warning model and, where enough borrowers are late, the roll model.
+
+    Raises:
+        NoPanel: the portfolio does not say what its panel is.
+        Unlearnable: rows that cannot teach the warning model.
+    """
+    warning, *others = stages(portfolio, data=data, door=door)
+    trained, left_out = [train_stage(warning, out, progress, tracking=tracking)], []
+    for stage in others:
+        try:
+            trained.append(train_stage(stage, out, progress, tracking=tracking))
+        except Unlearnable as error:
+            left_out.append(f"{stage.name}: {error}")
+    return Warned(tuple(trained), tuple(left_out))
+
+
+def stages(portfolio: Portfolio, *, data: Path | None = None, door: Door | None = None) -> tuple[Stage, ...]:
+    """The panel of a portfolio: borrowers at 0 days past due, then those late but not in default.
+
+    Raises:
+        NoPanel: the portfolio does not say what its panel is.
+    """
+    rule, label = portfolio.file.warning, portfolio.file.label
+    if rule is None:
+        raise NoPanel(portfolio.name)
+    files: list[FileReport] = []
+    if not isinstance(label, PerformanceLabel):
+        found, files = private_rows(portfolio, portfolio.data_folder(data))
+        rows, panel = panel_of_periods(found, rule)
+        return (make_stage(WARNING, portfolio, rows, panel, files),)
+    if door is None:
+        raise Invalid(
+            "its loan book lies in the lake.", place=f"portfolio {portfolio.name}", remedy="Ingest first."
+        )
+    rows, panel = book_rows(portfolio, door)
+    late = panel.days_past_due
+    parts = ((WARNING, late == 0), (ROLL, (late > 0) & (late < label.over_days)))
+    return tuple(make_stage(name, portfolio, _take(rows, of), panel.take(of), files) for name, of in parts)
+
+
+def make_stage(name: str, portfolio: Portfolio, rows: Rows, panel: Panel, files: list[FileReport]) -> Stage:
+    """A model's rows as its training takes them: with outcomes, and judged as a panel where there is time."""
+    split = portfolio.file.split
+    if isinstance(split, OutOfTime):
+        split = msgspec.structs.replace(split, panel=True)
+    file = msgspec.structs.replace(portfolio.file, split=split, model_kind="early_warning")
+    portfolio = replace(portfolio, file=file)
+    known = rows.labelled()
+    sample = Sample(
+        rows.matrix.take(known), rows.outcome[known], rows.group[known], rows.as_of[known],
+        optional_sources(portfolio, Purpose.POST_LOAN_MANAGEMENT), isinstance(split, OutOfTime),
+    )  # fmt: skip
+    return Stage(name, Prepared(portfolio, rows, sample, tuple(files)), panel)
+
+
+def train_stage(stage: Stage, out: Path, progress: Step | None, *, tracking: bool) -> Trained:
+    """One model of a panel.
+
+    Raises:
+        Unlearnable: too few rows, one outcome, or no window that ends before the split.
+    """
+    prepared, rule = stage.prepared, stage.prepared.portfolio.file.warning or WarningPanel()
+    sample = prepared.sample
+    sample.check()
+    known = stage.panel.take(prepared.rows.labelled())
+    split = embargoed(make_split(sample, prepared.portfolio.file.split), sample, rule)
+    judged = judge(ModelName.RISK, sample, split, origin_of(prepared), progress)
+    learned = split.parts[0][0] if split.out_of_time else np.arange(len(sample))
+    until = known.seen_to if split.start is None else split.start
+    windows = _windows(known.take(learned), rule, until)
+    bundle = with_curve(judged.bundle, stage.name, sample.take(learned), windows, rule.own)
+    judged = replace(judged, bundle=bundle)
+    lines = _lines(bundle, judged, sample, _windows(known, rule, known.seen_to)) if split.out_of_time else ()
+    return publish(prepared, judged, out, progress=progress, tracking=tracking, curve=lines)
+
+
+def embargoed(split: Split, sample: Sample, rule: WarningPanel) -> Split:
+    """The split without the train rows whose window had not ended when it came.
+
+    Raises:
+        Unlearnable: none had.
+    """
+    if split.start is None:
+        return split
+    train, test = split.parts[0]
+    train = train[ends(sample.time[train], rule.own) <= split.start]
+    if not len(train):
+        raise Unlearnable(
+            f"no window of {rule.own} months ends before {iso(split.start)}.",
+            "Move `split.start`, or bring more months.",
+        )
+    rate = float(sample.target[train].mean())
+    return replace(split, parts=((train, test),), base_rate=rate)
+
+
+def _windows(panel: Panel, rule: WarningPanel, until: int) -> list[Window]:
+    """What the rows did within each horizon, as it was known at ``until``."""
+    return [
+        Window(months, panel.within(months), (ends(panel.as_of, months) <= until) & ~panel.fraud)
+        for months in rule.horizons
+    ]
+
+
+def _lines(bundle: Bundle, judged: Judged, sample: Sample, windows: list[Window]) -> tuple[HorizonLine, ...]:
+    """Each horizon on the rows held out whose window of it has ended."""
+    scorer = Scorer(bundle, "")
+    chosen = sample.matrix.select(scorer.columns)
+    pd = horizon_pd(bundle, scorer.score(chosen.values, chosen.missing).log_odds)
+    held, found = ~np.isnan(judged.pd[0]), []
+    for place, window in enumerate(windows):
+        rows = held & window.known
+        bad, own = window.bad[rows].astype(np.int8), pd[rows, place]
+        if 0 < bad.sum() < len(bad):
+            found.append(
+                HorizonLine(window.months, len(bad), int(bad.sum()), float(own.mean()), auc(bad, own))
+            )
+    return tuple(found)
+
+
+def _take(rows: Rows, of: NDArray[np.bool_]) -> Rows:
+    return Rows(
+        rows.matrix.take(of), rows.subject[of], rows.as_of[of], rows.group[of], rows.outcome[of], rows.identifier[of]
+    )  # fmt: skip
