@@ -15,8 +15,9 @@ from serving.registry import service as registry
 from serving.registry.model import Kind
 from serving.settings import Settings
 from serving.store.session import tenant_transaction
-from training.bundle import Scorer, dump_bundle, load_bundle
+from training.bundle import Bundle, Scorer, dump_bundle, load_bundle
 from training.exchange import export_json
+from training.expert import read_expert
 from training.importing import import_model
 from training.portfolio import find_portfolio, load_portfolio
 from training.sql import Dialect, bundle_sql
@@ -31,12 +32,13 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """A challenger as it was written: ``trees`` after those too large were cut into pieces."""
+    """A model as it was written: ``trees`` after those too large were cut into pieces."""
 
     digest: str
     path: Path
     columns: int
     trees: int
+    name: str
 
 
 def find_bundle(settings: Settings, name: str) -> Scorer:
@@ -78,12 +80,26 @@ def bring_in(path: Path, portfolio: str, reasons: Path, name: str, out: Path) ->
         NotImportable, NotCarried, BadCoefficients: with the place and what to do.
     """
     found = load_portfolio(find_portfolio(portfolio))
-    bundle = import_model(path, found, reasons, name)
+    return _keep(import_model(path, found, reasons, name), out)
+
+
+def weigh(path: Path, portfolio: str, out: Path) -> Imported:
+    """Compile an expert scorecard and write its bundle under ``out/<portfolio>/<its name>``.
+
+    Raises:
+        BrokenDocument, NoScorecard: with the feature and what to write.
+    """
+    return _keep(read_expert(path, load_portfolio(find_portfolio(portfolio))), out)
+
+
+def _keep(bundle: Bundle, out: Path) -> Imported:
     data = dump_bundle(bundle)
-    folder = out / found.name / name / digest(data)[:12]
+    folder = out / bundle.portfolio / bundle.model / digest(data)[:12]
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / "bundle.json", data)
-    return Imported(digest(data), folder / "bundle.json", len(bundle.columns), len(bundle.trees))
+    return Imported(
+        digest(data), folder / "bundle.json", len(bundle.columns), len(bundle.trees), bundle.model
+    )
 
 
 def _write(path: Path, data: bytes) -> None:

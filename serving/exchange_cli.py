@@ -1,4 +1,4 @@
-"""``yidai models export`` and ``yidai models import``."""
+"""``yidai models export``, ``yidai models import`` and ``yidai models expert``."""
 
 from __future__ import annotations
 
@@ -62,4 +62,26 @@ def import_model(
         show_json(found)
         return
     console.print(f"{name} {found.digest[:12]}: {found.columns} columns, {found.trees} trees")
+    console.print(f"Next: yidai models submit bundle {found.path}", soft_wrap=True)
+
+
+def expert_model(
+    file: Annotated[Path, typer.Argument(help="The weights: features with their points, and the scale.")],
+    portfolio: Annotated[str, typer.Option(help="A portfolio.yaml, its folder, or a shipped name.")] = "city",
+    out: Annotated[Path | None, typer.Option(help="Where models go; the home's models without it.")] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Make a model of weights that people wrote, for where there are no labels yet.
+
+    Example: yidai models expert training/portfolios/city/expert.yaml --portfolio city
+    """
+    from serving.exchange import weigh
+    from serving.settings import Settings
+
+    found = weigh(file, portfolio, out or Settings.load().home / "models")
+    if as_json:
+        show_json(found)
+        return
+    console.print(f"{found.name} {found.digest[:12]}: {found.columns} features")
     console.print(f"Next: yidai models submit bundle {found.path}", soft_wrap=True)
