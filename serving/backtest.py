@@ -169,8 +169,13 @@ def read_history(rows: Rows, portfolio: Portfolio, door: Door) -> History:
 
 
 def _births(portfolio: Portfolio, tables: Mapping[str, EventTable], rows: Rows) -> Int64:
+    """Dates of birth by the register of persons, which is the contract that says so of every number."""
     for name, contract in portfolio.contracts.items():
-        if contract.subject is SubjectKind.PERSON and "birth_date" in contract.names:
+        if (
+            contract.subject is SubjectKind.PERSON
+            and "birth_date" in contract.names
+            and not contract.unnumbered
+        ):
             found = as_of_value(tables[name], "birth_date", rows.subject, rows.as_of)
             return np.where(found == rows.subject, NULL, found)
     return np.full(len(rows.subject), NULL)

@@ -67,7 +67,7 @@ class _Lending:
         return {
             "id_number": self._number, "application_id": _application_id(np.arange(len(a.person))),
             "applied_at": instant_text(self._applied), "amount": a.amount, "term_months": a.term,
-            "purpose": np.array(["farming", "trade", "equipment", "consumption"])[a.person % 4],
+            "purpose": np.array(["farming", "working_capital", "equipment", "consumption"])[a.person % 4],
             "outcome": np.where(a.approved, "approved", "refused"), "stream": np.where(a.random, "random", "policy"),
         }  # fmt: skip
 
