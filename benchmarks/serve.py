@@ -35,7 +35,7 @@ from features.timeline.packed import unpack
 from serving import operations
 from serving.access.model import Authority, Permission, Role
 from serving.access.repository import actor_of
-from serving.analyst import Trainer, versions_of
+from serving.analyst import Trainer
 from serving.consents.check import check_consent
 from serving.decisions import repository
 from serving.decisions.case import features_of, sources_with_record, unavailable
@@ -45,6 +45,7 @@ from serving.decisions.schemas import Asked
 from serving.decisions.service import _row, consent_of
 from serving.demo.access import tokens
 from serving.demo.processes import Api, free_port, running, wait_until
+from serving.demo.promoting import put_in_force
 from serving.demo.run import CATEGORIES, REQUEST, applicants
 from serving.services import open_services, wall_clock
 from serving.settings import Settings
@@ -64,11 +65,8 @@ def prepare(home: Path, households: int) -> tuple[Settings, dict[Role, str], lis
     operations.ingest(settings, city)
     trainer = Trainer(settings, "city")
     models = [trainer.train(name) for name in ("rating", "risk", "access")]
-    for slot, kind, data in versions_of("city", models):
-        name = operations.submit(replace(settings, token=people[Role.ANALYST]), kind, data)
-        officer = replace(settings, token=people[Role.RISK_OFFICER])
-        operations.approve(officer, name)
-        operations.promote(officer, slot, name)
+    analyst, officer = (replace(settings, token=people[role]) for role in (Role.ANALYST, Role.RISK_OFFICER))
+    put_in_force(analyst, officer, "city", models)
     return settings, people, list(applicants(city))
 
 

@@ -11,7 +11,7 @@ import typer
 
 from features.cli import city_app, features_app
 from features.terminal import console, plain_errors, progress, show_json, show_table
-from serving import exchange_cli, fairness_cli
+from serving import exchange_cli, fairness_cli, governance_cli
 from serving.access_cli import access_log
 from serving.consents.cli import prefill
 from serving.features_cli import show_features
@@ -42,6 +42,7 @@ models_app.command("export")(exchange_cli.export_model)
 models_app.command("import")(exchange_cli.import_model)
 models_app.command("expert")(exchange_cli.expert_model)
 models_app.command("fairness")(fairness_cli.fairness)
+governance_cli.add_to(models_app)
 features_app.command("show")(show_features)
 features_app.command("build")(features_cli.build_features)
 features_app.command("verify")(features_cli.verify_features)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -50,15 +51,20 @@ def submit(
     ],
     note: Annotated[str, typer.Option(help="What a second person should know of it.")] = "",
 ) -> None:
-    """Check a version and store it, to be approved by somebody else.
+    """Check a version and store it, to be approved by somebody else; a model with the reports that lie beside it.
 
     Example: yidai models submit bundle .yidai/models/city/risk/0a1b2c3d4e5f/bundle.json
     """
     from serving import operations
     from serving.settings import Settings
 
-    name = operations.submit(Settings.load(), kind, operations.document_of(kind, source), note)
+    evidence = operations.evidence_beside(Path(source)) if kind is Kind.BUNDLE else {}
+    name = operations.submit(Settings.load(), kind, operations.document_of(kind, source), note, evidence)
     console.print(f"{kind.value} {name} waits for a second person.")
+    if kind is Kind.BUNDLE:
+        console.print(
+            f"Evidence brought: {', '.join(one.value for one in evidence) or 'none lay beside it'}."
+        )
     console.print(f"Next, as another person: yidai models approve {name[:12]}")
 
 
@@ -80,23 +86,55 @@ def approve(
 
 
 @models_app.command("promote")
-def promote(slot: Slot, digest: Digest) -> None:
-    """Put an approved version in force from now on; a model's alias in MLflow follows."""
+def promote(
+    slot: Slot,
+    digest: Digest,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option("--with", help="SLOT=DIGEST that changes in the same moment; repeatable."),
+    ] = None,
+    waive: Annotated[
+        list[str] | None, typer.Option(help="A gate that is missed for a reason; repeatable.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why a gate is waived: kept with the promotion.")] = "",
+    *,
+    as_json: Json = False,
+) -> None:
+    """Put an approved version in force from now on, if it meets the gates; a model's alias in MLflow follows.
+
+    A refusal names each gate that is missed, the figure, the limit and what to do.
+    """
     from serving import operations
     from serving.settings import Settings
 
-    name = operations.promote(Settings.load(), slot, digest)
-    console.print(f"{slot} is {name[:12]} from now on.")
+    others = dict(_pair(text) for text in beside or ())
+    done = operations.promote(Settings.load(), slot, digest, beside=others, waived=waive or (), reason=reason)
+    if as_json:
+        show_json(done)
+        return
+    for each, name in done.slots.items():
+        console.print(f"{each} is {name[:12]} from now on.")
+    for each, standings in done.standings.items():
+        for one in standings:
+            if not one.met:
+                console.print(f"  waived for {each}: {one}", markup=False)
 
 
 @models_app.command("rollback")
 def rollback(slot: Slot) -> None:
-    """Put in force again what was in force in a slot before."""
+    """Put in force again what was in force in a slot before, and in those slots that changed together with it."""
     from serving import operations
     from serving.settings import Settings
 
-    name = operations.rollback(Settings.load(), slot)
-    console.print(f"{slot} is {name[:12]} again.")
+    for each, name in operations.rollback(Settings.load(), slot).slots.items():
+        console.print(f"{each} is {name[:12]} again.")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    slot, sign, digest = text.partition("=")
+    if not sign:
+        raise typer.BadParameter(f"{text!r} is not SLOT=DIGEST", param_hint="--with")
+    return slot, digest
 
 
 @models_app.command("active")

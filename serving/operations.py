@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
@@ -13,10 +13,11 @@ from features.canonical import canonical_bytes
 from features.contracts.load import BUILTIN, load_contracts, read_yaml
 from features.definitions.plan import BUILTIN as DEFINITIONS
 from features.definitions.plan import FeaturePlan, load_plan
-from features.errors import Conflict, Invalid, Unavailable
+from features.errors import Invalid, Unavailable
 from features.terminal import Step
 from features.timeline.ingest import IngestReport, ingest_folder
 from features.timeline.lake import Lake
+from serving import promotion
 from serving.access.model import Authority, Permission, Role
 from serving.access.repository import actor_of, create_tenant, create_token, revoke_tokens
 from serving.app import open_migrated, run
@@ -24,15 +25,18 @@ from serving.decisions.live import NothingActive
 from serving.decisions.replay import Replayed
 from serving.decisions.replay import replay as replay_decisions
 from serving.policy.load import policy_from_yaml
+from serving.promotion import Promoted
 from serving.quality.sources import judge
 from serving.records.flush import flush
 from serving.records.looking import Shown, alone, with_store
 from serving.registry import repository as registry_rows
 from serving.registry import service as registry
+from serving.registry.governance import EvidenceKind
 from serving.registry.model import Kind, Verdict
 from serving.registry.overview import ArtifactRow, overview
 from serving.services import wall_clock, with_services
 from serving.settings import Settings
+from serving.standing import BUNDLE
 from serving.store.engine import Database
 from serving.store.keys import KeyRing
 from serving.store.session import tenant_transaction
@@ -40,19 +44,9 @@ from serving.store.vault import PostgresVault
 from serving.watch import service as watching
 from serving.watch.service import WatchReport
 from serving.watch.signals import SignalsDocument
-from training.bundle import load_bundle
+from training.bundle import Bundle, load_bundle
 from training.portfolio import find_portfolio, load_portfolio
 from training.tracking import mirror_champion
-
-
-class NothingBefore(Conflict):
-    """A slot without an earlier version."""
-
-    def __init__(self, slot: str) -> None:
-        super().__init__(
-            f"the slot {slot} has held no other version.",
-            remedy="`yidai models active` shows what is in force.",
-        )
 
 
 def prepare(settings: Settings) -> Database:
@@ -162,11 +156,27 @@ def document_of(kind: Kind, source: str) -> bytes:
     raise Invalid(f"a {kind.value} is submitted as JSON.", place=source, remedy="`yidai train` writes it.")
 
 
-def submit(settings: Settings, kind: Kind, data: bytes, note: str = "") -> str:
-    """Check and store a version as YIDAI_TOKEN's actor; returns its digest."""
+def submit(
+    settings: Settings,
+    kind: Kind,
+    data: bytes,
+    note: str = "",
+    evidence: Mapping[EvidenceKind, bytes] | None = None,
+) -> str:
+    """Check and store a version with what is known of it, as YIDAI_TOKEN's actor; returns its digest."""
     database = prepare(settings)
     asker = authority(settings, database, Permission.SUBMIT)
-    return registry.submit(database, asker, kind, data, wall_clock(), note=note)
+    name = registry.submit(database, asker, kind, data, wall_clock(), note=note)
+    for each, document in (evidence or {}).items():
+        promotion.attach(database, asker, name, each, document, wall_clock())
+    return name
+
+
+def evidence_beside(path: Path) -> dict[EvidenceKind, bytes]:
+    """The report and the test of fairness that lie beside a bundle's file, where they do."""
+    kinds = (EvidenceKind.REPORT, EvidenceKind.FAIRNESS)
+    found = {kind: path.with_name(f"{kind.value}.json") for kind in kinds}
+    return {kind: file.read_bytes() for kind, file in found.items() if file.is_file()}
 
 
 def approve(settings: Settings, name: str, *, refused: bool = False, reason: str = "") -> None:
@@ -177,40 +187,58 @@ def approve(settings: Settings, name: str, *, refused: bool = False, reason: str
     registry.approve(database, asker, name, wall_clock(), verdict=verdict, reason=reason)
 
 
-def promote(settings: Settings, slot: str, name: str) -> str:
-    """Put an approved version in force as YIDAI_TOKEN's actor; returns its whole digest.
+def promote(
+    settings: Settings,
+    slot: str,
+    name: str,
+    *,
+    beside: Mapping[str, str] | None = None,
+    waived: Collection[str] = (),
+    reason: str = "",
+) -> Promoted:
+    """Put an approved version in force as YIDAI_TOKEN's actor, together with those of other slots ``beside`` it.
 
-    For a model the alias `champion` follows in MLflow, where a tracking server is set: promoting again
-    mends an alias that could not follow.
+    For a model the alias `champion` follows in MLflow: at once where the server that is set answers, and by a job
+    of the worker until it does.
 
     Raises:
-        WrongSlot, RefusedByStore, UnknownArtifact: nothing changed.
+        GatesMissed, NotWaived, WrongSlot, RefusedByStore, UnknownArtifact: nothing changed.
     """
     database = prepare(settings)
     asker = authority(settings, database, Permission.ACTIVATE)
-    registry.activate(database, asker, slot, name, wall_clock())
-    with tenant_transaction(database, asker.tenant) as connection:
-        found = registry.artifact(connection, name)
-    if found.kind is Kind.BUNDLE:
-        bundle = load_bundle(found.data).bundle
-        mirror_champion(bundle.portfolio, bundle.model, found.digest)
-    return found.digest
+    wanted = {slot: name, **(beside or {})}
+    done = promotion.promote(database, asker, wanted, wall_clock(), waived=waived, reason=reason)
+    _mirror(database, asker, done)
+    return done
 
 
-def rollback(settings: Settings, slot: str) -> str:
-    """Put in force again what was in force in a slot before; returns its digest.
+def rollback(settings: Settings, slot: str) -> Promoted:
+    """Put in force again what was in force in a slot before, and in those that changed with it.
 
     Raises:
         NothingBefore: the slot has held one version only.
     """
     database = prepare(settings)
-    asker = authority(settings, database, Permission.READ_REGISTRY)
-    with tenant_transaction(database, asker.tenant) as connection:
-        held = [row["digest"] for row in registry_rows.history(connection) if row["slot"] == slot]
-    earlier = [name for name in held if name != held[-1]]
-    if not earlier:
-        raise NothingBefore(slot)
-    return promote(settings, slot, earlier[-1])
+    asker = authority(settings, database, Permission.ACTIVATE)
+    done = promotion.rollback(database, asker, slot, wall_clock())
+    _mirror(database, asker, done)
+    return done
+
+
+def _mirror(database: Database, asker: Authority, done: Promoted) -> None:
+    for slot in done.slots:
+        if slot.startswith(BUNDLE):
+            digest, bundle = champion(database, asker.tenant, slot, wall_clock())
+            if bundle is not None:
+                mirror_champion(bundle.portfolio, bundle.model, digest)
+
+
+def champion(database: Database, tenant: str, slot: str, now: int) -> tuple[str, Bundle | None]:
+    """The digest and the model in force in a slot; none where nothing is."""
+    with tenant_transaction(database, tenant) as connection:
+        digest = registry_rows.active(connection, now).get(slot, "")
+        data = registry.artifact(connection, digest).data if digest else b""
+    return digest, load_bundle(data).bundle if digest else None
 
 
 def versions(settings: Settings) -> list[ArtifactRow]:

@@ -23,20 +23,35 @@ class Gates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_grade_p_value: float
 
 
+class PromotionGates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Limits that a version in force is asked for, beside those of ``Gates``."""
+
+    max_auc_below_champion: float
+    max_psi: float
+    min_impact_ratio: float
+    min_group_rows: int
+
+
 class GateFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``promotion.yaml``."""
 
     schema: int
     gates: Gates
+    promotion: PromotionGates
 
 
-def load_gates(path: Path = PROMOTION) -> Gates:
-    """The gates in force.
+def gate_file(path: Path = PROMOTION) -> GateFile:
+    """All limits in force.
 
     Raises:
         BrokenDocument: the file is not there or breaks its schema.
     """
-    return read_yaml(path, GateFile).gates
+    return read_yaml(path, GateFile)
+
+
+def load_gates(path: Path = PROMOTION) -> Gates:
+    """The gates of a training; see ``gate_file``."""
+    return gate_file(path).gates
 
 
 def missed_gates(

@@ -20,10 +20,11 @@ from features.errors import Unavailable
 from features.terminal import console, progress
 from serving import operations, show
 from serving.access.model import Role
-from serving.analyst import ACCESS, SCORED, TrainedModel, Trainer, mlflow_environment, versions_of
+from serving.analyst import ACCESS, SCORED, TrainedModel, Trainer, mlflow_environment
 from serving.demo.access import tokens
 from serving.demo.agreements import borrowers, consented, sign
 from serving.demo.processes import Api, answers, free_port, running, wait_until
+from serving.demo.promoting import put_in_force
 from serving.settings import Settings
 
 MONTHS = 48
@@ -129,13 +130,15 @@ class Demo:
     def _promote(self, people: dict[Role, str], models: list[TrainedModel]) -> None:
         analyst = replace(self.settings, token=people[Role.ANALYST])
         officer = replace(self.settings, token=people[Role.RISK_OFFICER])
-        for slot, kind, data in versions_of(PORTFOLIO, models):
-            name = operations.submit(analyst, kind, data, f"demo, seed {self.seed}")
-            operations.approve(officer, name, reason="demo")
-            operations.promote(officer, slot, name)
-            console.print(
-                f"  {slot:16} {name[:12]}  submitted by the analyst, approved and promoted by the risk officer"
-            )
+        done = put_in_force(analyst, officer, PORTFOLIO, models, f"demo, seed {self.seed}")
+        for slot, name in done.slots.items():
+            console.print(f"  {slot:16} {name[:12]}")
+        console.print("Submitted by the analyst, approved by the risk officer, promoted in one transaction.")
+        for slot, standings in done.standings.items():
+            for one in standings:
+                if not one.met:
+                    console.print(f"  [yellow]waived[/] for {slot}: ", end="")
+                    console.print(str(one), markup=False, soft_wrap=True)
 
     def _decide(self, stack: ExitStack, people: dict[Role, str], city: Path) -> Api:
         port = free_port(self.settings.port)

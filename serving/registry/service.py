@@ -148,38 +148,78 @@ def approve(
 
 
 def activate(database: Database, authority: Authority, slot: str, name: str, now: int) -> None:
-    """Make an approved version the one in force from now on; what was in force ends.
+    """Make an approved version the one in force from now on; what was in force ends. No gate is asked: see
+    ``serving.promotion``.
 
     Raises:
-        WrongSlot: the slot takes another kind.
-        RefusedByStore: nobody else has approved it.
-        Invalid: it does not fit what is active beside it (a feature that the definitions lack).
-        ClockBehind: what is in force began later than ``now``.
+        as ``put_in_force``.
     """
     authority.holds(Permission.ACTIVATE)
     with tenant_transaction(database, authority.tenant) as connection:
         connection.execute(repository.LOCK_ACTIVATIONS, (authority.tenant,))
-        found = artifact(connection, name)
+        put_in_force(connection, authority, {slot: artifact(connection, name)}, now)
+
+
+def put_in_force(
+    connection: Connection, authority: Authority, wanted: Mapping[str, Artifact], now: int
+) -> dict[str, Artifact]:
+    """Activate versions by slot, together, in a transaction that holds ``LOCK_ACTIVATIONS``; returns those that
+    were not in force already.
+
+    Raises:
+        WrongSlot: a slot takes another kind.
+        RefusedByStore: nobody else has approved one.
+        Invalid: one does not fit what is active beside it (a feature that the definitions lack).
+        ClockBehind: what is in force began later than ``now``.
+    """
+    check_slots(wanted)
+    before = repository.active(connection, now)
+    new = {slot: found for slot, found in wanted.items() if before.get(slot) != found.digest}
+    if new:
+        _check_fit(connection, {**before, **{slot: found.digest for slot, found in new.items()}})
+    for slot, found in new.items():
+        _begin(connection, authority, slot, found.digest, now)
+    return new
+
+
+def end(connection: Connection, authority: Authority, slot: str, name: str, now: int) -> None:
+    """End what is in force in a slot, with nothing after it.
+
+    Raises:
+        ClockBehind: it began later than ``now``.
+    """
+    _end(connection, authority, slot, now)
+    record(connection, authority.tenant, now, authority.actor.actor_id, "artifact.ended", name, slot=slot)
+
+
+def _begin(connection: Connection, authority: Authority, slot: str, name: str, now: int) -> None:
+    actor = authority.actor.actor_id
+    _end(connection, authority, slot, now)
+    connection.execute(repository.INSERT_ACTIVATION, (authority.tenant, slot, name, now, actor))
+    record(connection, authority.tenant, now, actor, "artifact.activated", name, slot=slot)
+
+
+def _end(connection: Connection, authority: Authority, slot: str, now: int) -> None:
+    begun = connection.execute(repository.BEGUN, (slot,)).fetchone()
+    if begun is not None and begun[0] >= now:
+        raise ClockBehind(slot, begun[0])
+    connection.execute(repository.END_ACTIVATION, (now, authority.tenant, slot))
+
+
+def check_slots(wanted: Mapping[str, Artifact]) -> None:
+    """Each version into a slot of its kind, a model under its own name only.
+
+    Raises:
+        WrongSlot: one is not.
+    """
+    for slot, found in wanted.items():
         if not _SLOT.fullmatch(slot) or slot.partition(".")[0] != found.kind.value:
             raise WrongSlot(slot, found.kind.value)
         if found.kind is Kind.BUNDLE:
-            _check_slot(slot, found.data)
-        before = repository.active(connection, now)
-        if before.get(slot) == found.digest:
-            return
-        _check_fit(connection, {**before, slot: found.digest})
-        begun = connection.execute(repository.BEGUN, (slot,)).fetchone()
-        if begun is not None and begun[0] >= now:
-            raise ClockBehind(slot, begun[0])
-        actor = authority.actor.actor_id
-        connection.execute(repository.END_ACTIVATION, (now, authority.tenant, slot))
-        values = (authority.tenant, slot, found.digest, now, actor)
-        connection.execute(repository.INSERT_ACTIVATION, values)
-        record(connection, authority.tenant, now, actor, "artifact.activated", found.digest, slot=slot)
+            _check_name(slot, found.data)
 
 
-def _check_slot(slot: str, data: bytes) -> None:
-    """A model decides under its own name only."""
+def _check_name(slot: str, data: bytes) -> None:
     model = load_bundle(data).bundle.model
     if slot != f"bundle.{model}":
         raise WrongSlot(slot, f"model {model!r}")

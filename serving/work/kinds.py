@@ -9,13 +9,15 @@ from features.contracts.load import BUILTIN, load_contracts
 from features.timeline.compaction import crowded
 from features.timeline.lake import Lake
 from serving.identity import operations as identity
-from serving.operations import moment_of
+from serving.operations import champion, moment_of
+from serving.promotion import MIRROR
 from serving.quality.sources import judge
 from serving.records import operations as records
 from serving.records.drop import DropFolder
 from serving.services import with_services
 from serving.work import repository
 from serving.work.model import JobKind, Work
+from training.tracking import UnknownVersion, set_champion, tracking_uri
 
 HOUR, DAY = 3_600.0, 86_400.0
 CROWDED = 8
@@ -84,6 +86,25 @@ def take_files(work: Work) -> dict[str, Any]:
     return {"files": len(taken), "loaded": sum(each.loaded for each in taken)}
 
 
+def follow_champion(work: Work) -> dict[str, Any]:
+    """Let MLflow's alias say what is in force in a model's slot now: whatever was promoted since.
+
+    Raises:
+        TrackingDown: a server is set and does not answer; the job comes again.
+    """
+    tenant, slot = str(work.payload["tenant"]), str(work.payload["slot"])
+    if not tracking_uri():
+        return {"mirrored": False, "because": "no tracking server is set"}
+    digest, bundle = champion(work.database, tenant, slot, work.now)
+    if bundle is None:
+        return {"mirrored": False, "because": "nothing is in force"}
+    try:
+        set_champion(bundle.portfolio, bundle.model, digest)
+    except UnknownVersion as error:
+        return {"mirrored": False, "because": error.message}
+    return {"mirrored": True, "digest": digest}
+
+
 def tidy(work: Work) -> dict[str, Any]:
     """Forget the jobs that were done a week ago; dead ones stay until somebody looked."""
     return {"jobs": repository.tidy(work.connection, work.now - _KEPT)}
@@ -97,5 +118,6 @@ KINDS = (
     JobKind("resolve", resolve, every=HOUR, wanted=lambda settings: bool(settings.token)),
     JobKind("merge_crowded", merge_crowded, every=HOUR),
     JobKind("compact", compact, every=DAY),
+    JobKind(MIRROR, follow_champion),
     JobKind("tidy", tidy, every=DAY),
 )

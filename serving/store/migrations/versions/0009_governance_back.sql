@@ -1,0 +1,1 @@
+DROP TABLE promotion, evidence, model_entry;
