@@ -38,7 +38,8 @@ class BinSettings:
 class Binned:
     """``edges`` and ``woe`` of the present bins, ``no_record`` and ``codes`` with theirs (log-odds of bad).
 
-    ``counts`` are goods and bads of the present bins, then of NO_RECORD, then of each code.
+    ``counts`` are goods and bads of the present bins, then of NO_RECORD, then of each code. A scorecard that
+    weighs bins puts its own points in the place of the evidence.
     """
 
     edges: tuple[float, ...]

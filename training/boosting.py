@@ -24,6 +24,9 @@ from training.validation import log_loss
 Floats = NDArray[np.float64]
 FOLDS = 5
 ENCODING_PRIOR = 30.0
+FEW_BADS = 1000
+"""Under this many bads gentler candidates are tried."""
+ROWS_FOR_DEEP = 5000
 MANY_CELLS = 5_000_000
 """Under this many cells a second thread costs more than it brings, most of all on a busy machine."""
 
@@ -90,7 +93,9 @@ def default_candidates(rows: int, bads: int) -> tuple[Candidate, ...]:
         "min_data_in_leaf": 20, "max_bin": 255,
     }, 400)  # fmt: skip
     scattered = Candidate("scattered", small.parameters | {"extra_trees": True}, 300)
-    return (small, scattered, shallow) if bads < 1000 else (shallow, deep)
+    if bads >= FEW_BADS:
+        return shallow, deep
+    return (small, scattered, shallow, deep) if rows >= ROWS_FOR_DEEP else (small, scattered, shallow)
 
 
 def fit_booster(

@@ -16,6 +16,8 @@ from training.sample import Rows
 from training.validation import log_loss
 
 Floats = NDArray[np.float64]
+SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)
+"""Of the first learner in a plain mix of two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,9 @@ class Calibration:
 
 
 def calibrate(target: NDArray[np.int8], scores: Floats, splits: list[tuple[Rows, Rows]]) -> Calibration:
-    """Weights of out-of-fold score columns [n, k], or the first column alone where that is no worse.
+    """Weights of out-of-fold score columns [n, k]: fitted, where held-out rows say so, else the best plain mix.
 
+    A mix has nothing to fit but its share, so that a hundred rows can choose it; of one column it is the column.
     ``splits`` are (train, test) rows of ``training.sample.folds``; no group stands on both sides.
     """
     held_out = np.empty(len(target))
@@ -43,10 +46,19 @@ def calibrate(target: NDArray[np.int8], scores: Floats, splits: list[tuple[Rows,
         held_out[test] = _apply(fit_weights(target[train], scores[train]), scores[test])
     before = log_loss(target, sigmoid(scores[:, 0]))
     after = log_loss(target, sigmoid(held_out))
-    if after < before:
+    mixes = {mix: log_loss(target, sigmoid(scores @ np.array(mix))) for mix in _mixes(scores.shape[1])}
+    best = min(mixes, key=lambda mix: mixes[mix])
+    if after < mixes[best]:
         fitted = fit_weights(target, scores)
         return Calibration(fitted.weights, fitted.shift, before, after)
-    return Calibration((1.0, *[0.0] * (scores.shape[1] - 1)), 0.0, before, before)
+    return Calibration(best, 0.0, before, mixes[best])
+
+
+def _mixes(columns: int) -> list[tuple[float, ...]]:
+    """Shares of the first column and of the second; the first alone comes first."""
+    if columns != 2:
+        return [(1.0, *[0.0] * (columns - 1))]
+    return [(one, 1.0 - one) for one in SHARES]
 
 
 def sigmoid(scores: Floats) -> Floats:

@@ -28,13 +28,12 @@ from training.bundle import (
     with_vectors,
 )
 from training.calibration import Calibration, calibrate
+from training.cards import Cards, describe, fit_cards
 from training.probes import covering_probes
-from training.sample import Rows, Sample, Unlearnable, folds
-from training.scorecard import Scorecard, bundle_column, card_parts, fit_scorecard
+from training.sample import Sample, folds
+from training.scorecard import Scorecard, bundle_column, card_parts
 from training.withheld import with_uncertainty
 
-FEW_BADS = 1000
-"""Under this many bads the booster is blended with the scorecard, where that helps out of fold."""
 VECTORS = 12
 FOLDS = 5
 SEED = 11
@@ -138,38 +137,42 @@ class _Predictor:
 
 
 def _rating(sample: Sample, origin: Origin) -> _Fitted:
-    card, cards = fit_scorecard(sample), _fold_cards(sample)
-    mended = calibrate(sample.target, _out_of_fold(sample, cards)[:, None], folds(sample, FOLDS, SEED))
+    splits = folds(sample, FOLDS, SEED)
+    cards = fit_cards(sample, splits)
+    mended = calibrate(sample.target, cards.out_of_fold[:, None], splits)
 
     def of(one: Scorecard | None) -> Bundle | None:
-        return None if one is None else _of_card(sample, origin, one, mended)
+        return None if one is None else _of_card(sample, origin, one, mended, cards)
 
-    return _Fitted(_of_card(sample, origin, card, mended), lambda: [of(one) for one in cards])
+    return _Fitted(
+        _of_card(sample, origin, cards.card, mended, cards), lambda: [of(one) for one in cards.parts]
+    )
 
 
-def _of_card(sample: Sample, origin: Origin, card: Scorecard, mended: Calibration) -> Bundle:
+def _of_card(sample: Sample, origin: Origin, card: Scorecard, mended: Calibration, cards: Cards) -> Bundle:
     base, columns, bins = card_parts(card, mended.weights[0], mended.shift)
     notes: dict[str, float | int | str] = {
         "learner": "scorecard",
+        "candidate": describe(cards.settings),
         "columns": len(columns),
         "calibration_slope": mended.weights[0],
         "calibration_shift": mended.shift,
         "log_loss_scorecard": mended.before,
         "log_loss_calibrated": mended.after,
     }
+    notes |= {f"log_loss_{name}": loss for name, loss in cards.losses.items()}
     return _bundle(ModelName.RATING, "scorecard", sample, origin, base, columns, notes, bins=bins)
 
 
 def _risk(sample: Sample, origin: Origin, progress: Step | None) -> _Fitted:
     booster = fit_booster(sample, progress=progress)
-    card = fit_scorecard(sample)
-    few = sample.bads < FEW_BADS
-    cards: list[Scorecard | None] = _fold_cards(sample) if few else [card] * len(booster.boosters)
+    cards = fit_cards(sample, folds(sample, FOLDS, SEED))
     weights = _weights(sample, booster, cards)
     notes: dict[str, float | int | str] = {
         "learner": "booster",
         "candidate": booster.candidate.name,
         "rounds": booster.rounds,
+        "candidate_scorecard": describe(cards.settings),
         "weight_booster": weights.weights[0],
         "weight_scorecard": weights.weights[1],
         "log_loss_booster": weights.before,
@@ -181,43 +184,16 @@ def _risk(sample: Sample, origin: Origin, progress: Step | None) -> _Fitted:
         boosters = fold_boosters(booster, sample, folds(sample, FOLDS, SEED))
         return [
             None if one is None else _combine(sample, origin, own, one, weights, {})
-            for own, one in zip(boosters, cards, strict=True)
+            for own, one in zip(boosters, cards.parts, strict=True)
         ]
 
-    return _Fitted(_combine(sample, origin, booster, card, weights, notes), parts)
+    return _Fitted(_combine(sample, origin, booster, cards.card, weights, notes), parts)
 
 
-def _weights(sample: Sample, booster: Booster, cards: list[Scorecard | None]) -> Calibration:
-    """The blend where bads are few and it helps out of fold; the booster alone elsewhere."""
-    if sample.bads >= FEW_BADS:
-        loss = booster.losses[booster.candidate.name]
-        return Calibration((1.0, 0.0), 0.0, loss, loss)
-    scores = np.column_stack([booster.out_of_fold, _out_of_fold(sample, cards)])
+def _weights(sample: Sample, booster: Booster, cards: Cards) -> Calibration:
+    """The blend where it helps out of fold; the booster alone elsewhere."""
+    scores = np.column_stack([booster.out_of_fold, cards.out_of_fold])
     return calibrate(sample.target, scores, folds(sample, FOLDS, SEED))
-
-
-def _fold_cards(sample: Sample) -> list[Scorecard | None]:
-    """A scorecard of the train rows of each fold; None where they cannot teach one."""
-
-    def fit(rows: Rows) -> Scorecard | None:
-        try:
-            return fit_scorecard(sample.take(rows))
-        except Unlearnable:
-            return None
-
-    return [fit(rows) for rows, _ in folds(sample, FOLDS, SEED)]
-
-
-def _out_of_fold(sample: Sample, cards: list[Scorecard | None]) -> NDArray[np.float64]:
-    """Log-odds [rows] of scorecards that have not seen the row; the bad rate where there is none."""
-    out = np.empty(len(sample))
-    for card, (rows, test) in zip(cards, folds(sample, FOLDS, SEED), strict=True):
-        if card is None:
-            bads = int(sample.target[rows].sum())
-            out[test] = np.log((bads + 1) / (len(rows) - bads + 1))
-        else:
-            out[test] = card.log_odds(sample.matrix.take(test))
-    return out
 
 
 def _combine(

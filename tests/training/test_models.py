@@ -12,8 +12,9 @@ from tests.training.test_bundle import ORIGIN
 from training import models
 from training.bundle import FIXED, Scorer
 from training.calibration import Calibration
+from training.cards import fit_cards
 from training.models import ModelName, predictor, train
-from training.scorecard import fit_scorecard
+from training.sample import folds
 
 
 def scored(bundle, sample):
@@ -30,18 +31,18 @@ def test_a_blend_is_the_weighted_sum_of_booster_and_card_and_still_adds_up(monke
         parts[weights] = scored(train(ModelName.RISK, sample, ORIGIN), sample)
     booster, card, both = ((parts[w].log_odds / FIXED - 0.1) for w in parts)
     assert both == pytest.approx(0.6 * booster + 0.5 * card, abs=1e-6)
-    assert card == pytest.approx(fit_scorecard(sample).log_odds(sample.matrix), abs=1e-6)
+    assert card == pytest.approx(
+        fit_cards(sample, folds(sample, 5, 11)).card.log_odds(sample.matrix), abs=1e-6
+    )
     blend = parts[0.6, 0.5]
     assert (blend.base + blend.contributions.sum(axis=1) == blend.log_odds).all()
 
 
-def test_many_bads_need_no_blend_and_few_get_the_one_that_held_out_rows_ask_for() -> None:
-    many = train(ModelName.RISK, made_sample(3600), ORIGIN)
-    assert many.notes["bads"] >= models.FEW_BADS
-    assert (many.notes["weight_booster"], many.notes["weight_scorecard"]) == (1.0, 0.0)
-    assert many.bins == ()
-    few = train(ModelName.RISK, made_sample(400), ORIGIN)
-    assert few.notes["log_loss_blend"] <= few.notes["log_loss_booster"]
+@pytest.mark.parametrize("rows", [400, 3600])
+def test_a_blend_is_kept_only_where_held_out_rows_are_told_better(rows) -> None:
+    notes = train(ModelName.RISK, made_sample(rows), ORIGIN).notes
+    blended = (notes["weight_booster"], notes["weight_scorecard"]) != (1.0, 0.0)
+    assert blended == (notes["log_loss_blend"] < notes["log_loss_booster"])
 
 
 def test_a_calibration_is_kept_only_where_held_out_rows_are_told_better() -> None:
@@ -52,11 +53,11 @@ def test_a_calibration_is_kept_only_where_held_out_rows_are_told_better() -> Non
 
 
 def test_a_part_that_cannot_teach_a_card_predicts_the_bad_rate() -> None:
-    sample = made_sample(55)
+    sample = made_sample(90)
     bads = np.flatnonzero(sample.target == 1)
     chosen = np.sort(np.concatenate([bads[:11], np.flatnonzero(sample.target == 0)]))
     small = sample.take(chosen)
-    odds = models._out_of_fold(small, models._fold_cards(small))
+    odds = fit_cards(small, folds(small, 5, 11)).out_of_fold
     rate = 1 / (1 + np.exp(-odds))
     assert np.allclose(rate, small.target.mean(), atol=0.06)
 
