@@ -3,7 +3,8 @@
 Bad is, at borrower level and from the borrower's first drawdown on the application: more than
 ``over_days`` past due above a material amount, charge-off, distressed restructuring, or refinancing to
 repay. The window ends ``months`` after the drawdown or ``days_after_last_due`` after the last due date,
-whichever is later (REG-IRB-01 says what else would count). An undrawn line has no label; one whose window
+whichever is later (REG-IRB-01 says what else would count). Who is over ``indeterminate_days`` past due within the
+window and never bad is indeterminate, neither good nor bad. An undrawn line has no label; one whose window
 has not ended is immature and left out, also where it is bad already: its good neighbours cannot be known
 yet, and among the newest rows only bads would be left.
 """
@@ -14,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,6 +35,7 @@ class Outcome(IntEnum):
     UNDRAWN = 2
     IMMATURE = 3
     FRAUD = 4
+    INDETERMINATE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ def outcomes(
     bad_days: dict[int, list[int]] = {}
     for row in np.flatnonzero(book.bad_at != NEVER):
         bad_days.setdefault(int(book.subject[row]), []).append(int(book.bad_at[row]))
+    doubtful = _doubtful(label, tables, observed_to, book)
     out = np.empty(len(subjects), dtype=np.int8)
     for place, (subject, application) in enumerate(
         zip(subjects.tolist(), applications.tolist(), strict=True)
@@ -76,7 +80,9 @@ def outcomes(
             out[place] = Outcome.UNDRAWN
         else:
             row = first_draw[application]
-            out[place] = _judge(label, book, row, bad_days.get(subject, []), observed_to)
+            out[place] = _judge(
+                label, book, row, bad_days.get(subject, []), doubtful.get(subject, []), observed_to
+            )
     return out
 
 
@@ -127,14 +133,36 @@ def first_overdue(
     return found
 
 
+def _doubtful(
+    label: PerformanceLabel, tables: Mapping[str, EventTable], observed_to: int, book: LoanHistory
+) -> dict[int, list[int]]:
+    """For each borrower, when each of the loans was first over ``indeterminate_days`` past due; none where it is 0."""
+    if not label.indeterminate_days:
+        return {}
+    milder = msgspec.structs.replace(label, over_days=label.indeterminate_days)
+    late = first_overdue(milder, tables, observed_to)
+    found: dict[int, list[int]] = {}
+    for subject, loan in zip(book.subject.tolist(), book.loan.tolist(), strict=True):
+        if loan in late:
+            found.setdefault(subject, []).append(late[loan])
+    return found
+
+
 def _judge(
-    label: PerformanceLabel, book: LoanHistory, row: int, bad_days: list[int], observed_to: int
+    label: PerformanceLabel,
+    book: LoanHistory,
+    row: int,
+    bad_days: list[int],
+    doubtful: list[int],
+    observed_to: int,
 ) -> Outcome:
     start = int(book.drawn_at[row])
     end = window_end(label, start, int(book.last_due[row]))
     if end > observed_to:
         return Outcome.IMMATURE
-    return Outcome.BAD if any(start <= day <= end for day in bad_days) else Outcome.GOOD
+    if any(start <= day <= end for day in bad_days):
+        return Outcome.BAD
+    return Outcome.INDETERMINATE if any(start <= day <= end for day in doubtful) else Outcome.GOOD
 
 
 def settled_at(due: EventTable, paid: EventTable) -> Int64:

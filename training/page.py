@@ -208,9 +208,18 @@ def _rows(report: Report) -> str:
 
 def _leaks(report: Report) -> str:
     suspects = ", ".join(f"{one.name} ({one.auc:.3f})" for one in report.leaks.suspects) or "none"
+    afterwards = ", ".join(f"{one.name} ({one.bads})" for one in report.leaks.afterwards) or "none"
+    future = report.leaks.future
+    told = (
+        "not asked"
+        if future is None
+        else f"none: {future.rows} rows, {future.records:,} records of theirs shuffled"
+    )
     lines = [
         ("AUC after the outcomes were shuffled (should be 0.5)", str(report.leaks.shuffled)),
         ("features that alone reach AUC 0.95", suspects),
+        ("features with a value that stands with bads only", afterwards),
+        ("features that changed when what was not known yet was shuffled", told),
     ]
     return "<h2>Looks for leaks</h2>" + _table(("", ""), lines, 2)
 

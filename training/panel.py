@@ -18,6 +18,7 @@ from features.calendar import DAY, NEVER, month_index, month_start, months_befor
 from features.errors import Invalid
 from features.timeline.door import Door
 from features.timeline.events import EventTable
+from training.futures import check_future
 from training.horizons import WarningPanel
 from training.labels import Outcome, fraudulent, loan_history, settled_at
 from training.population import Rows, as_of_value, last_known, needed_datasets
@@ -102,7 +103,8 @@ def book_rows(portfolio: Portfolio, door: Door, observed_to: int | None = None) 
     dataset, _, field = file.population.group.partition(".")
     group = as_of_value(tables[dataset], field, panel.subject, panel.as_of) if field else panel.subject
     outcome = panel.outcome(file.warning.own)
-    return Rows(matrix, panel.subject, panel.as_of, group, outcome, panel.subject), panel
+    future = check_future(portfolio.plan, tables, masked, panel.subject, panel.as_of, {}, matrix)
+    return Rows(matrix, panel.subject, panel.as_of, group, outcome, panel.subject, None, future), panel
 
 
 def panel_of_periods(rows: Rows, rule: WarningPanel) -> tuple[Rows, Panel]:
@@ -122,7 +124,7 @@ def panel_of_periods(rows: Rows, rule: WarningPanel) -> tuple[Rows, Panel]:
     kept = (default_at > rows.as_of) & (rows.outcome <= Outcome.BAD)
     rows = Rows(
         rows.matrix.take(kept), rows.subject[kept], rows.as_of[kept], rows.group[kept],
-        panel.take(kept).outcome(rule.own), rows.identifier[kept],
+        panel.take(kept).outcome(rule.own), rows.identifier[kept], None, rows.future,
     )  # fmt: skip
     return rows, panel.take(kept)
 

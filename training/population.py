@@ -23,6 +23,7 @@ from features.timeline.events import EventTable
 from features.timeline.ingest import FileReport, ingest_source
 from features.timeline.lake import Lake
 from features.timeline.life import uncorrected
+from training.futures import FutureCheck, check_future
 from training.labels import Outcome, outcomes
 from training.portfolio import ColumnLabel, PerformanceLabel, Portfolio
 
@@ -44,6 +45,8 @@ class Rows:
     outcome: NDArray[np.int8]
     identifier: Int64
     random: NDArray[np.bool_] | None = None
+    future: FutureCheck | None = None
+    """That no feature changed when the future was shuffled; None where the rows were not computed here."""
 
     def labelled(self) -> NDArray[np.bool_]:
         """The rows whose outcome is good or bad."""
@@ -94,6 +97,7 @@ def population_rows(portfolio: Portfolio, door: Door, observed_to: int | None = 
         NotAllowed: the population, its outcomes or its groups may not be read for this purpose.
         NothingToLearn: no rows, or only one outcome.
         Invalid: rows without an as-of date.
+        ReadsTheFuture: a feature that changes with what was not known yet.
     """
     read = door.whole(portfolio.contracts, portfolio.contracts, needed=needed_datasets(portfolio))
     tables = read.tables
@@ -106,7 +110,8 @@ def population_rows(portfolio: Portfolio, door: Door, observed_to: int | None = 
     matrix = portfolio.plan.build(tables, people.subject, as_of, masked, request)
     outcome, identifier = _outcomes(portfolio, tables, people, observed_to)
     group = _groups(portfolio, tables, people, as_of)
-    rows = Rows(matrix, people.subject, as_of, group, outcome, identifier, _random(portfolio, people))
+    future = check_future(portfolio.plan, tables, masked, people.subject, as_of, request, matrix)
+    rows = Rows(matrix, people.subject, as_of, group, outcome, identifier, _random(portfolio, people), future)
     bads = int((outcome == Outcome.BAD).sum())
     if bads == 0 or bads == int(rows.labelled().sum()):
         raise NothingToLearn(portfolio.name, int(rows.labelled().sum()), bads)

@@ -63,7 +63,8 @@ class PerformanceLabel(
     """The outcome is computed from the loan book, see ``training.labels``.
 
     ``over_days`` past due above ``material_yuan``, or a state of ``bad_states``, from the borrower's first
-    drawdown until ``months`` later or ``days_after_last_due``, whichever is later.
+    drawdown until ``months`` later or ``days_after_last_due``, whichever is later. With
+    ``indeterminate_days`` who is over so many days past due but never bad is left out.
     """
 
     application: str = "application_id"
@@ -72,6 +73,7 @@ class PerformanceLabel(
     payments: str = "loan_payment"
     fraud: str = "fraud_confirmed"
     over_days: int = 90
+    indeterminate_days: int = 0
     material_yuan: float = 100.0
     months: int = 12
     days_after_last_due: int = 90

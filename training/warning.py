@@ -184,5 +184,6 @@ def _lines(bundle: Bundle, judged: Judged, sample: Sample, windows: list[Window]
 
 def _take(rows: Rows, of: NDArray[np.bool_]) -> Rows:
     return Rows(
-        rows.matrix.take(of), rows.subject[of], rows.as_of[of], rows.group[of], rows.outcome[of], rows.identifier[of]
+        rows.matrix.take(of), rows.subject[of], rows.as_of[of], rows.group[of], rows.outcome[of],
+        rows.identifier[of], None, rows.future,
     )  # fmt: skip

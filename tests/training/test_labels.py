@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -151,3 +152,20 @@ def _walk(tables: dict[str, EventTable]) -> int | None:
         if any((day - at) // DAY > 90 for at, _ in open_now) and sum(a for _, a in open_now) > 10_000:
             return day
     return None
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"),
+    [
+        (0, Outcome.GOOD),
+        (30, Outcome.GOOD),
+        (31, Outcome.INDETERMINATE),
+        (90, Outcome.INDETERMINATE),
+        (91, Outcome.BAD),
+    ],
+)
+def test_between_good_and_bad_is_neither(days, expected) -> None:
+    label = msgspec.structs.replace(LABEL, indeterminate_days=30)
+    one = np.array([7], dtype=np.int64)
+    found = outcomes(label, book([0, days, *[0] * 10]), one, np.array([5]), FAR)
+    assert Outcome(int(found[0])) == expected
