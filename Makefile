@@ -7,7 +7,7 @@ export NUMBA_CACHE_DIR ?= $(CURDIR)/.venv/numba
 export OMP_NUM_THREADS ?= 2
 JAVA_INSTALL = apt-get update -q && { apt-get install -y -q openjdk-17-jre-headless || apt-get install -y -q default-jre-headless; }
 
-.PHONY: help setup demo test campaign campaign-slice check lint format serve mlflow peers spark bench lock clean
+.PHONY: help setup demo test campaign campaign-slice check lint format serve mlflow peers learner-peers spark bench lock clean
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -60,6 +60,12 @@ peers: setup .venv-peers/ready  ## the peers of the feature benchmarks, in an en
 	@$(BIN)/uv pip install -q --python .venv-peers/bin/python --require-hashes --link-mode copy -r requirements/feature-peers.txt
 	@touch $@
 
+learner-peers: setup .venv-learners/ready  ## optbinning and EBM, in an environment of their own: `python -m benchmarks.portfolios`
+.venv-learners/ready: requirements/learner-peers.txt
+	@test -x .venv-learners/bin/python || $(PYTHON) -m venv .venv-learners
+	@$(BIN)/uv pip install -q --python .venv-learners/bin/python --require-hashes --link-mode copy -r requirements/learner-peers.txt
+	@touch $@
+
 spark: setup .venv/spark-ready  ## pyspark and, where there is none, a Java runtime: `yidai features build --engine spark`
 .venv/spark-ready: requirements/spark.txt
 	@command -v java >/dev/null || { echo "installing openjdk-17-jre-headless (or what Debian has for it)"; $(JAVA_INSTALL) || sudo $(SHELL) -c '$(JAVA_INSTALL)'; }
@@ -73,7 +79,7 @@ bench: setup  ## the benchmarks, in their quick form; those beside peers where `
 lock:  ## compile the locks anew from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal -q -o requirements/run.txt
 	@$(BIN)/uv pip compile pyproject.toml --extra dev -c requirements/run.txt --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal -q -o requirements/dev.txt
-	@$(BIN)/uv pip compile pyproject.toml --extra peers --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal -q -o requirements/peers.txt
+	@$(BIN)/uv pip compile requirements/learner-peers.in --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal -q -o requirements/learner-peers.txt
 	@$(BIN)/uv pip compile requirements/feature-peers.in --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal -q -o requirements/feature-peers.txt
 	@$(BIN)/uv pip compile requirements/spark.in -c requirements/run.txt --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal -q -o requirements/spark.txt
 

@@ -58,7 +58,7 @@ def test_no_path_of_a_machine_and_no_registry_stands_in_the_tree() -> None:
 
 def test_the_locks_hold_hashes_and_no_address() -> None:
     locks = tracked("requirements/*.txt")
-    assert {path.name for path in locks} >= {"run.txt", "dev.txt", "peers.txt", "tools.txt"}
+    assert {path.name for path in locks} >= {"run.txt", "dev.txt", "learner-peers.txt", "tools.txt"}
     for path in locks:
         text = text_of(path)
         assert "--hash=sha256:" in text
