@@ -24,9 +24,7 @@ from training.validation import log_loss
 Floats = NDArray[np.float64]
 FOLDS = 5
 ENCODING_PRIOR = 30.0
-FEW_BADS = 1000
-"""Under this many bads gentler candidates are tried."""
-ROWS_FOR_DEEP = 5000
+FEW_BADS, ROWS_FOR_DEEP = 1000, 5000
 MANY_CELLS = 5_000_000
 """Under this many cells a second thread costs more than it brings, most of all on a busy machine."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from features.contracts.load import read_yaml
+from training.scale import MAX_SHARE
 from training.validation import GradeTest, Interval, Metrics
 
 PROMOTION = Path(__file__).parents[1] / "mlflow" / "promotion.yaml"
@@ -75,8 +76,19 @@ def missed_gates(
     if gap is not None and gap.value < -gates.max_auc_below_challenger:
         found.append(f"AUC is {gap} from the challenger's: the simpler model ranks better.")
     found += [
-        f"Grade {one.grade}: {one.bads} of {one.rows} bad where {one.mean_pd:.2%} were expected (p {one.p_value:.4f})."
+        f"Grade {one.grade}: {one.bads} of {one.rows} bad where {one.mean_pd:.2%} were expected "
+        f"(p {one.p_adjusted:.4f} over all grades)."
         for one in grades
-        if one.rows and one.p_value < gates.min_grade_p_value
+        if one.rows and one.p_adjusted < gates.min_grade_p_value
     ]
     return tuple(found)
+
+
+def too_full(grades: list[GradeTest]) -> list[str]:
+    """A sentence for a grade that holds too much of the rows judged: a finding, for the scale is fixed across models."""
+    total = sum(one.rows for one in grades)
+    return [
+        f"Grade {one.grade} holds {one.rows / total:.0%} of the rows judged, over {MAX_SHARE:.0%}."
+        for one in grades
+        if one.rows > MAX_SHARE * total
+    ]

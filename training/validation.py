@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta, chi2, norm
+from scipy.stats import chi2, norm
+
+from training.scale import holm, jeffreys, power
 
 Floats = NDArray[np.float64]
 
@@ -42,7 +44,11 @@ class Metrics(msgspec.Struct, frozen=True):
 
 
 class GradeTest(msgspec.Struct, frozen=True):
-    """Calibration of one grade; ``p_value`` is Jeffreys' that the true rate is at most the mean PD."""
+    """Calibration of one grade; ``p_value`` is Jeffreys' that the true rate is at most the mean PD.
+
+    ``p_adjusted`` is Holm's over all grades with rows; ``power`` the chance that the test would have seen a true
+    rate half as large again as the mean PD.
+    """
 
     grade: int
     rows: int
@@ -50,6 +56,8 @@ class GradeTest(msgspec.Struct, frozen=True):
     mean_pd: float
     observed: float
     p_value: float
+    p_adjusted: float = 1.0
+    power: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +143,15 @@ def by_grade(target: NDArray[np.int8], pd: Floats, grade: NDArray[np.int64], gra
         rows = grade == number
         n, bads = int(rows.sum()), int(target[rows].sum())
         mean = float(pd[rows].mean()) if n else 0.0
-        p_value = float(beta.cdf(mean, bads + 0.5, n - bads + 0.5)) if n else 1.0
-        found.append(GradeTest(number, n, bads, mean, bads / n if n else 0.0, p_value))
-    return found
+        found.append(GradeTest(number, n, bads, mean, bads / n if n else 0.0, jeffreys(bads, n, mean)))
+    tested = [one for one in found if one.rows]
+    adjusted = dict(zip((one.grade for one in tested), holm([one.p_value for one in tested]), strict=True))
+    return [
+        msgspec.structs.replace(
+            one, p_adjusted=adjusted.get(one.grade, 1.0), power=power(one.rows, one.mean_pd, len(tested))
+        )
+        for one in found
+    ]
 
 
 def psi(expected: NDArray[np.float64], actual: NDArray[np.float64]) -> float:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from features.contracts.load import BrokenDocument
-from training.gates import PROMOTION, load_gates, missed_gates
+from training.gates import PROMOTION, load_gates, missed_gates, too_full
 from training.validation import GradeTest, Interval, Metrics
 
 GOOD = Metrics(
@@ -52,8 +52,16 @@ def test_a_figure_out_of_its_bounds_is_one_sentence(changes, said) -> None:
 def test_a_model_behind_its_scorecard_and_a_grade_that_is_told_too_low_are_named() -> None:
     (only,) = missed(gap=Interval(-0.02, -0.04, 0.0))
     assert "the simpler model ranks better" in only
-    (only,) = missed(grades=[*GRADES, GradeTest(3, 200, 30, 0.05, 0.15, 0.00001)])
+    (only,) = missed(grades=[*GRADES, GradeTest(3, 200, 30, 0.05, 0.15, 0.00001, 0.00002)])
     assert only.startswith("Grade 3: 30 of 200 bad where 5.00% were expected")
+    assert missed(grades=[*GRADES, GradeTest(3, 200, 18, 0.05, 0.09, 0.005, 0.05)]) == ()
+
+
+def test_a_grade_that_holds_more_than_a_quarter_is_a_finding() -> None:
+    quarter = [GradeTest(number, 100, 5, 0.05, 0.05, 0.5) for number in range(1, 5)]
+    assert too_full(quarter) == []
+    (only,) = too_full([*quarter[1:], msgspec.structs.replace(quarter[0], rows=101)])
+    assert only == "Grade 1 holds 25% of the rows judged, over 25%."
 
 
 def test_an_unknown_gate_is_refused_with_its_file(tmp_path) -> None:
