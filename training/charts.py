@@ -99,6 +99,22 @@ def stability_chart(months: Sequence[tuple[str, float]]) -> str:
     return _svg(bars + rules)
 
 
+def drift_chart(months: Sequence[str], features: Sequence[tuple[str, Sequence[float]]]) -> str:
+    """CSI of features by month as a field: pale under the moderate limit, blue under the large one, red beyond."""
+    points = [
+        {"month": month, "feature": name, "csi": value}
+        for name, values in features
+        for month, value in zip(months, values, strict=True)
+    ]
+    scale = alt.Scale(type="threshold", domain=[_PSI_MODERATE, _PSI_LARGE], range=["#e9edf1", GOOD, BAD])
+    chart = _chart(points).mark_rect().encode(
+        x=alt.X("month:O", title=None, axis=alt.Axis(labelAngle=-60)),
+        y=alt.Y("feature:N", title=None, sort=[name for name, _ in features]),
+        color=alt.Color("csi:Q", scale=scale, legend=None),
+    )  # fmt: skip
+    return _svg(chart)
+
+
 def pareto_chart(points: Sequence[tuple[str, float, float, bool]], chosen: str, model: str) -> str:
     """Candidates as (name, AUC, worst impact ratio, on the front), and the bound of four fifths.
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
 
 from training.evaluation import Judged
 from training.report import Report, held_out_rows
+from training.review_page import review_sections
 from training.sample import Sample
+from training.tables import Html, table
 from training.validation import Interval, Metrics
 
+_MOST_DRIFT = 12
 _SIGNS = {-1: "lowers", 0: "free", 1: "raises"}
 
 
@@ -20,6 +23,7 @@ def pictures(sample: Sample, judged: Judged, report: Report) -> dict[str, str]:
     from training.charts import (  # noqa: PLC0415 - three seconds that only a report pays
         calibration_chart,
         distribution_chart,
+        drift_chart,
         roc_chart,
         stability_chart,
     )
@@ -38,6 +42,11 @@ def pictures(sample: Sample, judged: Judged, report: Report) -> dict[str, str]:
         found["Stability of the score by month"] = stability_chart(
             [(m.month, m.psi) for m in report.stability]
         )
+    if report.review and report.review.drift:
+        shown = [(one.name, one.months) for one in report.review.drift[:_MOST_DRIFT]]
+        found["Drift of features by month: CSI, blue over 0.1, red over 0.25"] = drift_chart(
+            report.review.months, shown
+        )
     return found
 
 
@@ -45,7 +54,8 @@ def render(report: Report, charts: Mapping[str, str]) -> str:
     """The page as HTML text."""
     parts = (
         _head(report), _warnings(report), _figures(report.metrics), _pictures(charts), _judgement(report),
-        _horizons(report), _grades(report), _withheld(report), _features(report), _rows(report), _leaks(report),
+        _horizons(report), _grades(report), _withheld(report), _features(report),
+        review_sections(report.review) if report.review else "", _rows(report), _leaks(report),
         _origin(report),
     )  # fmt: skip
     page = string.Template((files("training") / "report.html").read_text(encoding="utf-8"))
@@ -102,9 +112,12 @@ def _judgement(report: Report) -> str:
         ("AUC (DeLong)", *(str(m.auc) for m in both)),
         ("KS (bootstrap of groups)", *(str(m.ks) for m in both)),
         ("Brier", *(str(m.brier) for m in both)),
-        ("log loss", *(f"{m.log_loss:.5f}" for m in both)),
-        ("ECE, ten equal bins", *(f"{m.ece:.4f}" for m in both)),
-        ("predicted over actual", *(f"{m.predicted_over_actual:.3f}" for m in both)),
+        ("log loss", *_told(report, "log_loss", [f"{m.log_loss:.5f}" for m in both])),
+        ("ECE, ten equal bins", *_told(report, "ece", [f"{m.ece:.4f}" for m in both])),
+        (
+            "predicted over actual",
+            *_told(report, "predicted_over_actual", [f"{m.predicted_over_actual:.3f}" for m in both]),
+        ),
     ]
     apart = "" if report.gap is None else f"<p>AUC over the scorecard's: <b>{report.gap}</b>, paired.</p>"
     how = (
@@ -112,7 +125,7 @@ def _judgement(report: Report) -> str:
         if report.out_of_time
         else "The bundle that ships learned from all rows; the figures are those of its recipe on rows held out."
     )
-    return f"<h2>Figures</h2><p class='soft'>{how}</p>" + _table(names, lines, 1) + apart
+    return f"<h2>Figures</h2><p class='soft'>{how}</p>" + table(names, lines, 1) + apart
 
 
 def _horizons(report: Report) -> str:
@@ -125,7 +138,17 @@ def _horizons(report: Report) -> str:
     ]  # fmt: skip
     about = "First default; rows held out whose window of the horizon has ended. A PD never falls with the horizon."
     names = ("horizon", "rows", "bads", "bad rate", "mean PD", "AUC (DeLong)")
-    return f"<h2>Horizons</h2><p class='soft'>{about}</p>" + _table(names, lines, 1)
+    return f"<h2>Horizons</h2><p class='soft'>{about}</p>" + table(names, lines, 1)
+
+
+def _told(report: Report, figure: str, values: list[str]) -> list[str]:
+    """The model's own figure with the interval that the review gives it."""
+    interval = report.review.intervals.get(figure) if report.review else None
+    return (
+        values
+        if interval is None
+        else [f"{values[0]} ({interval.low:.4f} to {interval.high:.4f})", *values[1:]]
+    )
 
 
 def _grades(report: Report) -> str:
@@ -138,7 +161,7 @@ def _grades(report: Report) -> str:
     ]  # fmt: skip
     names = ("grade", "rows", "bads", "mean PD", "bad rate", "p (Jeffreys)")
     about = "p is the probability that the true rate is at most the mean PD; a small one says the grade is told too low."
-    return f"<h2>Calibration by grade</h2><p class='soft'>{about}</p>" + _table(names, lines)
+    return f"<h2>Calibration by grade</h2><p class='soft'>{about}</p>" + table(names, lines)
 
 
 def _withheld(report: Report) -> str:
@@ -166,7 +189,7 @@ def _withheld(report: Report) -> str:
         "change, logits",
         "covered",
     )
-    shown = _table(names, lines, 1) if lines else ""
+    shown = table(names, lines, 1) if lines else ""
     return f"<h2>Interval and withheld sources</h2><p class='soft'>{about}</p>" + shown
 
 
@@ -174,14 +197,14 @@ def _features(report: Report) -> str:
     is_card = any(line.iv is not None for line in report.features)
     lines = [
         (
-            _Html(f"<span lang='zh'>{escape(f.zh)}</span> {escape(f.en)}<br><small><code>{escape(f.name)}</code></small>"),
+            Html(f"<span lang='zh'>{escape(f.zh)}</span> {escape(f.en)}<br><small><code>{escape(f.name)}</code></small>"),
             f.dataset, _SIGNS[f.sign], f"{f.weight:.3f}", f"{f.iv:.3f}" if f.iv is not None else "", f"{f.absent:.1%}",
         )
         for f in report.features
     ]  # fmt: skip
     about = "Weight is the mean absolute contribution to the log-odds over the rows judged."
     names = ["feature", "source", "risk", "weight", "IV" if is_card else "", "absent"]
-    return f"<h2>Strongest features</h2><p class='soft'>{about}</p>" + _table(names, lines, 3)
+    return f"<h2>Strongest features</h2><p class='soft'>{about}</p>" + table(names, lines, 3)
 
 
 def _rows(report: Report) -> str:
@@ -203,7 +226,7 @@ def _rows(report: Report) -> str:
         )
         text = f"{report.random.rows:,} rows ({report.random.share:.1%}), bad rate {report.random.bad_rate:.2%}{pd}"
         lines.append(("approved at random", text))
-    return "<h2>Rows</h2>" + _table(("", ""), lines, 2)
+    return "<h2>Rows</h2>" + table(("", ""), lines, 2)
 
 
 def _leaks(report: Report) -> str:
@@ -221,45 +244,25 @@ def _leaks(report: Report) -> str:
         ("features with a value that stands with bads only", afterwards),
         ("features that changed when what was not known yet was shuffled", told),
     ]
-    return "<h2>Looks for leaks</h2>" + _table(("", ""), lines, 2)
+    return "<h2>Looks for leaks</h2>" + table(("", ""), lines, 2)
 
 
 def _origin(report: Report) -> str:
-    digests = [(name, _Html(f"<code>{escape(getattr(report.origin, name))}</code>")) for name in
+    digests = [(name, Html(f"<code>{escape(getattr(report.origin, name))}</code>")) for name in
                ("bundle", "definitions", "training")]  # fmt: skip
     settings = [
         (key, f"{value:.6g}" if isinstance(value, float) else value) for key, value in report.settings.items()
     ]
     parts = [
-        "<h2>Origin</h2>", _table(("digest of", "SHA-256"), digests, 2),
-        "<h2>Settings and inner figures</h2>", _table(("", ""), settings, 2),
+        "<h2>Origin</h2>", table(("digest of", "SHA-256"), digests, 2),
+        "<h2>Settings and inner figures</h2>", table(("", ""), settings, 2),
     ]  # fmt: skip
     if report.origin.files:
         lines = [
             (f.dataset, f.file, f"{f.rows:,}", f"{f.loaded:,}", f.quarantined) for f in report.origin.files
         ]
-        parts += ["<h2>Files</h2>", _table(("dataset", "file", "rows", "loaded", "quarantined"), lines, 2)]
+        parts += ["<h2>Files</h2>", table(("dataset", "file", "rows", "loaded", "quarantined"), lines, 2)]
     return "".join(parts)
-
-
-class _Html(str):
-    """Text that is markup already."""
-
-    __slots__ = ()
-
-
-def _table(names: Sequence[str], lines: Iterable[Sequence[object]], texts: int = 0) -> str:
-    """A table whose first ``texts`` columns are set left, the numbers after them right."""
-
-    def cell(tag: str, place: int, value: object) -> str:
-        text = value if isinstance(value, _Html) else escape(str(value))
-        return f"<{tag}{'' if place < texts else ' class=n'}>{text}</{tag}>"
-
-    def row(tag: str, values: Sequence[object]) -> str:
-        return "<tr>" + "".join(cell(tag, place, value) for place, value in enumerate(values)) + "</tr>"
-
-    head = row("th", names) if any(names) else ""
-    return f"<div class='wide'><table>{head}{''.join(row('td', line) for line in lines)}</table></div>"
 
 
 def interval_text(interval: Interval) -> str:

@@ -18,6 +18,8 @@ from training.gates import load_gates, missed_gates
 from training.labels import Outcome
 from training.leaks import LeakCheck
 from training.population import Rows
+from training.review import Review, build_review
+from training.rejects import Rejects
 from training.sample import Sample
 from training.sensitivity import Withheld, sensitivity
 from training.validation import GradeTest, Interval, Metrics, by_grade, psi, psi_by_chance
@@ -120,6 +122,10 @@ class Report(msgspec.Struct, frozen=True):
     withheld: Withheld | None = None
     """From schema 2 on."""
     curve: tuple[HorizonLine, ...] = ()
+    rejects: Rejects | None = None
+    """Where the portfolio says who was refused."""
+    review: Review | None = None
+    """Of reports of before there is none."""
 
 
 def build_report(
@@ -138,10 +144,12 @@ def build_report(
     difference = None if judged.challenger is None else gap(sample, judged.pd, judged.challenger)
     grades = _grades(bundle, sample, judged)
     stability = _stability(sample, bundle, judged)
+    review = build_review(bundle, sample, judged)
     warnings = (
         *missed_gates(load_gates(), metrics, difference, grades),
         *leaks.warnings,
         *_moved(stability),
+        *review.warnings,
         *(f"{f.file}: {f.quarantined} of {f.rows} rows are in quarantine." for f in files if f.quarantined),
     )
     later = sample.take(held_out_rows(judged)) if judged.split.out_of_time else None
@@ -151,7 +159,7 @@ def build_report(
         _random(rows, judged), metrics, challenger, difference, tuple(grades), _features(bundle, sample, judged),
         leaks, stability, bundle.notes,
         Origin(bundle_digest, bundle.definitions_digest, bundle.training_digest, tuple(files)), warnings,
-        sensitivity(bundle, later, sample.optional),
+        sensitivity(bundle, later, sample.optional), review=review,
     )  # fmt: skip
 
 

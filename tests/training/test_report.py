@@ -118,7 +118,7 @@ def test_rows_in_quarantine_are_a_warning(made) -> None:
 
 def test_the_page_holds_its_pictures_and_runs_nothing(made) -> None:
     page = render(*made)
-    assert page.count("<svg") == len(made[1]) == 4
+    assert page.count("<svg") == len(made[1]) == 5
     assert not re.search(r"<script|javascript:|\son\w+=|<link|<iframe|<object|@import|url\(", page)
     assert "http" not in page.replace("http://www.w3.org/", "")
 
