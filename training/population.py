@@ -35,7 +35,8 @@ class Rows:
     """The population of a portfolio, in the order of its as-of instants.
 
     ``outcome`` is an ``Outcome``; ``identifier`` names the row in files (application or subject key);
-    ``random`` marks rows that were approved at random, where the portfolio says which.
+    ``random`` marks rows that were approved at random and ``refused`` those refused, where the portfolio says
+    which.
     """
 
     matrix: FeatureMatrix
@@ -47,6 +48,7 @@ class Rows:
     random: NDArray[np.bool_] | None = None
     future: FutureCheck | None = None
     """That no feature changed when the future was shuffled; None where the rows were not computed here."""
+    refused: NDArray[np.bool_] | None = None
 
     def labelled(self) -> NDArray[np.bool_]:
         """The rows whose outcome is good or bad."""
@@ -111,7 +113,11 @@ def population_rows(portfolio: Portfolio, door: Door, observed_to: int | None = 
     outcome, identifier = _outcomes(portfolio, tables, people, observed_to)
     group = _groups(portfolio, tables, people, as_of)
     future = check_future(portfolio.plan, tables, masked, people.subject, as_of, request, matrix)
-    rows = Rows(matrix, people.subject, as_of, group, outcome, identifier, _random(portfolio, people), future)
+    random, refused = (
+        _that_meet(portfolio, people, where)
+        for where in (portfolio.file.population.random, portfolio.file.population.refused)
+    )
+    rows = Rows(matrix, people.subject, as_of, group, outcome, identifier, random, future, refused)
     bads = int((outcome == Outcome.BAD).sum())
     if bads == 0 or bads == int(rows.labelled().sum()):
         raise NothingToLearn(portfolio.name, int(rows.labelled().sum()), bads)
@@ -164,12 +170,13 @@ def _people(portfolio: Portfolio, tables: Mapping[str, EventTable]) -> EventTabl
     return current.take(kept)
 
 
-def _random(portfolio: Portfolio, people: EventTable) -> NDArray[np.bool_] | None:
-    population = portfolio.file.population
-    if not population.random:
+def _that_meet(
+    portfolio: Portfolio, people: EventTable, where: Mapping[str, object]
+) -> NDArray[np.bool_] | None:
+    if not where:
         return None
-    contract = portfolio.contracts[population.dataset]
-    return matches(contract, dict(population.random), people.columns, len(people))
+    contract = portfolio.contracts[portfolio.file.population.dataset]
+    return matches(contract, dict(where), people.columns, len(people))
 
 
 def _as_of(portfolio: Portfolio, people: EventTable) -> Int64:

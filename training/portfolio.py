@@ -38,7 +38,7 @@ class Population(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``request`` maps fields of an application (``amount``, ``term_months``) to fields of these rows.
     ``group`` names a field (of the rows, or ``dataset.field`` as known at the row's time) whose equal values
     stay on one side of every split; without it, the subject does. ``random`` says which rows were approved
-    at random, so that the report can set them apart.
+    at random, so that the report can set them apart, and ``refused`` which were refused.
     """
 
     dataset: str
@@ -47,6 +47,7 @@ class Population(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     request: dict[str, str] = msgspec.field(default_factory=dict)
     group: str = ""
     random: dict[str, object] = msgspec.field(default_factory=dict)
+    refused: dict[str, object] = msgspec.field(default_factory=dict)
 
 
 class ColumnLabel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="column", tag_field="kind"):
@@ -226,6 +227,7 @@ def _check_population(file: PortfolioFile, contracts: dict[str, Contract], path:
         *population.request.values(),
         *population.where,
         *population.random,
+        *population.refused,
     ]
     if isinstance(file.label, ColumnLabel):
         wanted.append(file.label.field)

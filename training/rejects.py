@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from scipy.stats import beta, norm
 
 from features.matrix import ColumnKind, FeatureMatrix, Missing
-from training.sample import Sample, Unlearnable
+from training.population import Rows
+from training.sample import MIN_EACH, MIN_ROWS, Sample, Unlearnable
 from training.validation import Interval
 
 Floats = NDArray[np.float64]
@@ -32,6 +33,8 @@ Predict = Callable[[FeatureMatrix], Floats]
 BANDS = 10
 MOST_WEIGHT = 33.0
 """One accepted row never stands for more applicants than this."""
+MOST_ROWS = 20_000
+"""So many of the refused tell what all of them would."""
 ROUNDS = 150
 FEWEST_RANDOM = 10
 SEED = 29
@@ -85,6 +88,27 @@ class Applicants:
     accepted: Sample
     refused: FeatureMatrix
     random: Sample | None = None
+
+
+def applicants_of(rows: Rows, names: tuple[str, ...]) -> Applicants | None:
+    """The applicants of a portfolio by the named columns; None where it does not say who was refused.
+
+    The refused are those who came before the last row with an outcome. Without ten of each outcome among the
+    accepted there is nothing to ask either.
+    """
+    if rows.refused is None or not rows.labelled().any():
+        return None
+    known, matrix = rows.labelled(), rows.matrix.select(names)
+    everybody = Sample(matrix, rows.outcome, rows.group, rows.as_of)
+    at_random = np.zeros(len(known), dtype=bool) if rows.random is None else known & rows.random
+    accepted = everybody.take(known & ~at_random)
+    if min(accepted.bads, len(accepted) - accepted.bads) < MIN_EACH or len(accepted) < MIN_ROWS:
+        return None
+    refused = np.flatnonzero(rows.refused & (rows.as_of <= rows.as_of[known].max()))
+    if len(refused) > MOST_ROWS:
+        refused = refused[np.linspace(0, len(refused) - 1, MOST_ROWS).astype(int)]
+    random = None if rows.random is None else everybody.take(at_random)
+    return Applicants(accepted, matrix.take(refused), random)
 
 
 def answers(applicants: Applicants) -> dict[Method, Predict]:

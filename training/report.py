@@ -19,6 +19,7 @@ from training.labels import Outcome
 from training.leaks import LeakCheck
 from training.population import Rows
 from training.review import Review, build_review
+from training.review import Review, build_review
 from training.rejects import Rejects
 from training.sample import Sample
 from training.sensitivity import Withheld, sensitivity

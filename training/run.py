@@ -29,6 +29,7 @@ from training.models import ModelName, Origin, predictor
 from training.page import interval_text, pictures, render
 from training.population import Rows, population_rows, private_rows
 from training.portfolio import OutOfTime, Portfolio
+from training.rejects import applicants_of, reject_band
 from training.report import HorizonLine, Report, build_report
 from training.sample import Sample, cross_predict
 from training.tracking import log_training, tracking_uri
@@ -207,7 +208,9 @@ def publish(
     report = build_report(
         judged.bundle, name, portfolio.file.title, prepared.rows, sample, judged, leaks, prepared.files
     )
-    report = msgspec.structs.replace(report, curve=curve)
+    applicants = applicants_of(prepared.rows, tuple(column.name for column in judged.bundle.columns))
+    rejects = None if applicants is None else reject_band(applicants)
+    report = msgspec.structs.replace(report, curve=curve, rejects=rejects)
     folder = out / portfolio.name / judged.bundle.model / name[:12]
     charts = pictures(sample, judged, report)
     _write(folder, data, report, charts)

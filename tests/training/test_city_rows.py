@@ -77,6 +77,10 @@ def test_the_city_trains_out_of_time_from_its_lake(city, loaded, tmp_path) -> No
     assert found.report.random is not None
     assert found.bundle.portfolio == "city"
     assert "base_rate_shift" in found.bundle.notes
+    assert found.report.rejects is not None
+    low, high = found.report.rejects.refused
+    assert 0 < low < high < 1
+    assert found.report.leaks.future is not None
 
 
 def test_an_empty_lake_is_refused(city, tmp_path) -> None:

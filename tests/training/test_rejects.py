@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from features.matrix import FeatureMatrix
 from tests.training.samples import made_sample
-from training.rejects import Applicants, Method, answers, bad_rate, reject_band, rows_needed
+from training.labels import Outcome
+from training.population import Rows
+from training.rejects import Applicants, Method, answers, applicants_of, bad_rate, reject_band, rows_needed
 from training.sample import Sample, Unlearnable
 
 
@@ -72,6 +74,45 @@ def test_weights_do_not_depend_on_what_is_alike() -> None:
     found = answers(Applicants(sample.take(half), sample.matrix.take(~half)))
     gap = np.abs(found[Method.WEIGHTS](sample.matrix) - found[Method.NONE](sample.matrix))
     assert gap.mean() < 0.05
+
+
+def rows_of(*, random: bool, bads: bool = True) -> Rows:
+    """A third refused, a twentieth of the others at random, the last tenth not ripe."""
+    sample = made_sample(900)
+    place = np.arange(900)
+    refused, stream = place % 3 == 0, place % 20 == 1
+    outcome = np.where(refused, Outcome.UNDRAWN, sample.target * bads)
+    outcome = np.where(place < 810, outcome, Outcome.IMMATURE).astype(np.int8)
+    return Rows(
+        sample.matrix,
+        place,
+        sample.time,
+        place,
+        outcome,
+        place,
+        stream & ~refused if random else None,
+        None,
+        refused,
+    )
+
+
+def test_the_applicants_of_a_portfolio_are_taken_apart() -> None:
+    rows = rows_of(random=True)
+    found = applicants_of(rows, ("up", "kind"))
+    assert found is not None
+    assert found.accepted.matrix.names == ("up", "kind")
+    assert found.random is not None
+    assert len(found.accepted) + len(found.random) == rows.labelled().sum() == 540
+    assert len(found.random) == 27
+    assert len(found.refused.values) == 270
+    plain = applicants_of(rows_of(random=False), ("up",))
+    assert plain is not None
+    assert (plain.random, len(plain.accepted)) == (None, 540)
+
+
+def test_a_portfolio_that_does_not_say_who_was_refused_or_has_no_bads_is_not_asked() -> None:
+    assert applicants_of(replace(rows_of(random=True), refused=None), ("up",)) is None
+    assert applicants_of(rows_of(random=True, bads=False), ("up",)) is None
 
 
 def test_accepted_who_cannot_teach_are_refused() -> None:
