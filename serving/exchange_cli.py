@@ -19,8 +19,14 @@ def export_model(
         Literal["postgres", "duckdb"], typer.Option(help="Of SQL: for which engine.")
     ] = "postgres",
     table: Annotated[str, typer.Option(help="Of SQL: the table of features.")] = "features",
-    out: Annotated[Path | None, typer.Option(help="The file; model.sql or model.json without it.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The file; model.sql, model.json or dossier.zip without it.")
+    ] = None,
     *,
+    dossier: Annotated[
+        bool,
+        typer.Option("--dossier", help="The archive of all that is known of a registered version, instead."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Write a model as SQL that gives its exact scores, or as JSON with rows that reach every bound of it.
@@ -31,12 +37,26 @@ def export_model(
     from serving.settings import Settings
     from training.sql import Dialect
 
+    if dossier:
+        _dossier(name, out or Path("dossier.zip"), as_json=as_json)
+        return
     path = out or Path(f"model.{form}")
     size = export(Settings.load(), name, Format(form), Dialect(dialect), table, path)
     if as_json:
         show_json({"out": path, "bytes": size, "format": form})
         return
     console.print(f"{path}: {size:,} bytes", soft_wrap=True)
+
+
+def _dossier(name: str, out: Path, *, as_json: bool) -> None:
+    from serving.dossier import dossier
+    from serving.settings import Settings
+
+    files = dossier(Settings.load(), name, out)
+    if as_json:
+        show_json({"out": out, "bytes": out.stat().st_size, "files": files})
+        return
+    console.print(f"{out}: {out.stat().st_size:,} bytes, {', '.join(files)}", soft_wrap=True)
 
 
 def import_model(
