@@ -8,6 +8,7 @@ from html import escape
 from importlib.resources import files
 
 from training.evaluation import Judged
+from training.rejects_page import rejects_section
 from training.report import Report, held_out_rows
 from training.review_page import review_sections
 from training.sample import Sample
@@ -55,6 +56,7 @@ def render(report: Report, charts: Mapping[str, str]) -> str:
     parts = (
         _head(report), _warnings(report), _figures(report.metrics), _pictures(charts), _judgement(report),
         _horizons(report), _grades(report), _withheld(report), _features(report),
+        rejects_section(report.rejects) if report.rejects else "",
         review_sections(report.review) if report.review else "", _rows(report), _leaks(report),
         _origin(report),
     )  # fmt: skip

@@ -18,9 +18,8 @@ from training.gates import load_gates, missed_gates
 from training.labels import Outcome
 from training.leaks import LeakCheck
 from training.population import Rows
-from training.review import Review, build_review
-from training.review import Review, build_review
 from training.rejects import Rejects
+from training.review import Review, build_review
 from training.sample import Sample
 from training.sensitivity import Withheld, sensitivity
 from training.validation import GradeTest, Interval, Metrics, by_grade, psi, psi_by_chance

@@ -81,6 +81,9 @@ def test_the_city_trains_out_of_time_from_its_lake(city, loaded, tmp_path) -> No
     low, high = found.report.rejects.refused
     assert 0 < low < high < 1
     assert found.report.leaks.future is not None
+    page = (found.folder / "report.html").read_text()
+    assert f"between {low:.2%} and {high:.2%} bad" in page
+    assert "none: 24 rows" in page
 
 
 def test_an_empty_lake_is_refused(city, tmp_path) -> None:
