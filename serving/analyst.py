@@ -27,6 +27,7 @@ from serving.settings import Settings
 from serving.store.access_log import StoreLog
 from serving.store.engine import open_database
 from serving.watch.signals import SHIPPED, SignalsDocument
+from training.fraud import train_fraud
 from training.mlflow_server import client_environment, prepare_server, server_command, server_environment
 from training.models import ModelName
 from training.population import private_door
@@ -101,7 +102,10 @@ class Trainer:
         )
 
     def _access(self, progress: Step | None) -> TrainedModel:
-        """The shipped policy, its data-sufficiency limit set by what the scorecard could tell of history."""
+        """The shipped policy, its data-sufficiency limit set by what the scorecard could tell of history.
+
+        Beside it a fraud scorecard is trained where confirmed frauds can teach one.
+        """
         prepared = self._prepared
         rating = self._rating or train_model(
             prepared, ModelName.RATING, self._out, progress=progress, tracking=False
@@ -124,7 +128,9 @@ class Trainer:
             log_training(
                 self._portfolio.name, ACCESS, name, folder, {"policy": name}, metrics, {"kind": "policy"}
             )
-        return TrainedModel("policy", Kind.POLICY, data, folder / "policy.json", _summary(report))
+        fraud = train_fraud(prepared, self._out, progress=progress)
+        summary = f"{_summary(report)}; {fraud.summary}"
+        return TrainedModel("policy", Kind.POLICY, data, folder / "policy.json", summary)
 
 
 def training_door(settings: Settings, portfolio: Portfolio) -> Door | None:
