@@ -30,11 +30,14 @@ from training.population import Rows, private_rows
 from training.portfolio import OutOfTime, PerformanceLabel, Portfolio
 from training.report import HorizonLine
 from training.run import Prepared, Trained, optional_sources, origin_of, publish
-from training.sample import Sample, Unlearnable
+from training.sample import MIN_EACH, Sample, Unlearnable
+from training.sample import Rows as TakenRows
 from training.validation import auc
 
 WARNING = "warning"
 ROLL = "roll"
+MOST_LEARNED = 20_000
+"""So many rows of a panel teach what more would."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,7 @@ def train_stage(stage: Stage, out: Path, progress: Step | None, *, tracking: boo
 
 
 def embargoed(split: Split, sample: Sample, rule: WarningPanel) -> Split:
-    """The split without the train rows whose window had not ended when it came.
+    """The split without the train rows whose window had not ended when it came, those left thinned.
 
     Raises:
         Unlearnable: none had.
@@ -155,7 +158,21 @@ def embargoed(split: Split, sample: Sample, rule: WarningPanel) -> Split:
             "Move `split.start`, or bring more months.",
         )
     rate = float(sample.target[train].mean())
-    return replace(split, parts=((train, test),), base_rate=rate)
+    return replace(split, parts=((thinned(sample, train), test),), base_rate=rate)
+
+
+def thinned(sample: Sample, rows: TakenRows) -> TakenRows:
+    """The rows with all bads and so many of the goods, evenly in time, that ``MOST_LEARNED`` are left.
+
+    Months of one borrower are much alike: goods teach little more by being many. The bundle is anchored to
+    the bad rate of all rows.
+    """
+    bad = sample.target[rows] == 1
+    room = max(MOST_LEARNED - int(bad.sum()), int(bad.sum()), MIN_EACH)
+    goods = rows[~bad]
+    if len(goods) > room:
+        goods = goods[np.linspace(0, len(goods) - 1, room).astype(np.intp)]
+    return np.sort(np.concatenate([rows[bad], goods]))
 
 
 def _windows(panel: Panel, rule: WarningPanel, until: int) -> list[Window]:

@@ -25,7 +25,7 @@ from training.population import Rows
 from training.portfolio import Portfolio, load_portfolio
 from training.run import Trained
 from training.sample import Unlearnable
-from training.warning import ROLL, WARNING, Stage, embargoed, make_stage, stages, train_stage
+from training.warning import ROLL, WARNING, Stage, embargoed, make_stage, stages, thinned, train_stage
 
 BEGIN = 1_577_808_000_000_000
 CONTRACT = """
@@ -159,6 +159,20 @@ def test_horizons_that_make_no_sense_are_refused(monthly, rule, problem) -> None
 def test_a_portfolio_without_a_panel_says_how_to_get_one(flat) -> None:
     with pytest.raises(NoPanel, match=r"warning: \{months: 12"):
         stages(load_portfolio(flat))
+
+
+def test_a_long_panel_keeps_every_bad_and_goods_evenly_in_time(monkeypatch) -> None:
+    monkeypatch.setattr("training.warning.MOST_LEARNED", 900)
+    sample = made_sample(3000)
+    rows = np.arange(200, 3000)
+    kept = thinned(sample, rows)
+    bads = int(sample.target[rows].sum())
+    assert len(kept) == max(900, 2 * bads)
+    assert sample.target[kept].sum() == bads
+    assert (np.diff(kept) > 0).all()
+    goods = kept[sample.target[kept] == 0]
+    assert np.abs(np.quantile(goods, [0.25, 0.5, 0.75]) - np.quantile(rows, [0.25, 0.5, 0.75])).max() < 100
+    assert (thinned(sample, rows[:300]) == rows[:300]).all()
 
 
 def late_borrowers(portfolio: Portfolio, rows: int, *, cures: bool = True) -> tuple[Rows, Panel]:
