@@ -18,24 +18,16 @@ from scipy.stats import spearmanr
 from features.matrix import ColumnKind, FeatureMatrix, Missing
 from features.terminal import Step
 from training.bundle import FIXED, Encoding, Tree
+from training.calibration import sigmoid
+from training.candidates import DEEP, Candidate, default_candidates
 from training.sample import Sample, folds
-from training.validation import log_loss
+from training.validation import clearly_less, log_losses
 
 Floats = NDArray[np.float64]
 FOLDS = 5
 ENCODING_PRIOR = 30.0
-FEW_BADS, ROWS_FOR_DEEP = 1000, 5000
 MANY_CELLS = 5_000_000
 """Under this many cells a second thread costs more than it brings, most of all on a busy machine."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One set of LightGBM parameters. Trees have at most eight leaves, so that they can be tabulated."""
-
-    name: str
-    parameters: dict[str, Any]
-    rounds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,39 +59,10 @@ class Booster:
         return np.asarray(np.mean(scores, axis=0))
 
 
-def default_candidates(rows: int, bads: int) -> tuple[Candidate, ...]:
-    """The candidates for a sample of this size.
-
-    *Scattered* trees cut at random places, which on a few hundred rows overfits less than the best cut.
-    """
-    common = {
-        "objective": "binary",
-        "bagging_fraction": 0.8,
-        "bagging_freq": 1,
-        "verbosity": -1,
-    }
-    small = Candidate("small", common | {
-        "max_depth": 3, "num_leaves": 8, "learning_rate": 0.08, "feature_fraction": 0.2, "lambda_l2": 0.0,
-        "min_data_in_leaf": int(np.clip(0.0015 * rows, 5, 60)), "max_bin": 127,
-    }, 200)  # fmt: skip
-    shallow = Candidate("shallow", common | {
-        "max_depth": 3, "num_leaves": 8, "learning_rate": 0.15, "feature_fraction": 0.6, "lambda_l2": 5.0,
-        "min_data_in_leaf": int(np.clip(0.005 * rows, 10, 200)), "max_bin": 127,
-    }, 400)  # fmt: skip
-    deep = Candidate("deep", common | {
-        "max_depth": 6, "num_leaves": 8, "learning_rate": 0.10, "feature_fraction": 0.6, "lambda_l2": 5.0,
-        "min_data_in_leaf": 20, "max_bin": 255,
-    }, 400)  # fmt: skip
-    scattered = Candidate("scattered", small.parameters | {"extra_trees": True}, 300)
-    if bads >= FEW_BADS:
-        return shallow, deep
-    return (small, scattered, shallow, deep) if rows >= ROWS_FOR_DEEP else (small, scattered, shallow)
-
-
 def fit_booster(
     sample: Sample, settings: BoosterSettings | None = None, progress: Step | None = None
 ) -> Booster:
-    """Fit every candidate on grouped inner folds and keep the one with the least log loss.
+    """Fit every candidate on grouped inner folds and keep the one with the least log loss; deep trees if clearly so.
 
     Raises:
         Unlearnable: too few rows, one outcome, values that are not finite.
@@ -110,14 +73,20 @@ def fit_booster(
     signs = _signs(sample, splits) if settings.infer_signs else tuple(c.sign for c in sample.matrix.columns)
     encodings = _encodings(sample.matrix, sample.target)
     inputs = _out_of_fold_inputs(sample, splits, encodings, signs)
-    candidates = settings.candidates or default_candidates(len(sample), sample.bads)
+    candidates = settings.candidates or default_candidates(
+        len(sample), sample.bads, len(np.unique(sample.group))
+    )
     fitted = []
     for done, candidate in enumerate(candidates):
         if progress:
             progress(f"candidate {candidate.name}", done, len(candidates))
         fitted.append(_fit_candidate(sample, inputs, splits, signs, candidate, settings))
-    losses = {one[0].name: log_loss(sample.target, _sigmoid(one[3])) for one in fitted}
-    best = min(fitted, key=lambda one: losses[one[0].name])
+    rows = {one[0].name: log_losses(sample.target, sigmoid(one[3])) for one in fitted}
+    losses = {name: float(own.mean()) for name, own in rows.items()}
+    plain = [one for one in fitted if one[0].name != DEEP] or fitted
+    best = min(plain, key=lambda one: losses[one[0].name])
+    if DEEP in rows and clearly_less(rows[DEEP], rows[best[0].name]):
+        best = next(one for one in fitted if one[0].name == DEEP)
     return Booster(best[1], encodings, signs, best[0], best[2], best[3], losses)
 
 
@@ -294,7 +263,3 @@ def _missing_left(node: dict[str, Any]) -> bool:
 
 def _count(node: dict[str, Any]) -> int:
     return int(node.get("internal_count", node.get("leaf_count", 0)))
-
-
-def _sigmoid(scores: Floats) -> Floats:
-    return np.asarray(1.0 / (1.0 + np.exp(-scores)))

@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 
 from training.blend import Weights, fit_weights
 from training.sample import Rows
-from training.validation import log_loss
+from training.validation import clearly_less, log_loss, log_losses
 
 Floats = NDArray[np.float64]
 SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)
 """Of the first learner in a plain mix of two."""
+EQUAL = (0.5, 0.5)
+FEW_BADS = 100
+"""With fewer bads even the share would be chosen by chance: the two learners count alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +39,9 @@ class Calibration:
 
 
 def calibrate(target: NDArray[np.int8], scores: Floats, splits: list[tuple[Rows, Rows]]) -> Calibration:
-    """Weights of out-of-fold score columns [n, k]: fitted, where held-out rows say so, else the best plain mix.
+    """Weights of out-of-fold score columns [n, k]: fitted, where held-out rows say clearly so, else the best mix.
 
-    A mix has nothing to fit but its share, so that a hundred rows can choose it; of one column it is the column.
+    A mix has nothing to fit but its share, so that a few hundred rows can choose it; of one column it is the column.
     ``splits`` are (train, test) rows of ``training.sample.folds``; no group stands on both sides.
     """
     held_out = np.empty(len(target))
@@ -47,8 +50,9 @@ def calibrate(target: NDArray[np.int8], scores: Floats, splits: list[tuple[Rows,
     before = log_loss(target, sigmoid(scores[:, 0]))
     after = log_loss(target, sigmoid(held_out))
     mixes = {mix: log_loss(target, sigmoid(scores @ np.array(mix))) for mix in _mixes(scores.shape[1])}
-    best = min(mixes, key=lambda mix: mixes[mix])
-    if after < mixes[best]:
+    best = EQUAL if EQUAL in mixes and target.sum() < FEW_BADS else min(mixes, key=lambda mix: mixes[mix])
+    plain = log_losses(target, sigmoid(scores @ np.array(best)))
+    if clearly_less(log_losses(target, sigmoid(held_out)), plain):
         fitted = fit_weights(target, scores)
         return Calibration(fitted.weights, fitted.shift, before, after)
     return Calibration(best, 0.0, before, mixes[best])

@@ -70,8 +70,19 @@ class Curve:
 
 def log_loss(target: NDArray[np.int8], pd: Floats) -> float:
     """Mean negative log likelihood; PD is kept away from 0 and 1 by 1e-12."""
+    return float(log_losses(target, pd).mean())
+
+
+def log_losses(target: NDArray[np.int8], pd: Floats) -> Floats:
+    """Negative log likelihood of each row; see ``log_loss``."""
     p = np.clip(pd, 1e-12, 1 - 1e-12)
-    return float(-np.mean(np.where(target == 1, np.log(p), np.log1p(-p))))
+    return -np.where(target == 1, np.log(p), np.log1p(-p))
+
+
+def clearly_less(one: Floats, other: Floats) -> bool:
+    """Whether the mean of ``one`` is under that of ``other`` by more than a standard error of the paired rows."""
+    apart = other - one
+    return bool(apart.mean() > apart.std() / np.sqrt(len(apart)))
 
 
 def auc(target: NDArray[np.int8], score: Floats) -> Interval:

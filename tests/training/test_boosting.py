@@ -14,12 +14,11 @@ from training.boosting import (
     FOLDS,
     Booster,
     BoosterSettings,
-    Candidate,
     _encodings,
     _out_of_fold_inputs,
-    default_candidates,
     fit_booster,
 )
+from training.candidates import Candidate, default_candidates
 from training.sample import Sample, Unlearnable, folds
 
 
@@ -54,7 +53,7 @@ def test_a_declared_sign_holds_at_every_row_over_a_grid(sample, booster) -> None
 
 def test_the_candidate_with_the_least_inner_log_loss_is_kept(booster) -> None:
     assert booster.losses[booster.candidate.name] == min(booster.losses.values())
-    assert set(booster.losses) == {one.name for one in default_candidates(900, 300)}
+    assert set(booster.losses) == {one.name for one in default_candidates(900, 300, 900)}
     assert len(booster.boosters) == FOLDS
 
 
@@ -122,7 +121,7 @@ def test_what_is_absent_for_any_reason_is_nan_for_the_trees(sample) -> None:
 def test_a_sign_is_inferred_where_every_fold_rises_and_not_from_noise() -> None:
     sample = made_sample(6000, strength=1.5)
     columns = tuple(replace(column, sign=0) for column in sample.matrix.columns)
-    quick = Candidate("quick", default_candidates(6000, 2000)[0].parameters, 5)
+    quick = Candidate("quick", default_candidates(6000, 2000, 6000)[0].parameters, 5)
     fitted = fit_booster(
         replace(sample, matrix=replace(sample.matrix, columns=columns)), BoosterSettings((quick,))
     )
@@ -132,7 +131,7 @@ def test_a_sign_is_inferred_where_every_fold_rises_and_not_from_noise() -> None:
 
 @pytest.mark.parametrize(("rows", "bads"), [(300, 40), (3000, 500), (100_000, 7000)])
 def test_no_candidate_grows_a_tree_that_cannot_be_tabulated(rows, bads) -> None:
-    assert all(one.parameters["num_leaves"] <= 8 for one in default_candidates(rows, bads))
+    assert all(one.parameters["num_leaves"] <= 8 for one in default_candidates(rows, bads, rows))
 
 
 def test_columns_that_are_constant_or_that_nobody_has_do_no_harm(sample) -> None:
@@ -146,3 +145,8 @@ def test_columns_that_are_constant_or_that_nobody_has_do_no_harm(sample) -> None
 def test_too_few_rows_are_refused(sample, rows) -> None:
     with pytest.raises(Unlearnable, match="rows are too few"):
         fit_booster(sample.take(np.arange(rows)))
+
+
+def test_deep_trees_are_tried_on_many_groups_and_not_on_many_rows_of_few() -> None:
+    names = [{one.name for one in default_candidates(20_000, 300, groups)} for groups in (20_000, 900)]
+    assert names == [{"small", "scattered", "shallow", "deep"}, {"small", "scattered", "shallow"}]

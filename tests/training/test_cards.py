@@ -20,11 +20,16 @@ from training.scorecard import Form, Scorecard, ScorecardSettings, bin_sample, f
 BINS = ScorecardSettings(FINE, Form.BINS, 0.1)
 
 
-def test_the_chosen_card_has_the_least_loss_and_predicts_rows_that_its_parts_have_not_seen() -> None:
+def test_the_chosen_card_is_the_first_near_the_least_loss_and_predicts_rows_that_its_parts_have_not_seen() -> (
+    None
+):
     sample = made_sample(600)
     splits = folds(sample, 5, 11)
     cards = fit_cards(sample, splits)
-    assert cards.losses[describe(cards.settings)] == min(cards.losses.values())
+    chosen = describe(cards.settings)
+    assert cards.losses[chosen] <= min(cards.losses.values()) * 1.05
+    names = [describe(one) for one in candidates(sample)]
+    assert cards.losses[chosen] < min([np.inf, *(cards.losses[one] for one in names[: names.index(chosen)])])
     assert set(cards.losses) == {describe(one) for one in candidates(sample)}
     for part, (train, test) in zip(cards.parts, splits, strict=True):
         again = weigh(sample.take(train), bin_sample(sample.take(train), cards.settings.bins), cards.settings)
