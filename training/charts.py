@@ -140,6 +140,24 @@ def pareto_chart(points: Sequence[tuple[str, float, float, bool]], chosen: str, 
     return _svg(bound + line + marks)
 
 
+def volume_chart(months: Sequence[str], rows: Sequence[int]) -> str:
+    """Records a month of one source."""
+    points = [{"month": month, "rows": count} for month, count in zip(months, rows, strict=True)]
+    return _svg(_chart(points).mark_bar(color=GOOD).encode(
+        x=alt.X("month:O", title=None, axis=alt.Axis(labelAngle=-60)), y=alt.Y("rows:Q", title="records")
+    ))  # fmt: skip
+
+
+def points_chart(names: Sequence[str], logits: Sequence[float]) -> str:
+    """What each bin of a scorecard's column adds to the log-odds: red raises the risk, blue lowers it."""
+    points = [{"bin": name, "logits": value} for name, value in zip(names, logits, strict=True)]
+    colour = alt.condition("datum.logits > 0", alt.value(BAD), alt.value(GOOD))
+    return _svg(_chart(points).mark_bar().encode(
+        x=alt.X("bin:N", title=None, sort=list(names), axis=alt.Axis(labelAngle=-40)),
+        y=alt.Y("logits:Q", title="added to the log-odds"), color=colour,
+    ))  # fmt: skip
+
+
 def _chart(points: list[dict[str, Any]]) -> alt.Chart:
     """A chart over plain values, so that no DataFrame is made."""
     return alt.Chart(alt.Data(values=points), width=WIDTH, height=HEIGHT)

@@ -186,7 +186,13 @@ def _psi(limits: GateFile, report: ReportFigures) -> Standing:
     worst = max(report.stability, key=lambda one: one.psi - max(most, one.by_chance))
     remedy = "Find which features moved in the report's stability, and whether their source changed."
     met = worst.psi <= max(most, worst.by_chance)
-    return Standing(Gate.PSI, met, f"PSI {worst.psi:.3f} in {worst.month}", limit, remedy)
+    return Standing(
+        Gate.PSI,
+        met,
+        f"PSI {worst.psi:.3f} in {worst.month}, where chance gives {worst.by_chance:.3f}",
+        limit,
+        remedy,
+    )
 
 
 def fairness_gate(limits: GateFile, found: FairnessFigures | None, digest: str) -> Standing:

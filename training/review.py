@@ -240,6 +240,7 @@ def _times(rows: Sample, pd: Floats) -> list[Segment]:
 def _segment(by: str, name: str, target: NDArray[np.int8], pd: Floats) -> Segment:
     n, bads, mean = len(target), int(target.sum()), float(pd.mean())
     low, high = (float(beta.ppf(q, bads + 0.5, n - bads + 0.5)) for q in (0.025, 0.975))
+    low, high = low if bads else 0.0, high if bads < n else 1.0
     enough = n >= FEWEST and 0 < bads < n
     calibration = Interval(mean * n / bads, mean / high, mean / low) if enough else None
     return Segment(
