@@ -130,7 +130,7 @@ def test_doctor_says_what_lacks_and_what_to_do(home: Path) -> None:
     ("arguments", "words"),
     [
         (("train", "nonsense"), ("nonsense", "access, rating, risk")),
-        (("train", "rating", "--portfolio", "nowhere"), ("nowhere", "berka, city, gmsc")),
+        (("train", "rating", "--portfolio", "nowhere"), ("nowhere", "berka, city, dcr_mortgage")),
         (("train", "rating", "--portfolio", "gmsc"), ("YIDAI_DATASETS", "--data")),
         (("ingest", "nowhere"), ("nowhere", "there is no feed")),
         (("tokens", "create", "x", "--role", "king"), ("king", "analyst")),
