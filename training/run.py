@@ -271,5 +271,6 @@ def _log(bundle: Bundle, name: str, folder: Path, report: Report) -> str:
     metrics = figures(report.metrics) | (
         figures(report.challenger, "challenger_") if report.challenger else {}
     )
+    metrics |= {f"auc_within_{one.months}_months": one.auc.value for one in report.curve}
     tags = {"definitions_digest": bundle.definitions_digest, "training_digest": bundle.training_digest}
     return log_training(bundle.portfolio, bundle.model, name, folder, parameters, metrics, tags)
