@@ -157,12 +157,25 @@ def _grades(report: Report) -> str:
     lines = [
         (
             g.grade, f"{g.rows:,}", g.bads, f"{g.mean_pd:.2%}" if g.rows else "", f"{g.observed:.2%}" if g.rows else "",
-            f"{g.p_value:.3f}" if g.rows else "",
+            f"{g.p_value:.3f}" if g.rows else "", f"{g.p_adjusted:.3f}" if g.rows else "",
+            f"{g.power:.0%}" if g.rows else "",
         )
         for g in report.grades
     ]  # fmt: skip
-    names = ("grade", "rows", "bads", "mean PD", "bad rate", "p (Jeffreys)")
-    about = "p is the probability that the true rate is at most the mean PD; a small one says the grade is told too low."
+    names = (
+        "grade",
+        "rows",
+        "bads",
+        "mean PD",
+        "bad rate",
+        "p (Jeffreys)",
+        "p over all grades (Holm)",
+        "power",
+    )
+    about = (
+        "p is the probability that the true rate is at most the mean PD; a small one says the grade is told too low. "
+        "Power is the chance that the test would see a true rate half as large again."
+    )
     return f"<h2>Calibration by grade</h2><p class='soft'>{about}</p>" + table(names, lines)
 
 

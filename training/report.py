@@ -14,7 +14,7 @@ from features.matrix import Missing
 from features.timeline.ingest import FileReport
 from training.bundle import FIXED, Bundle, Scorer
 from training.evaluation import Judged, gap, measure
-from training.gates import load_gates, missed_gates
+from training.gates import load_gates, missed_gates, too_full
 from training.labels import Outcome
 from training.leaks import LeakCheck
 from training.population import Rows
@@ -147,6 +147,7 @@ def build_report(
     review = build_review(bundle, sample, judged)
     warnings = (
         *missed_gates(load_gates(), metrics, difference, grades),
+        *too_full(grades),
         *leaks.warnings,
         *_moved(stability),
         *review.warnings,
