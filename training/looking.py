@@ -9,7 +9,7 @@ import numpy as np
 
 from features.calendar import month_index
 from features.contracts.model import Contract
-from features.timeline.lake import Lake
+from features.timeline.door import Door
 from training.bundle import FIXED, Bundle
 from training.charts import points_chart, volume_chart
 from training.promotion import Standing
@@ -44,9 +44,15 @@ def fields_of(contract: Contract) -> Shown:
     return Shown(table(("field", "type", "unit", "codes", "says", ""), lines, 6))
 
 
-def volume_of(lake: Lake, contract: Contract) -> Shown:
-    """Records a month of a source, by when they were true."""
-    months, counts = np.unique(month_index(lake.raw(contract, None).valid_from), return_counts=True)
+def volume_of(door: Door, contract: Contract) -> Shown:
+    """Records a month of a source, by when they were true; the read is logged.
+
+    Raises:
+        NotAllowed: the door's purpose may not read it.
+    """
+    name = contract.dataset
+    table = door.whole({name: contract}, (), needed=[name]).tables[name]
+    months, counts = np.unique(month_index(table.valid_from), return_counts=True)
     texts = [f"{1970 + int(m) // 12}-{int(m) % 12 + 1:02d}" for m in months]
     return Shown(volume_chart(texts, counts.tolist()))
 

@@ -18,7 +18,7 @@ from features.city.make import make_city
 from features.definitions.plan import FeaturePlan
 from features.matrix import FeatureMatrix, Missing
 from features.timeline.lake import Lake
-from serving import operations
+from serving import inventory, operations
 from serving.access.model import Role
 from serving.analyst import Trainer
 from serving.decisions import repository
@@ -111,6 +111,9 @@ def test_applicants_are_decided_with_reasons_and_every_decision_replays(world: W
         for answer in seen.values():
             check_sum(http, answer)
     assert {"approve", "decline"} <= set(seen)
+    hangs = inventory.touched(world.as_(Role.RISK_OFFICER), "bundle.risk")
+    assert 0 < hangs.subjects <= hangs.approvals < 40
+    assert hangs.needed_by
     found = list(operations.replay(world.as_(Role.AUDITOR)))
     assert len(found) == 40
     assert {(one.status.value, one.differences) for one in found} == {("same", ())}
