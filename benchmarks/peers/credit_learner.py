@@ -20,6 +20,8 @@ import numpy as np
 import pandas as pd
 from common import peak_rss_gb
 
+MANY_CELLS = 5_000_000
+
 
 def optbinning(x: pd.DataFrame, y: np.ndarray, category: np.ndarray) -> Any:
     """Its scorecard: optimal binning of every column, WOE, logistic regression."""
@@ -42,10 +44,10 @@ def ebm(x: pd.DataFrame, y: np.ndarray, category: np.ndarray) -> Any:
 
 
 def lightgbm(x: pd.DataFrame, y: np.ndarray, category: np.ndarray) -> Any:  # noqa: ARG001 - categories are codes
-    """LightGBM with its defaults."""
+    """LightGBM with its defaults; on few cells threads only wait for each other."""
     from lightgbm import LGBMClassifier  # noqa: PLC0415 - each peer alone
 
-    return LGBMClassifier(verbosity=-1, n_jobs=2, random_state=1).fit(x, y)
+    return LGBMClassifier(verbosity=-1, n_jobs=1 if x.size < MANY_CELLS else -1, random_state=1).fit(x, y)
 
 
 PEERS: dict[str, Callable[..., Any]] = {"optbinning": optbinning, "ebm": ebm, "lightgbm": lightgbm}
