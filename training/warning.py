@@ -132,7 +132,7 @@ def train_stage(stage: Stage, out: Path, progress: Step | None, *, tracking: boo
     sample.check()
     known = stage.panel.take(prepared.rows.labelled())
     split = embargoed(make_split(sample, prepared.portfolio.file.split), sample, rule)
-    judged = judge(ModelName.RISK, sample, split, origin_of(prepared), progress)
+    judged = judge(ModelName.RISK, for_inner_folds(sample, rule), split, origin_of(prepared), progress)
     learned = split.parts[0][0] if split.out_of_time else np.arange(len(sample))
     until = known.seen_to if split.start is None else split.start
     windows = _windows(known.take(learned), rule, until)
@@ -140,6 +140,15 @@ def train_stage(stage: Stage, out: Path, progress: Step | None, *, tracking: boo
     judged = replace(judged, bundle=bundle)
     lines = _lines(bundle, judged, sample, _windows(known, rule, known.seen_to)) if split.out_of_time else ()
     return publish(prepared, judged, out, progress=progress, tracking=tracking, curve=lines)
+
+
+def for_inner_folds(sample: Sample, rule: WarningPanel) -> Sample:
+    """The sample as inner folds cut it.
+
+    Where windows are longer than a period, neighbouring rows of a borrower share their outcome, and a block of
+    time would tell the answers of the next: folds are then by group.
+    """
+    return replace(sample, panel=sample.panel and rule.own == rule.period_months)
 
 
 def embargoed(split: Split, sample: Sample, rule: WarningPanel) -> Split:

@@ -24,8 +24,18 @@ from training.panel import NoPanel, Panel, ends
 from training.population import Rows
 from training.portfolio import Portfolio, load_portfolio
 from training.run import Trained
-from training.sample import Unlearnable
-from training.warning import ROLL, WARNING, Stage, embargoed, make_stage, stages, thinned, train_stage
+from training.sample import Unlearnable, folds
+from training.warning import (
+    ROLL,
+    WARNING,
+    Stage,
+    embargoed,
+    for_inner_folds,
+    make_stage,
+    stages,
+    thinned,
+    train_stage,
+)
 
 BEGIN = 1_577_808_000_000_000
 CONTRACT = """
@@ -159,6 +169,18 @@ def test_horizons_that_make_no_sense_are_refused(monthly, rule, problem) -> None
 def test_a_portfolio_without_a_panel_says_how_to_get_one(flat) -> None:
     with pytest.raises(NoPanel, match=r"warning: \{months: 12"):
         stages(load_portfolio(flat))
+
+
+def test_inner_folds_share_no_default_where_windows_overlap(stage) -> None:
+    sample, rule = stage.prepared.sample, stage.prepared.portfolio.file.warning
+    for train, test in folds(for_inner_folds(sample, rule), 5, 1):
+        assert not np.isin(sample.group[test], sample.group[train]).any()
+    single = msgspec.structs.replace(rule, curve=(1, 3), learn=1)
+    (first, last), *_ = [
+        (sample.time[train], sample.time[test])
+        for train, test in folds(for_inner_folds(sample, single), 5, 1)
+    ]
+    assert last.max() < first.min()
 
 
 def test_a_long_panel_keeps_every_bad_and_goods_evenly_in_time(monkeypatch) -> None:
