@@ -13,16 +13,20 @@ from typer.testing import CliRunner
 
 from features.canonical import digest
 from features.errors import Invalid
+from features.timeline.ingest import ingest_folder
+from features.timeline.lake import Lake
 from serving import inventory, operations
 from serving.challenge import NoChampion, challenge
 from serving.cli import app
 from serving.inventory import NotInForce, StillNeeded
 from serving.registry.governance import BadEntry, EvidenceKind, ModelEntry, State
 from serving.settings import Settings
+from serving.store.keys import KeyRing
+from serving.store.vault import PostgresVault
 from serving.work.kinds import KINDS
 from serving.work.worker import Worker
 from tests.serving.desk import Desk, model, report
-from tests.serving.world import GOOD, Bank, Client, scorecard
+from tests.serving.world import GOOD, MIDDLE, PLAN, Bank, Client, scorecard
 from tests.training.conftest import write_flat
 from training.bundle import dump_bundle
 from training.documents import MODEL_KINDS
@@ -113,6 +117,32 @@ def test_what_a_model_approved_is_listed_before_it_ends(bank: Bank, client: Clie
         inventory.touched(as_(bank, "risk_officer"), "bundle.risk").needed_by
         == Desk(bank).in_force()["policy"]
     )
+
+
+def test_the_open_loans_of_whom_it_approved_are_named_and_no_others(
+    bank: Bank, client: Client, tmp_path
+) -> None:
+    """Of one borrower an open and a settled loan, and the open loan of somebody whom it never approved."""
+    asked = {"applicant": {"id_number": GOOD}, "consent_id": client.consent_id(GOOD), "amount_yuan": "30000",
+             "product": "consumer", "term_months": 12, "purpose": "farming", "region": "county"}  # fmt: skip
+    client.ask("POST", "/v1/decisions", json=asked, headers={"Idempotency-Key": "touched-2"})
+    loans = [(GOOD, "L-open", "active"), (GOOD, "L-settled", "settled"), (MIDDLE, "L-other", "active")]
+    day = "2024-06-01T09:00:00"
+    lines = [
+        "id_number,loan_id,application_id,granted_at,drawn_at,due_on,ended_at,principal,annual_rate_ppm,term_months,state,published_at"
+    ]
+    lines += [
+        f"{who},{loan},A-{loan},{day},{day},2025-06-01,,9000,60000,12,{state},{day}"
+        for who, loan, state in loans
+    ]
+    folder = tmp_path / "more"
+    (folder / "feeds").mkdir(parents=True)
+    (folder / "city.json").write_text("{}")
+    (folder / "feeds" / "loan.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    vault = PostgresVault(bank.database, KeyRing.open(bank.settings.key_file))
+    done = ingest_folder(folder, PLAN.contracts, vault, Lake(bank.settings.lake_root))
+    assert (done.loaded, done.quarantined) == (3, 0)
+    assert inventory.touched(as_(bank, "risk_officer"), "bundle.rating").open_loans == ("L-open",)
 
 
 def test_the_command_lists_first_and_ends_only_when_it_is_told_to(bank: Bank, monkeypatch) -> None:
