@@ -12,7 +12,7 @@ import psycopg
 import pyarrow as pa
 
 from tests.training.samples import made_sample
-from training.boosting import BoosterSettings, Candidate, constant_part, fit_booster, tree_parts
+from training.boosting import Booster, BoosterSettings, Candidate, constant_part, fit_booster, tree_parts
 from training.bundle import FIXED, Bins, Bundle, BundleColumn, Line, Scorer
 from training.models import ModelName, Origin, master_scale, train
 from training.probes import Probes, boundary_probes
@@ -38,10 +38,15 @@ def bundle_of(kind: str) -> Bundle:
     return msgspec.structs.replace(bundle, bins=bins)
 
 
-def _booster() -> Bundle:
-    sample = made_sample(900)
+@cache
+def few_trees() -> Booster:
+    """Fold boosters of six small trees each; the fifth column is a category."""
     common = {"objective": "binary", "min_data_in_leaf": 20, "verbosity": -1}
-    fitted = fit_booster(sample, BoosterSettings((Candidate("few", common | {"num_leaves": 8}, 6),)))
+    return fit_booster(made_sample(900), BoosterSettings((Candidate("few", common | {"num_leaves": 8}, 6),)))
+
+
+def _booster() -> Bundle:
+    sample, fitted = made_sample(900), few_trees()
     columns = tuple(
         BundleColumn(
             c.name, c.dataset, s, c.zh, c.en, c.reason, "", c.kind.value, c.special_codes if s else ()

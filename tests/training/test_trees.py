@@ -8,10 +8,15 @@ from math import factorial
 import lightgbm as lgb
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from features.errors import Integrity
-from features.matrix import Missing
-from training.boosting import Booster, Candidate, tree_parts
+from features.matrix import FeatureMatrix, Missing
+from tests.training.engines import bundle_of as engine
+from tests.training.engines import few_trees
+from tests.training.samples import made_sample
+from training.boosting import Booster, Candidate, encode, tree_parts
 from training.bundle import FIXED, Scorer
 from training.documents import Bundle, BundleColumn, MasterScale, Tree
 
@@ -85,14 +90,17 @@ def test_contributions_are_those_of_lightgbm() -> None:
     x, y = data()
     booster = fitted(x, y)
     theirs = booster.predict(x, pred_contrib=True)
-    scores = scorer_of(booster).score(*read(x))
+    scorer = scorer_of(booster)
+    assert {way for tree in scorer.bundle.trees for way in tree.missing_left} == {True, False}
+    scores = scorer.score(*read(x))
     assert scores.contributions / FIXED == pytest.approx(theirs[:, :-1], abs=1e-6)
     assert scores.base / FIXED == pytest.approx(theirs[0, -1], abs=1e-6)
 
 
-def test_contributions_are_those_of_the_shap_package() -> None:
+@pytest.mark.parametrize("gaps", [0.0, 0.2])
+def test_contributions_are_those_of_the_shap_package(gaps) -> None:
     shap = pytest.importorskip("shap", reason="a development tool")
-    x, y = data(gaps=0.0)
+    x, y = data(gaps=gaps)
     booster = fitted(x, y)
     explainer = shap.TreeExplainer(booster, feature_perturbation="tree_path_dependent")
     explainer.model.model_type = "internal"  # else it asks LightGBM
@@ -154,6 +162,75 @@ def test_a_silent_source_is_in_no_coalition_and_the_others_share_what_remains() 
         expected = shapley(scorer.bundle.trees, x[row], speaking)
         assert scores.contributions[row] == pytest.approx(expected, abs=10), row
     assert not scores.contributions[:, silent].any()
+
+
+KINDS = np.array([0, 0, 0, 1, 2, 3], dtype=np.uint8)
+"""Half present, the others absent for each reason."""
+
+
+def made_tree(g: np.random.Generator) -> Tree:
+    """One to seven comparisons of four columns, so that columns come back, on thresholds that values hit."""
+    count = int(g.integers(1, 8))
+    sides: tuple[list[int], list[int]] = ([0] * count, [0] * count)
+    ends: list[tuple[list[int], int]] = []
+    for node in range(count):
+        if node:
+            side, parent = ends.pop(int(g.integers(len(ends))))
+            side[parent] = node
+        ends += [(sides[0], node), (sides[1], node)]
+    for leaf, (side, parent) in enumerate(ends):
+        side[parent] = -leaf - 1
+    return Tree(
+        tuple(g.integers(0, 4, count).tolist()), tuple(g.integers(-1, 2, count).astype(float).tolist()),
+        tuple((g.random(count) < 0.5).tolist()), tuple(sides[0]), tuple(sides[1]),
+        tuple((int(a), int(b)) for a, b in g.integers(1, 60, (count, 2))), tuple((g.normal(size=count + 1) * FIXED).tolist()),
+    )  # fmt: skip
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=25, deadline=None)
+def test_any_small_trees_give_shapleys_values_whatever_is_absent_or_withheld(seed) -> None:
+    g = np.random.default_rng(seed)
+    scorer = Scorer(bundle_of(tuple(made_tree(g) for _ in range(3))), "")
+    missing = g.choice(KINDS, (5, COLUMNS))
+    x = np.where(missing == Missing.PRESENT, g.integers(-1, 2, missing.shape), np.nan)
+    scores = scorer.score(np.nan_to_num(x), missing)
+    for row in range(len(x)):
+        speaking = np.flatnonzero(missing[row] <= Missing.NO_RECORD).tolist()
+        expected = shapley(scorer.bundle.trees, x[row], speaking)
+        assert scores.contributions[row] == pytest.approx(expected, abs=15), row
+        reached = sum(walk(tree, x[row], frozenset(speaking)) for tree in scorer.bundle.trees)
+        assert scores.log_odds[row] == pytest.approx(reached, abs=15)
+
+
+def with_categories() -> FeatureMatrix:
+    """Rows that no tree has seen; the category has an unknown code among its own."""
+    matrix = made_sample(200, seed=9).matrix
+    values = matrix.values.copy()
+    values[::7, 4] = 77.0
+    return FeatureMatrix(matrix.columns, values, matrix.missing)
+
+
+def test_contributions_of_categories_are_those_of_lightgbm_for_their_numbers() -> None:
+    matrix, fitted = with_categories(), few_trees()
+    inputs = encode(matrix, fitted.encodings, fitted.signs)
+    theirs = np.mean([one.predict(inputs, pred_contrib=True) for one in fitted.boosters], axis=0)
+    scores = Scorer(engine("booster"), "").score(matrix.values, matrix.missing)
+    assert scores.contributions / FIXED == pytest.approx(theirs[:, :-1], abs=1e-6)
+    assert scores.base / FIXED == pytest.approx(theirs[0, -1], abs=1e-6)
+    assert len(np.unique(scores.contributions[:, 4])) > 4
+
+
+def test_contributions_beside_withheld_categories_are_shapleys_formula() -> None:
+    matrix, scorer = with_categories(), Scorer(engine("booster"), "")
+    missing = np.random.default_rng(2).choice(KINDS, (12, COLUMNS))
+    inputs = scorer.tree_inputs(matrix.values[:12], missing)
+    scores = scorer.score(matrix.values[:12], missing)
+    assert set(missing[:, 4]) == {0, 1, 2, 3}
+    for row in range(12):
+        speaking = np.flatnonzero(missing[row] <= Missing.NO_RECORD).tolist()
+        expected = shapley(scorer.bundle.trees, inputs[row], speaking)
+        assert scores.contributions[row] == pytest.approx(expected, abs=60), row
 
 
 def test_a_tree_that_is_too_large_to_be_tabulated_is_refused() -> None:
