@@ -53,11 +53,26 @@ def inventory(*, as_json: Json = False) -> None:
         show_json(rows)
         return
     cells = [
-        (r.slot, r.tier or "-", r.model_kind or "-", r.state.value, r.in_force[:12] or "-", r.versions, r.owner or "(not registered)",
-         r.purpose, r.limits) for r in rows
-    ]  # fmt: skip
-    names = ("model", "tier", "kind", "state", "in force", "versions", "owner", "purpose", "limits of use")
+        (
+            r.slot,
+            r.tier or "-",
+            r.model_kind or "-",
+            r.state.value,
+            r.in_force[:12] or "-",
+            r.versions,
+            r.owner or "(nobody)",
+        )
+        for r in rows
+    ]
+    names = ("model", "tier", "kind", "state", "in force", "versions", "owner")
     show_table(f"{len(rows)} models", names, cells)
+    for r in rows:
+        told = (
+            f"{r.purpose} Not for: {r.limits}"
+            if r.tier
+            else f"not registered: yidai models register {r.slot}"
+        )
+        console.print(f"{r.slot}: {told}", markup=False)
 
 
 def show(version: Version, *, as_json: Json = False) -> None:

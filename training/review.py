@@ -29,6 +29,8 @@ FEWEST = 30
 MOST_REASONS = 4
 """As an answer tells (REG-AA-03)."""
 CSI_LARGE = 0.25
+MOST_NAMED = 5
+"""Features in one warning; the table has them all."""
 
 
 class Drift(msgspec.Struct, frozen=True):
