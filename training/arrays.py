@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import comb
 
 import numpy as np
@@ -12,10 +13,20 @@ from training.documents import Bundle
 from training.trees import MAX_NODES, tabulate
 
 
-def _padded(rows: list[tuple[float, ...]], kind: type, fill: float = 0) -> NDArray[np.generic]:
-    out: NDArray[np.generic] = np.full(
-        (len(rows), max((len(row) for row in rows), default=1) or 1), fill, dtype=kind
-    )
+@dataclass(frozen=True, slots=True)
+class TreeArrays:
+    """Arguments of the compiled functions of ``trees``; ``base`` is the sum of the trees' bases."""
+
+    contribute: tuple[NDArray[np.generic], ...]
+    add_values: tuple[NDArray[np.generic], ...]
+    base: int
+
+
+def _padded(
+    rows: list[tuple[float, ...]], kind: type, fill: float = 0, width: int | None = None
+) -> NDArray[np.generic]:
+    width = width or max((len(row) for row in rows), default=1) or 1
+    out: NDArray[np.generic] = np.full((len(rows), width), fill, dtype=kind)
     for place, row in enumerate(rows):
         out[place, : len(row)] = row
     return out
@@ -37,8 +48,12 @@ def card_arrays(bundle: Bundle) -> tuple[NDArray[np.generic], ...]:
     )
 
 
-def tree_arrays(bundle: Bundle) -> tuple[NDArray[np.generic], ...]:
-    """Arrays for ``trees.contribute``, the tables among them; the last are the trees' bases."""
+def tree_arrays(bundle: Bundle) -> TreeArrays:
+    """Arrays of the trees, the tables among them.
+
+    Raises:
+        Integrity: a tree is too large to be tabulated.
+    """
     trees = bundle.trees
     if any(len(tree.columns) > MAX_NODES for tree in trees):
         raise Integrity(f"a tree has more than {MAX_NODES} comparisons.", place="model bundle")
@@ -55,11 +70,28 @@ def tree_arrays(bundle: Bundle) -> tuple[NDArray[np.generic], ...]:
     tables = np.zeros((len(trees), 1 << int(counts.max()), MAX_NODES), dtype=np.int64)
     bases = np.zeros(len(trees), dtype=np.int64)
     tabulate(counts, sizes, left, right, cover, leaves, player, _WEIGHTS, tables, bases)
-    return (
-        counts, sizes, _padded([t.columns for t in trees], np.int64), _padded([t.thresholds for t in trees], np.float64),
-        _padded([t.missing_left for t in trees], np.uint8), left, right, cover, leaves, player,
-        _padded([tuple(map(float, own)) for own in players], np.int64), _WEIGHTS, tables, bases,
-    )  # fmt: skip
+    inputs, thresholds = (
+        _padded([t.columns for t in trees], np.int64),
+        _padded([t.thresholds for t in trees], np.float64, -np.inf, MAX_NODES),
+    )
+    absent_left = _padded([t.missing_left for t in trees], np.uint8)
+    columns = _padded([tuple(map(float, own)) for own in players], np.uint64, width=MAX_NODES)
+    shared = (left, right, cover, leaves)
+    return TreeArrays(
+        (counts, sizes, _seats(bundle), thresholds, *shared, player, columns, _WEIGHTS, tables, bases),
+        (counts, inputs, thresholds, absent_left, *shared),
+        int(bases.sum()),
+    )
+
+
+def _seats(bundle: Bundle) -> NDArray[np.generic]:
+    """Where in a row that stands there twice each comparison reads: see ``trees.contribute``."""
+    width = len(bundle.columns)
+    rows: list[tuple[float, ...]] = [
+        tuple(c + width * left for c, left in zip(tree.columns, tree.missing_left, strict=True))
+        for tree in bundle.trees
+    ]
+    return _padded(rows, np.uint64, width=MAX_NODES)
 
 
 def _shapley_weights() -> NDArray[np.float64]:

@@ -110,7 +110,8 @@ class Scorer:
         self.datasets = tuple(column.dataset for column in bundle.columns)
         self._card = card_arrays(bundle) if bundle.bins else None
         self._trees = tree_arrays(bundle) if bundle.trees else None
-        self.base = bundle.base + (int(self._trees[-1].sum()) if self._trees else 0)
+        self.base = bundle.base + (self._trees.base if self._trees else 0)
+        self._absent = [(k, c.absent_codes) for k, c in enumerate(bundle.columns) if c.absent_codes]
         self._widths = Widths.of(bundle)
 
     def score(self, values: NDArray[np.float64], missing: NDArray[np.uint8]) -> Scores:
@@ -125,7 +126,7 @@ class Scorer:
         contributions = self._apart_from_trees(values, missing)
         if self._trees is not None:
             neutral = (missing > Missing.NO_RECORD).astype(np.uint8)
-            contribute(self.tree_inputs(values, missing), neutral, *self._trees, contributions)
+            contribute(self.tree_inputs(values, missing), neutral, *self._trees.contribute, contributions)
         log_odds = self.base + contributions.sum(axis=1)
         floor, width = self.bundle.scale.floor, self.half_width(missing)
         pd = probability(log_odds, floor)
@@ -148,7 +149,7 @@ class Scorer:
         withheld = missing > Missing.NO_RECORD
         if self._trees is not None:
             inputs, neutral = self.tree_inputs(values, missing), withheld.astype(np.uint8)
-            add_values(inputs, neutral, self._trees[0], *self._trees[2:9], int(worst), out)
+            add_values(inputs, neutral, *self._trees.add_values, int(worst), out)
         if worst:
             out += np.where(withheld, _most(self.bundle), 0).sum(axis=1)
         return np.asarray(out)
@@ -202,9 +203,8 @@ class Scorer:
     def tree_inputs(self, values: NDArray[np.float64], missing: NDArray[np.uint8]) -> NDArray[np.float64]:
         """What the trees compare, float64 [n, p]: NaN where absent, categories as numbers."""
         inputs = np.where(missing == Missing.PRESENT, values, np.nan)
-        for place, column in enumerate(self.bundle.columns):
-            if column.absent_codes:
-                inputs[np.isin(inputs[:, place], column.absent_codes), place] = np.nan
+        for place, codes in self._absent:
+            inputs[np.isin(inputs[:, place], codes), place] = np.nan
         for encoding in self.bundle.encodings:
             inputs[:, encoding.column] = _encode(encoding, inputs[:, encoding.column])
         return np.ascontiguousarray(inputs)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
-from numba.types import Array, float64, int64, uint8, void
+from numba.types import Array, float64, int64, uint8, uint64, void
 
 MAX_NODES = 7
 """Comparisons of a tabulated tree: eight leaves."""
@@ -21,6 +21,7 @@ _I1 = Array(int64, 1, "C", readonly=True)
 _I2 = Array(int64, 2, "C", readonly=True)
 _F2 = Array(float64, 2, "C", readonly=True)
 _U2 = Array(uint8, 2, "C", readonly=True)
+_P2 = Array(uint64, 2, "C", readonly=True)
 
 
 @njit(cache=True)
@@ -100,40 +101,45 @@ def tabulate(counts, players, left, right, cover, leaves, player, weights, table
 
 
 @njit(cache=True)
-def _outcome(row, count, inputs, thresholds, missing_left):
-    outcome = 0
-    for node in range(count):
-        x = row[inputs[node]]
-        went_left = missing_left[node] == 1 if np.isnan(x) else x <= thresholds[node]
-        if went_left:
-            outcome |= 1 << node
+def _outcome(twice, seats, thresholds):
+    """Bits of the comparisons that go left, without a branch that a processor could guess wrong."""
+    outcome = np.uint64(0)
+    for node in range(MAX_NODES):
+        outcome |= np.uint64(twice[seats[node]] <= thresholds[node]) << np.uint64(node)
     return outcome
 
 
 @njit(
-    void(_F2, _U2, _I1, _I1, _I2, _F2, _U2, _I2, _I2, Array(float64, 3, "C", readonly=True), _F2, _I2, _I2, _F2,
+    void(_F2, _U2, _I1, _I1, _P2, _F2, _I2, _I2, Array(float64, 3, "C", readonly=True), _F2, _I2, _P2, _F2,
          Array(int64, 3, "C", readonly=True), _I1, Array(int64, 2, "C")),
     cache=True,
 )  # fmt: skip
 def contribute(
-    rows, neutral, counts, players, inputs, thresholds, missing_left, left, right, cover, leaves, player, columns,
+    rows, neutral, counts, players, seats, thresholds, left, right, cover, leaves, player, columns,
     weights, tables, bases, out,
 ):  # fmt: skip
     """Add every tree's contributions to ``out`` [rows, columns].
 
     ``rows`` float64 [rows, columns], NaN where absent. A column that is ``neutral`` in a row is left out of
-    every coalition: it contributes exactly nothing, and the others share what remains.
+    every coalition: it contributes exactly nothing, and the others share what remains. ``seats`` [trees,
+    MAX_NODES] say where in the row that stands there twice a comparison reads: the second time what is absent
+    goes left. Beyond a tree's comparisons the threshold is -inf, which nothing reaches, and its table is 0.
     """
+    width = rows.shape[1]
+    twice = np.empty(2 * width)
     games = np.empty(1 << MAX_NODES)
     value = np.empty(MAX_NODES)
     shares = np.empty(MAX_NODES)
     fixed = np.empty(MAX_NODES, np.int64)
     for row in range(rows.shape[0]):
         any_neutral = False
-        for column in range(neutral.shape[1]):
-            any_neutral = any_neutral or neutral[row, column] == 1
+        for column in range(width):
+            any_neutral |= neutral[row, column] == 1
+            x = rows[row, column]
+            twice[column] = x
+            twice[width + column] = -np.inf if np.isnan(x) else x
         for tree in range(len(counts)):
-            outcome = _outcome(rows[row], counts[tree], inputs[tree], thresholds[tree], missing_left[tree])
+            outcome = _outcome(twice, seats[tree], thresholds[tree])
             d = players[tree]
             allowed = (1 << d) - 1
             if any_neutral:
@@ -141,12 +147,12 @@ def contribute(
                     if neutral[row, columns[tree, bit]] == 1:
                         allowed &= ~(1 << bit)
             if allowed == (1 << d) - 1:
-                for bit in range(d):
+                for bit in range(MAX_NODES):
                     out[row, columns[tree, bit]] += tables[tree, outcome, bit]
             elif allowed != 0:
                 _, end = _shapley(
-                    counts[tree], d, left[tree], right[tree], cover[tree], leaves[tree], player[tree], outcome,
-                    allowed, weights, games, value, shares,
+                    counts[tree], d, left[tree], right[tree], cover[tree], leaves[tree], player[tree],
+                    np.int64(outcome), allowed, weights, games, value, shares,
                 )  # fmt: skip
                 _to_fixed(shares, d, np.int64(np.rint(end)) - bases[tree], fixed)
                 for bit in range(d):
