@@ -1,6 +1,6 @@
 """Bins of one column, each with its weight of evidence.
 
-Present values get at most twenty quantile bins, pooled until the bad rate is monotone (pool adjacent
+Present values get some twenty quantile bins, pooled until the bad rate follows a trend (pool adjacent
 violators) and neighbours differ (chi-square). NO_RECORD, every special code and every category have bins
 of their own, which they share with nothing else.
 """
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.matrix import Column, ColumnKind, Missing
-from training.pooling import pool
+from training.pooling import Trend, pool
 
 Floats = NDArray[np.float64]
 Int64 = NDArray[np.int64]
@@ -21,6 +21,8 @@ Int64 = NDArray[np.int64]
 
 FOLDS = 3
 """Parts between which a trend is chosen where none is declared."""
+FREEDOMS = ((Trend.RISING, Trend.FALLING), (Trend.VALLEY, Trend.PEAK), (Trend.FREE,))
+"""Trends that may be chosen, the plainest first: more freedom must gain more than its standard error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def bin_column(
     settings: BinSettings,
 ) -> Binned:
     """Bins of one column. The declared sign gives the trend; without one, held-out likelihood chooses
-    between rising, falling and free.
+    among rising, falling, one turn (U-shaped, either way) and free.
     """
     present = missing == Missing.PRESENT
     codes = _own_codes(column, values[present], settings)
@@ -119,22 +121,35 @@ def _numeric(
     trend = column.sign
     if not trend:
         parts = np.stack([_tallies(at[k::FOLDS], target[k::FOLDS], len(edges) + 1) for k in range(FOLDS)])
-        trend = max((1, -1, 0), key=lambda trend: _held_out(parts, trend, settings))
+        trend = _trend(parts, settings)
     ends, counts = pool(fine, trend, settings.chi_square)
     return tuple(edges[ends[:-1] - 1].tolist()), [(int(good), int(bad)) for good, bad in counts]
 
 
-def _held_out(parts: Int64, trend: int, settings: BinSettings) -> float:
-    """Log likelihood of each part [parts, bins, 2] under bins of the others: how a trend pays for its freedom."""
-    total = 0.0
+def _trend(parts: Int64, settings: BinSettings) -> Trend:
+    """The plainest trend that no freer one clearly beats on held-out parts int64 [parts, bins, (goods, bads)]."""
+    told = {trend: _held_out(parts, trend, settings) for one in FREEDOMS for trend in one}
+    chosen = max(FREEDOMS[0], key=lambda trend: (parts * told[trend]).sum())
+    for freer in FREEDOMS[1:]:
+        best = max(freer, key=lambda trend: (parts * told[trend]).sum())
+        gain = told[best] - told[chosen]
+        total = (parts * gain).sum()
+        if total > 0 and total**2 > (parts * gain**2).sum() - total**2 / parts.sum():
+            chosen = best
+    return chosen
+
+
+def _held_out(parts: Int64, trend: int, settings: BinSettings) -> Floats:
+    """Log likelihood of one good and one bad row of each bin [parts, bins, 2] under the bins of the other parts."""
+    out = np.empty(parts.shape)
     for held, own in enumerate(parts):
         others = parts.sum(axis=0) - own
         ends, counts = pool(others, trend, settings.chi_square)
         average = counts[:, 1].sum() / max(counts.sum(), 1)
         rates = (counts[:, 1] + settings.prior * average) / (counts.sum(axis=1) + settings.prior)
         rate = np.clip(np.repeat(rates, np.diff(ends, prepend=0)), 1e-6, 1 - 1e-6)
-        total += float((parts[held, :, 1] * np.log(rate) + parts[held, :, 0] * np.log1p(-rate)).sum())
-    return total
+        out[held, :, 0], out[held, :, 1] = np.log1p(-rate), np.log(rate)
+    return out
 
 
 def _tallies(bins: NDArray[np.intp], target: NDArray[np.int8], count: int) -> Int64:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from features.matrix import Column, ColumnKind, Missing
 from training.binning import BinSettings, bin_column, information_value
-from training.pooling import pool, pool_adjacent_violators
+from training.pooling import Trend, likeliest_blocks, pool
 
 counts = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=7)
 
@@ -42,12 +42,102 @@ def isotonic(pairs: list[tuple[int, int]], direction: int) -> list[float]:
 @settings(max_examples=60, deadline=None)
 def test_pooling_gives_the_best_monotone_rates_of_all_poolings(pairs, direction) -> None:
     at, rates = 0, []
-    for size in pool_adjacent_violators(np.array(pairs), direction):
+    for size in likeliest_blocks(np.array(pairs), Trend(direction)):
         block = pairs[at : at + size]
         rates += [sum(b for _, b in block) / sum(g + b for g, b in block)] * size
         at += size
     assert at == len(pairs)
     assert rates == pytest.approx(isotonic(pairs, direction))
+
+
+SHAPES = [trend for trend in Trend if trend is not Trend.FREE]
+
+
+def follows(rates: list[float], trend: Trend) -> bool:
+    """Whether some bin parts the rates into two halves of the trend's directions (one half for a sign)."""
+    first = {Trend.RISING: 1, Trend.FALLING: -1, Trend.VALLEY: -1, Trend.PEAK: 1}[trend]
+    steps = [first * (b - a) for a, b in pairwise(rates)]
+    ends = [len(steps)] if abs(trend) == 1 else range(len(steps) + 1)
+    return any(min(steps[:k], default=0) >= 0 and max(steps[k:], default=0) <= 0 for k in ends)
+
+
+def blocks_of(pairs: list[tuple[int, int]], ends: list[int]) -> list[tuple[int, int]]:
+    """Goods and bads of each block."""
+    return [tuple(np.sum(pairs[a:b], axis=0).tolist()) for a, b in pairwise([0, *ends])]
+
+
+def log_likelihood(blocks: list[tuple[int, int]]) -> float:
+    """Of the outcomes under each block's bad rate."""
+    return sum(k * np.log(k / (good + bad)) for good, bad in blocks for k in (good, bad) if k)
+
+
+def rates_of(blocks: list[tuple[int, int]]) -> list[float]:
+    return [bad / (good + bad) for good, bad in blocks]
+
+
+@pytest.mark.parametrize("trend", SHAPES)
+@given(counts.filter(lambda pairs: all(g + b for g, b in pairs)))
+@settings(max_examples=60, deadline=None)
+def test_no_way_to_pool_that_follows_the_trend_is_likelier(trend, pairs) -> None:
+    inner = range(1, len(pairs))
+    every = [
+        blocks_of(pairs, [*cuts, len(pairs)]) for k in range(len(pairs)) for cuts in combinations(inner, k)
+    ]
+    best = max(log_likelihood(blocks) for blocks in every if follows(rates_of(blocks), trend))
+    found = blocks_of(pairs, np.cumsum(likeliest_blocks(np.array(pairs), trend)).tolist())
+    assert follows(rates_of(found), trend)
+    assert log_likelihood(found) == pytest.approx(best, abs=1e-9)
+
+
+@pytest.mark.parametrize("trend", SHAPES)
+@given(
+    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)).filter(any), min_size=1, max_size=25),
+    st.floats(0.0, 8.0),
+)
+@settings(max_examples=60, deadline=None)
+def test_the_trend_holds_whatever_the_counts_and_the_limit(trend, pairs, limit) -> None:
+    ends, sums = pool(np.array(pairs), trend, limit)
+    assert sums.tolist() == [list(block) for block in blocks_of(pairs, ends.tolist())]
+    assert follows(rates_of(sums.tolist()), trend)
+
+
+RISK = {
+    Trend.RISING: lambda x: x, Trend.FALLING: lambda x: -x, Trend.VALLEY: lambda x: x**2 - 1, Trend.PEAK: lambda x: 1 - x**2,
+}  # fmt: skip
+
+
+def made_column(trend: Trend, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    g = np.random.default_rng(seed)
+    values = g.uniform(-2, 2, 3000)
+    return values, (g.random(3000) < 1 / (1 + np.exp(1.0 - RISK[trend](values)))).astype(np.int8)
+
+
+@pytest.mark.parametrize("trend", SHAPES)
+def test_the_trend_of_the_risk_is_found_where_no_sign_is_declared_but_for_chance(trend) -> None:
+    found = []
+    for seed in range(40):
+        binned = bin_column(Column("x", "made"), *_present(*made_column(trend, seed)), BinSettings())
+        found.append(follows(list(binned.woe), trend))
+        others = (Trend.RISING, Trend.FALLING) if abs(trend) > 1 else (Trend(-trend),)
+        assert not any(follows(list(binned.woe), other) for other in others)
+    assert np.mean(found) >= 0.9  # a freer trend that gains more than a standard error by chance is taken
+
+
+def test_a_declared_sign_allows_no_turn() -> None:
+    binned = bin_column(Column("x", "made", sign=1), *_present(*made_column(Trend.VALLEY, 0)), BinSettings())
+    assert follows(list(binned.woe), Trend.RISING)
+
+
+def _present(values: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return values, present(len(values)), target
+
+
+def test_more_than_one_turn_stays_where_it_is_strong() -> None:
+    g = np.random.default_rng(0)
+    values = g.uniform(-3, 3, 6000)
+    target = (g.random(6000) < 1 / (1 + np.exp(-2 * np.sin(3 * values)))).astype(np.int8)
+    binned = bin_column(Column("x", "made"), values, present(6000), target, BinSettings())
+    assert not any(follows(list(binned.woe), trend) for trend in SHAPES)
 
 
 def by_hand(pairs: list[list[int]], limit: float) -> list[list[int]]:
