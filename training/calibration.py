@@ -23,6 +23,10 @@ FEW_BADS = 100
 """With fewer bads even the share would be chosen by chance: the two learners count alike."""
 
 
+LEAST_SLOPE = 0.1
+"""Under this the fitted score would tell everybody the same; what a small sample cannot see is left to the gates."""
+
+
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """Log-odds = ``shift + scores @ weights``; losses are of held-out rows, before and after."""
@@ -52,8 +56,9 @@ def calibrate(target: NDArray[np.int8], scores: Floats, splits: list[tuple[Rows,
     mixes = {mix: log_loss(target, sigmoid(scores @ np.array(mix))) for mix in _mixes(scores.shape[1])}
     best = EQUAL if EQUAL in mixes and target.sum() < FEW_BADS else min(mixes, key=lambda mix: mixes[mix])
     plain = log_losses(target, sigmoid(scores @ np.array(best)))
-    if clearly_less(log_losses(target, sigmoid(held_out)), plain):
-        fitted = fit_weights(target, scores)
+    fitted = fit_weights(target, scores)
+    ranks = sum(fitted.weights) >= LEAST_SLOPE
+    if ranks and clearly_less(log_losses(target, sigmoid(held_out)), plain):
         return Calibration(fitted.weights, fitted.shift, before, after)
     return Calibration(best, 0.0, before, mixes[best])
 

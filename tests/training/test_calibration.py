@@ -76,6 +76,12 @@ def test_a_score_that_is_right_is_left_alone_where_rows_are_few() -> None:
     assert all((one.weights, one.shift) == ((1.0,), 0.0) for one in alone)
 
 
+def test_a_score_that_a_small_sample_speaks_against_is_not_made_a_constant() -> None:
+    score, target = scores_and_target(400, -1.0, -1.0)
+    found = calibrate(target, score[:, None], splits(400))
+    assert (found.weights, found.shift) == ((1.0,), 0.0)
+
+
 def test_the_loss_after_is_of_rows_that_the_weights_have_not_seen() -> None:
     score, target = scores_and_target(200, 0.7, -1.0)
     found = calibrate(target, score[:, None], splits(200))
