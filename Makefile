@@ -73,7 +73,7 @@ spark: setup .venv/spark-ready  ## pyspark and, where there is none, a Java runt
 	@touch $@
 
 bench: setup  ## the benchmarks, in their quick form; those beside peers where `make peers` was run
-	@for name in serve portfolios lift withheld rejects counterfactuals ingest city_scale identity features_online; do $(BIN)/python -m benchmarks.$$name --quick; done
+	@for name in serve score portfolios lift withheld rejects counterfactuals ingest city_scale identity features_online; do $(BIN)/python -m benchmarks.$$name --quick; done
 	@if test -f .venv-peers/ready; then $(BIN)/python -m benchmarks.features_vs_peers --quick; else echo "features_vs_peers: run make peers first"; fi
 
 lock:  ## compile the locks anew from pyproject.toml

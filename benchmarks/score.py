@@ -3,7 +3,8 @@
 One thread. A row of ours is the whole answer: score, contribution of every column, PD and grade. The booster is
 LightGBM's model tabulated, so that both give the same contributions; *trained* is what ``fit_booster`` makes of these
 rows by itself. LightGBM is asked through Python, and through its C interface for single rows, which is its fastest.
-Information values are held against optbinning's over the same bins, on made rows and on the sets that are there.
+Information values are held against optbinning's over the same bins, on made rows and on the sets that are there
+(columns whose edges optbinning keeps: it drops those that leave a bin with one outcome).
 
     make learner-peers
     python -m benchmarks.score [--quick] [--json] [--data FOLDER] [SET ...]
@@ -28,7 +29,7 @@ from benchmarks.common import finish
 from benchmarks.features_vs_peers import _run
 from benchmarks.portfolios import PEERS, inputs
 from features.matrix import Column, ColumnKind, FeatureMatrix, Missing
-from training.binning import BinSettings, bin_column
+from training.binning import Binned, BinSettings, bin_column
 from training.boosting import Booster, fit_booster, tree_parts
 from training.bundle import FIXED, Bundle, BundleColumn, Scorer
 from training.candidates import Candidate
@@ -167,7 +168,7 @@ def filled(rows: list[tuple[float, ...]]) -> Floats:
 def beside_optbinning(samples: dict[str, Sample]) -> dict[str, float]:
     """Information values over the same bins, numeric columns, and the time of a row of its card."""
     given: dict[str, Any] = {}
-    values: list[list[float]] = []
+    cards: list[list[Binned]] = []
     for number, sample in enumerate(samples.values()):
         matrix = sample.matrix
         places = [place for place, column in enumerate(matrix.columns) if column.kind is ColumnKind.NUMERIC]
@@ -175,7 +176,7 @@ def beside_optbinning(samples: dict[str, Sample]) -> dict[str, float]:
             bin_column(matrix.columns[k], matrix.values[:, k], matrix.missing[:, k], sample.target, BinSettings())
             for k in places
         ]  # fmt: skip
-        values.append([one.iv for one in binned])
+        cards.append(binned)
         given |= {
             f"x_{number}": inputs(sample)[:, places], f"target_{number}": sample.target,
             f"edges_{number}": filled([one.edges for one in binned]), f"codes_{number}": filled([one.codes for one in binned]),
@@ -184,11 +185,24 @@ def beside_optbinning(samples: dict[str, Sample]) -> dict[str, float]:
         np.savez(Path(folder) / "rows.npz", **given)
         told: Any = _run([PEERS, SCRIPT, Path(folder) / "rows.npz"])
     figures = {"optbinning_us": float(told["row_us"])}
-    for name, own, theirs in zip(samples, values, told["iv"], strict=True):
-        pairs = [(a, b) for a, b in zip(own, theirs, strict=True) if b]
-        figures[f"iv_columns.{name}"] = len(pairs)
-        figures[f"iv_difference.{name}"] = max((abs(a - b) / b for a, b in pairs), default=float("nan"))
+    for name, own, theirs in zip(samples, cards, told["iv"], strict=True):
+        figures |= _differences(name, own, theirs)
     return figures
+
+
+def _differences(name: str, own: list[Binned], theirs: list[float | None]) -> dict[str, float]:
+    """The largest relative difference of a set; apart where a bin has one outcome only.
+
+    Such a bin counts as nothing for optbinning and with half a row of the other outcome for us.
+    """
+    pairs = [(one, iv) for one, iv in zip(own, theirs, strict=True) if iv]
+    pure = [any(sum(bin_) and not all(bin_) for bin_ in one.counts) for one, _ in pairs]
+    gaps = np.array([abs(one.iv - iv) / iv for one, iv in pairs])
+    found = {f"iv_columns.{name}": float(len(pairs) - sum(pure)), f"iv_columns_pure.{name}": float(sum(pure))}
+    for key, kept in (("iv_difference", ~np.array(pure, bool)), ("iv_difference_pure", np.array(pure, bool))):
+        if kept.any():
+            found[f"{key}.{name}"] = float(gaps[kept].max())
+    return found
 
 
 def main() -> None:

@@ -30,7 +30,10 @@ def information_value(x: np.ndarray, y: np.ndarray, edges: list[float], codes: l
     one = OptimalBinning(
         user_splits=edges, user_splits_fixed=[True] * len(edges), monotonic_trend=None, special_codes=special
     )
-    one.fit(x, y)
+    try:
+        one.fit(x, y)
+    except ValueError:  # a bin of one outcome only: it keeps no such edge
+        return None
     if list(one.splits) != edges:
         return None
     return float(one.binning_table.build().loc["Totals", "IV"])

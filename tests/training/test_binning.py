@@ -177,6 +177,24 @@ def test_information_value_is_the_sum_over_bins_of_the_difference_of_shares_time
     assert information_value(tuple(pairs)) == pytest.approx(expected)
 
 
+def test_information_value_is_that_of_the_rows_in_their_bins_without_those_withheld() -> None:
+    g = np.random.default_rng(4)
+    rows = 2500
+    values = np.where(g.random(rows) < 0.1, 96.0, g.normal(size=rows))
+    missing = g.choice([0, 0, 0, 0, 1, 2], rows).astype(np.uint8)
+    odds = np.where(missing == 1, 0.4, np.where(values == 96.0, 1.0, values)) - 1
+    target = (g.random(rows) < 1 / (1 + np.exp(-odds))).astype(np.int8)
+    values[missing > 0] = 0.0
+    binned = bin_column(Column("x", "made", special_codes=(96.0,)), values, missing, target, BinSettings())
+    seat = np.array([sum(value >= edge for edge in binned.edges) for value in values])
+    seat[values == 96.0], seat[missing == 1] = 100, 101
+    known = missing < 2
+    goods, bads = seat[known & (target == 0)], seat[known & (target == 1)]
+    shares = [((bads == k).mean(), (goods == k).mean()) for k in np.unique(seat[known])]
+    assert len(shares) == len(binned.edges) + 3
+    assert binned.iv == pytest.approx(sum((b - a) * np.log(b / a) for b, a in shares))
+
+
 def test_information_value_agrees_with_optbinning_over_the_same_bins() -> None:
     optbinning = pytest.importorskip("optbinning", reason="a peer, not a dependency")
     g = np.random.default_rng(1)
