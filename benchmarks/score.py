@@ -136,6 +136,14 @@ def ours(name: str, scorer: Scorer, matrix: FeatureMatrix, rows: int) -> dict[st
     }  # fmt: skip
 
 
+def withheld_us(scorer: Scorer, matrix: FeatureMatrix, rows: int) -> float:
+    """A row whose first tenth of columns a silent source withholds: their trees are explained anew."""
+    missing = matrix.missing.copy()
+    missing[:, : max(missing.shape[1] // 10, 1)] = Missing.SOURCE_DOWN
+    values = np.where(missing == Missing.PRESENT, matrix.values, 0.0)
+    return row_us(lambda row: scorer.score(values[[row]], missing[[row]]), rows)
+
+
 def lightgbms(booster: lgb.Booster, x: Floats, rows: int) -> dict[str, float]:
     """The same through LightGBM: score alone, and contributions (whose sum is the score)."""
     columns, one = x.shape[1], {"num_threads": 1}
@@ -225,6 +233,7 @@ def main() -> None:
     trained = tree_scorer(fit_booster(sample), sample.matrix.columns)
     figures = ours("card", card_scorer(sample), sample.matrix, asked)
     figures |= ours("booster", scorer, sample.matrix, asked) | ours("trained", trained, sample.matrix, asked)
+    figures["booster_withheld_us"] = withheld_us(scorer, sample.matrix, asked // 4)
     figures |= lightgbms(plain, inputs(sample), asked)
     figures["difference_logits"] = disagreement(plain, scorer, sample)
     ratios = {
