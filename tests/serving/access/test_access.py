@@ -19,7 +19,7 @@ from tests.serving.world import GOOD, LATE, NOBODY, NOW, Bank, Client, applicati
 
 UNDER_TENANT = (
     "consent", "subject_timeline", "artifact", "approval", "activation", "decision", "budget", "audit_log", "alert",
-    "dispute", "erasure", "access_log",
+    "dispute", "erasure", "access_log", "model_entry", "evidence", "promotion",
 )  # fmt: skip
 
 
@@ -50,7 +50,15 @@ def test_the_application_role_cannot_pass_row_level_security(bank: Bank) -> None
 
 def test_the_city_has_rows_to_be_hidden(bank: Bank, decided: dict) -> None:
     with tenant_transaction(bank.database, "city") as connection:
-        for table in set(UNDER_TENANT) - {"budget", "dispute", "erasure", "alert"}:
+        for table in set(UNDER_TENANT) - {
+            "budget",
+            "dispute",
+            "erasure",
+            "alert",
+            "model_entry",
+            "evidence",
+            "promotion",
+        }:
             assert connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] > 0, table
 
 
