@@ -54,7 +54,7 @@ def read_text(
     try:
         with pa.input_stream(str(path), compression="detect") as stream:
             data, garbled = _legible(stream.read(), path)
-        data, places = _rows_only(data, skip) if skip else (data, None)
+        data, places, unclosed = _rows_only(data, skip)
         names, named = _header(data, delimiter, header, path)
         table = pa_csv.read_csv(
             pa.BufferReader(data),
@@ -74,7 +74,7 @@ def read_text(
     lines = np.setdiff1d(rows, np.array(broken, dtype=np.int64))
     if places is not None:
         lines, broken = places[lines - 1], places[np.array(broken, dtype=np.int64) - 1].tolist()
-    return RawTable(_as_text(table, path), lines, tuple(broken), tuple(garbled))
+    return RawTable(_as_text(table, path), lines, tuple(sorted([*broken, *unclosed])), tuple(garbled))
 
 
 def _header(data: bytes, delimiter: str, told: Sequence[str], path: Path) -> tuple[list[str], bool]:
@@ -89,12 +89,25 @@ def _header(data: bytes, delimiter: str, told: Sequence[str], path: Path) -> tup
     return names, True
 
 
-def _rows_only(data: bytes, skip: Sequence[str]) -> tuple[bytes, Int64]:
-    """The lines that are rows (neither blank nor with such a beginning), and their numbers in the file."""
+def _rows_only(data: bytes, skip: Sequence[str]) -> tuple[bytes, Int64 | None, list[int]]:
+    """The lines that can be rows and their numbers in the file (None: all of them), and the lines that open a quote
+    without closing it: each would swallow those that follow.
+
+    No row is what begins with one of ``skip``, and then what is blank.
+    """
+    if not skip and b'"' not in data:
+        return data, None, []
     beginnings = tuple(text.encode() for text in skip)
     lines = data.split(b"\n")
-    kept = [n for n, line in enumerate(lines) if line.strip() and not line.startswith(beginnings)]
-    return b"\n".join(lines[n] for n in kept), np.array(kept, dtype=np.int64) + 1
+    unclosed = [n for n, line in enumerate(lines) if line.count(b'"') % 2]
+    if not skip and not unclosed:
+        return data, None, []
+    left_out = set(unclosed)
+    if skip:
+        left_out |= {n for n, line in enumerate(lines) if not line.strip() or line.startswith(beginnings)}
+    kept = [n for n in range(len(lines)) if n not in left_out]
+    rows = np.array(kept, dtype=np.int64) + 1
+    return b"\n".join(lines[n] for n in kept), rows, [n + 1 for n in unclosed]
 
 
 def _legible(data: bytes, path: Path) -> tuple[bytes, list[int]]:

@@ -149,3 +149,13 @@ def test_a_given_file_stands_for_the_first_of_the_joined_tables(tmp_path: Path) 
         [{"id": "1", "rate": "5"}],
         [{"id": "9", "rate": "7"}],
     )
+
+
+def test_a_quote_that_is_not_closed_takes_its_own_line_and_no_other(tmp_path: Path) -> None:
+    lines = ["id,text", *(f"{n},t{n}" for n in range(2, 1000))]
+    lines[10], lines[20] = '11,"t11', '21,"a, b"'
+    (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
+    [(_, raw)] = read_source(Source(files=("a.csv",)), tmp_path)
+    assert raw.broken == (11,)
+    assert raw.lines.tolist() == [n for n in range(2, 1000) if n != 11]
+    assert raw.table["text"].to_pylist()[18] == "a, b"
