@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from features.build import (
     DEFINITIONS,
+    KINDS,
     Job,
     begin,
     build_rows,
@@ -26,17 +28,25 @@ from features.definitions.plan import FeaturePlan
 from features.errors import Integrity
 from features.matrix import Missing
 from features.terminal import Step
+from features.timeline.compaction import lost_since
 from features.timeline.events import Int64
 from features.timeline.lake import Lake
 from features.timeline.scan import buckets_of
 from features.timeline.segments import int64_of
 
+PAIR = ("subject", "as_of")
+"""The columns that say of whom and when a row is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """Outcome of a verification: rows compared, and the first few that differ as (subject, as_of, column)."""
+    """Outcome of a verification: rows compared, and the first few that differ as (subject, as_of, column).
+
+    ``aged`` rows differ only in columns whose records retention has dropped since; ``different`` are the others.
+    """
 
     rows: int
+    aged: int
     different: int
     examples: tuple[tuple[int, int, str], ...]
 
@@ -62,31 +72,55 @@ def job_of(lake: Lake, out: Path) -> Job:
 def verify(job: Job, out: Path, progress: Step | None = None) -> Verified:
     """Compute every stored vector again as of its moment, in the lake state of its build, and compare bytes.
 
+    What a compaction dropped cannot be computed again: a change in a column of such records says nothing.
+
     Raises:
         OtherBuild: the folder was built from other definitions or another population.
         Integrity: a file of the build is missing or was changed in shape.
     """
     begin(job, out)
     views = views_of(job)
-    rows, different = 0, 0
+    rows, aged, different = 0, 0, 0
     examples: list[tuple[int, int, str]] = []
     buckets = buckets_of(job.subjects)
+    lost = cache(partial(_lost, job))
     for done, bucket in enumerate(buckets):
         if progress:
             progress("buckets", done, len(buckets))
         again = table_of(job, rows_of(job, bucket), build_rows(job, bucket, views))
-        found = list(_differences(again, _stored(path_of(out, bucket), again)))
-        different += len({(subject, moment) for subject, moment, _ in found})
-        examples += found[: 10 - len(examples)]
+        found = list(dict.fromkeys(_differences(job, again, _stored(path_of(out, bucket), again))))
+        bad = [
+            (who, at, name)
+            for who, at, name in found
+            if not any(lost(who, at, s) for s in _sources(job, name))
+        ]
+        wrong = {each[:2] for each in bad}
+        different += len(wrong)
+        aged += len({each[:2] for each in found} - wrong)
+        examples += bad[: 10 - len(examples)]
         rows += again.num_rows
-    return Verified(rows, different, tuple(examples))
+    return Verified(rows, aged, different, tuple(examples))
+
+
+def _sources(job: Job, column: str) -> tuple[str, ...]:
+    return () if column in PAIR else job.plan.sources(column)
+
+
+def _lost(job: Job, subject: int, as_of: int, source: str) -> bool:
+    """Whether retention took records of a dataset, or of a view's datasets, that could be seen as of then."""
+    view = job.plan.views.get(source)
+    if view is None:
+        return lost_since(job.lake, [source], subject, as_of)
+    seen = job.lake.seen(job.plan.contracts, subject, [source], pin=job.pin)[source]
+    names = (view.dataset, view.source)
+    return any(lost_since(job.lake, names, who, as_of) for who in {subject, *seen.members})
 
 
 def read_population(out: Path) -> tuple[Int64, Int64]:
     """Subjects and moments of a built folder, in the order of its files."""
     paths = sorted(out.glob("[0-9]*.parquet"))
-    empty = pa.table({name: np.empty(0, dtype=np.int64) for name in ("subject", "as_of")})
-    whole = pa.concat_tables([empty, *(_read(path, ["subject", "as_of"]) for path in paths)])
+    empty = pa.table({name: np.empty(0, dtype=np.int64) for name in PAIR})
+    whole = pa.concat_tables([empty, *(_read(path, list(PAIR)) for path in paths)])
     return int64_of(whole["subject"]), int64_of(whole["as_of"])
 
 
@@ -106,11 +140,12 @@ def _stored(path: Path, like: pa.Table) -> pa.Table:
     return table
 
 
-def _differences(again: pa.Table, stored: pa.Table) -> Iterator[tuple[int, int, str]]:
+def _differences(job: Job, again: pa.Table, stored: pa.Table) -> Iterator[tuple[int, int, str]]:
     for name in again.schema.names:
-        one, other = _bytes_of(again[name]), _bytes_of(stored[name])
-        for row in np.flatnonzero((one != other).any(axis=1)).tolist():
-            yield int(again["subject"][row].as_py()), int(again["as_of"][row].as_py()), name
+        changed = _bytes_of(again[name]) != _bytes_of(stored[name])
+        for row, byte in np.argwhere(changed).tolist():
+            column = job.plan.columns[byte].name if name == KINDS else name
+            yield int(again["subject"][row].as_py()), int(again["as_of"][row].as_py()), column
 
 
 def _bytes_of(column: pa.ChunkedArray) -> NDArray[np.uint8]:

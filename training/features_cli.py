@@ -58,6 +58,7 @@ def build_features(
     """
     from features.build import Job, build
     from features.spark import LOCAL_CLUSTER, spark_build
+    from features.timeline.compaction import rows_lost
     from features.timeline.events import Pin
 
     found, door = _open(lake)
@@ -70,7 +71,15 @@ def build_features(
             paths = spark_build(job, out, master or LOCAL_CLUSTER, step)
         else:
             paths = build(job, out, threads, step)
-    told = {"rows": len(subjects), "columns": len(plan.columns), "files": paths, "manifest": job.manifest}
+    own = {name.partition("@")[0] for name in plan.datasets if name not in left_out}
+    aged = int(rows_lost(found, own, subjects, as_of).sum())
+    told = {
+        "rows": len(subjects),
+        "aged": aged,
+        "columns": len(plan.columns),
+        "files": paths,
+        "manifest": job.manifest,
+    }
     if as_json:
         show_json(told)
         return
@@ -79,6 +88,12 @@ def build_features(
     )
     for name, kind in left_out.items():
         console.print(f"  left out: {name} ({kind.name})")
+    if aged:
+        console.print(
+            f"  [yellow]{aged:,} rows[/] are as of a moment older than what retention has left of their subjects: "
+            "records that stood then are gone, and what is built lacks them.",
+            soft_wrap=True,
+        )
     console.print(f"Next: yidai features verify {out}", soft_wrap=True)
 
 
@@ -90,7 +105,7 @@ def verify_features(
 ) -> None:
     """Compute every stored vector again, as of its moment and from the lake as it was at the build, and compare bytes.
 
-    Ends with code 1 where one differs. The facts of decisions are proved by `yidai replay`.
+    Ends with code 1 where one differs for another reason than that retention dropped its records. The facts of decisions are proved by `yidai replay`.
     """
     from features.calendar import iso
     from features.verify import job_of, verify
@@ -109,8 +124,14 @@ def verify_features(
             ("subject", "as_of", "column"),
             rows,
         )
-    else:
+    elif not found.aged:
         console.print(f"[bold]{out}[/]: {found.rows:,} rows, 100 % equal bytes")
+    if found.aged and not as_json:
+        console.print(
+            f"[bold]{out}[/]: {found.aged:,} of {found.rows:,} rows are aged: retention has dropped records that they "
+            "were computed from, so they cannot be computed again. That is no failure.",
+            soft_wrap=True,
+        )
     if found.different:
         raise typer.Exit(1)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from features.calendar import NULL
 from features.contracts.model import Contract
@@ -144,11 +145,23 @@ def aged_of(folder: Path) -> Int64:
     return data.reshape(-1, 2).astype(np.int64)
 
 
-def lost_since(lake: Lake, contracts: Mapping[str, Contract], subject: int, as_of: int) -> bool:
+def lost_since(lake: Lake, datasets: Iterable[str], subject: int, as_of: int) -> bool:
     """Whether rows of a subject were dropped that could still be seen as of a moment."""
-    folders = (lake.root / name / f"{subject >> BUCKET_BITS:05d}" for name in contracts)
-    pairs = np.concatenate([aged_of(folder) for folder in folders])
-    return bool(((pairs[:, 0] == subject) & (pairs[:, 1] > as_of)).any())
+    return bool(rows_lost(lake, datasets, np.array([subject]), np.array([as_of]))[0])
+
+
+def rows_lost(lake: Lake, datasets: Iterable[str], subjects: Int64, as_of: Int64) -> NDArray[np.bool_]:
+    """Of which (subject, as_of) pairs rows were dropped that could still be seen as of then, bool [n]."""
+    out = np.zeros(len(subjects), dtype=bool)
+    names, buckets = sorted(set(datasets)), subjects >> BUCKET_BITS
+    for bucket in np.unique(buckets).tolist():
+        rows = np.flatnonzero(buckets == bucket)
+        for name in names:
+            pairs = aged_of(lake.root / name / f"{bucket:05d}")
+            if len(pairs):
+                at = np.searchsorted(pairs[:, 0], subjects[rows]).clip(max=len(pairs) - 1)
+                out[rows] |= (pairs[at, 0] == subjects[rows]) & (pairs[at, 1] > as_of[rows])
+    return out
 
 
 def _put(folder: Path, paths: list[Path], contract: Contract, arrays: Mapping[str, Int64]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from features.calendar import instant
 from features.errors import Invalid
+from features.timeline.compaction import compact
 from features.timeline.events import Pin
+from features.timeline.lake import Lake
 from tests.features.conftest import loaded, small_city
 from training.features_cli import build_features, verify_features
 from training.run import NoLake
@@ -58,6 +62,23 @@ def test_a_difference_is_named_and_ends_with_code_one(cli, loaded, tmp_path) -> 
     assert "1 of 1 rows differ" in found.stdout
     assert "bank_tenure" in found.stdout
     assert "2024-05-31" in found.stdout
+
+
+def test_retention_is_named_as_the_cause_and_is_no_failure(cli, loaded, tmp_path) -> None:
+    lake, pairs = tmp_path / "lake", tmp_path / "pairs.csv"
+    shutil.copytree(loaded.lake.root, lake)
+    person = int(loaded.lake.read(loaded.contracts["bank_transaction"]).subject[0])
+    pairs.write_text(f"subject,as_of\n{person},2024-05-31\n")
+    before = cli("build", pairs, "--out", tmp_path / "before", "--lake", lake)
+    assert "what retention has left" not in before.stdout
+    assert sum(done.aged for done in compact(Lake(lake), loaded.contracts, instant("2060-01-01"))) > 0
+    found = cli("verify", tmp_path / "before", "--lake", lake)
+    assert found.exit_code == 0
+    assert "1 of 1 rows are aged: retention has dropped" in found.stdout
+    told = json.loads(cli("verify", tmp_path / "before", "--lake", lake, "--json").stdout)
+    assert (told["aged"], told["different"]) == (1, 0)
+    after = cli("build", pairs, "--out", tmp_path / "after", "--lake", lake)
+    assert "1 rows are as of a moment older than what retention has left" in after.stdout
 
 
 def test_a_build_goes_on_in_the_lake_state_in_which_it_was_begun(cli, loaded, tmp_path) -> None:
