@@ -59,6 +59,12 @@ OF_PURPOSE: Mapping[Purpose, str] = {
     Purpose.UPKEEP: "accuracy_duty",
 }
 """Purposes with a basis of their own, whatever the dataset."""
+FITTING: Mapping[Purpose, str] = {
+    Purpose.MODEL_DEVELOPMENT: "pseudonymised_statistics",
+    Purpose.FAIRNESS_TEST: "fairness_duty",
+    **OF_PURPOSE,
+}
+"""The one basis that a contract can state for a purpose; a decision about a person has none."""
 
 
 class Refusal(StrEnum):

@@ -32,6 +32,11 @@ _YEAR_ONE = int(np.datetime64("0001-01-02", "us").astype(np.int64))
 Flags = NDArray[np.bool_]
 _FORMS = {FieldType.ID_NUMBER: PERSON, FieldType.USCC: USCC}
 _CHECKS = {FieldType.ID_NUMBER: check_person_number, FieldType.USCC: check_uscc}
+_TEXTS = {FieldType.ID, FieldType.PERSONAL}
+"""What is shown to people as it came."""
+_CONTROL = r"[\x00-\x1f\x7f-\x{9f}\x{202a}-\x{202e}\x{2066}-\x{2069}]"
+"""C0, delete and C1, and what turns the direction of the text around it."""
+_LONGEST = 500
 _MANY = 256
 """From so many rows on it pays to look for texts that repeat."""
 
@@ -62,6 +67,8 @@ REMEDIES = {
     "wrong check digit": "Compare the number with the document.",
     "wrong number of columns": "Compare the line with the header; quote texts that hold the delimiter.",
     "not UTF-8": "Save the file as UTF-8; the line holds bytes that are no text.",
+    "control character": "Take out characters that cannot be seen: line breaks, tabs, changes of direction.",
+    "too long": "Send at most 500 characters.",
     "valid_to is before valid_from": "Exchange or mend the two times.",
 }
 """What to do about each class of bad value."""
@@ -76,6 +83,8 @@ def convert_column(field: Field, column: pa.Array) -> Converted:
     values[empty | bad] = NULL
     if field.min is not None or field.max is not None:
         problems |= _range_problems(field, values)
+    if field.type in _TEXTS:
+        problems |= _text_problems(column)
     problems = {name: rows for name, rows in problems.items() if rows.any()}
     for rows in problems.values():
         values[rows] = NULL
@@ -134,6 +143,12 @@ def _range_problems(field: Field, values: Int64) -> dict[str, Flags]:
     if field.max is not None:
         problems["above the maximum"] = present & (values > field.max * field.divisor)
     return problems
+
+
+def _text_problems(column: pa.Array) -> dict[str, Flags]:
+    text = pc.utf8_trim_whitespace(pc.fill_null(column.cast(pa.string()), ""))
+    long = _flags(pc.greater(pc.utf8_length(text), _LONGEST))
+    return {"control character": _matching(text, _CONTROL, ~long), "too long": long}
 
 
 def _flags(array: pa.Array) -> Flags:

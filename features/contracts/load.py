@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import math
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 import yaml
 
-from features.consent import BASES, Purpose
+from features.catalogue.model import Catalogue
+from features.consent import BASES, FITTING, Purpose
 from features.contracts.model import Contract, Field, FieldType, History, SubjectKind, TimeSource
 from features.errors import Invalid
 
 BUILTIN = Path(__file__).parent
 """The folder of the contracts that Yidai ships."""
+_DEPARTMENTS = BUILTIN.parent / "catalogue" / "departments.yaml"
 
 FORBIDDEN_CATEGORIES = frozenset(
     {"religion", "genes", "fingerprint", "blood_type", "disease", "medical_history"}
@@ -24,15 +30,34 @@ PROTECTED_WORDS = frozenset(
     {
         "sex", "gender", "ethnicity", "ethnic", "nationality", "religion", "faith", "health", "disease", "diagnosis",
         "disability", "blood", "genes", "political", "party", "marital", "married", "divorced", "pregnant",
+        "religious", "xingbie", "minzu", "zongjiao", "xinyang", "jiankang", "jibing", "canji", "zhengzhi", "dangyuan", "hunyin",
     }
 )  # fmt: skip
 """A field with one of these words in its name must be marked ``protected``; proxies by name are caught too."""
+_OF_A_LABEL = PROTECTED_WORDS - {"party"}
+"""In a sentence a party is mostly the other side of a contract."""
+_PROTECTED_CHINESE = re.compile("性别|民族|宗教|信仰|健康|疾病|残疾|政治|党员|婚")
+_WORD = re.compile("[A-Z]?[a-z]+|[A-Z]+")
+_DATASET = re.compile("[A-Za-z0-9_]+")
+_FIELD = re.compile(r"\w+([ .-]\w+)*")
+_LONGEST_LAG = 36_500
+"""Days: a century. No source is later, and a lag of any size would overflow an instant."""
 FAIRNESS_TEST = Purpose.FAIRNESS_TEST.value
 """The only purpose for which protected attributes may be read."""
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML whose dates stay text: our own calendar reads them."""
+    """YAML whose dates stay text, as our own calendar reads them, and where no key stands twice."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                problem = f"the key {key.value!r} stands twice"
+                raise yaml.composer.ComposerError(None, None, problem, key.start_mark)
+            seen.add(key.value)
+        return node
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -66,10 +91,13 @@ def parse_yaml(path: Path) -> Any:
         return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
     except FileNotFoundError:
         raise BrokenDocument(path, "there is no such file.", "Check the path.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise BrokenDocument(path, "it is nested too deeply.", "Take levels away.") from None
+    except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else path
-        problem = getattr(error, "problem", None) or "it is not UTF-8 text"
+        other = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else f"{error}"
+        problem = getattr(error, "problem", None) or other
         raise BrokenDocument(where, f"not valid YAML: {problem}.", "Mend that line.") from None
 
 
@@ -94,10 +122,30 @@ def load_contracts(folders: Iterable[Path]) -> dict[str, Contract]:
     for folder in folders:
         for path in sorted(folder.glob("*.yaml")):
             contract = load_contract(path)
+            if folder == BUILTIN:
+                check_shipped(contract, path)
             if contract.dataset in found:
                 raise BrokenDocument(path, f"dataset {contract.dataset!r} is declared twice.", "Rename one.")
             found[contract.dataset] = contract
     return found
+
+
+def check_shipped(contract: Contract, path: Path) -> None:
+    """A contract in Yidai's own folder is called as its file, and its department is in the catalogue.
+
+    Raises:
+        BrokenDocument: with the offending name.
+    """
+    if contract.dataset != path.stem:
+        raise BrokenDocument(path, f"dataset: {contract.dataset!r} is not the file's name.", "Rename one.")
+    if contract.department not in _departments():
+        problem = f"department: {contract.department!r} is not in the catalogue."
+        raise BrokenDocument(path, problem, f"Add it to {_DEPARTMENTS.name}, or mend the name.")
+
+
+@cache
+def _departments() -> frozenset[str]:
+    return frozenset(owner.code for owner in read_yaml(_DEPARTMENTS, Catalogue).owners)
 
 
 def check_contract(contract: Contract, path: Path | str) -> None:
@@ -112,7 +160,10 @@ def check_contract(contract: Contract, path: Path | str) -> None:
         raise BrokenDocument(path, f"{contract.consent_category!r} may not be collected (REG-CR-02).")
     fields = {field.name: field for field in contract.fields}
     if len(fields) != len(contract.fields):
-        raise BrokenDocument(path, "a field name stands twice.", "Rename one.")
+        twice = Counter(field.name for field in contract.fields).most_common(1)[0][0]
+        raise BrokenDocument(path, f"a field name stands twice: {twice!r}.", "Rename one.")
+    _check_spelling(contract, path)
+    _check_amounts(contract, path)
     _check_names(contract, fields, path)
     _check_protected(contract, path)
     _check_bases(contract, path)
@@ -125,11 +176,52 @@ def check_contract(contract: Contract, path: Path | str) -> None:
         raise BrokenDocument(path, "a static dataset needs a note that says why it does not change.")
 
 
+def _check_spelling(contract: Contract, path: Path | str) -> None:
+    if not _DATASET.fullmatch(contract.dataset):
+        problem = f"dataset: {contract.dataset!r} is no name of a dataset."
+        raise BrokenDocument(path, problem, "Take letters a to z, digits and underscores.")
+    for name in (contract.subject_field, *(field.name for field in contract.fields)):
+        if not _FIELD.fullmatch(name):
+            problem = f"field {name!r} has a name that is none."
+            raise BrokenDocument(path, problem, "Take letters, digits and underscores.")
+
+
+def _check_amounts(contract: Contract, path: Path | str) -> None:
+    months = contract.retention_months
+    if months <= 0:
+        problem = f"retention_months: {months} keeps nothing."
+        raise BrokenDocument(path, problem, "Write the months for which rows are kept, from 1.")
+    for label, source in _time_sources(contract):
+        if not 0 <= source.usual_lag_days <= _LONGEST_LAG:
+            problem = f"times.{label}.usual_lag_days: {source.usual_lag_days} is no lag."
+            raise BrokenDocument(path, problem, f"Write days from 0 to {_LONGEST_LAG}.")
+    for field in contract.fields:
+        limits = [limit for limit in (field.min, field.max) if limit is not None]
+        if not all(map(math.isfinite, (*limits, *field.special_codes))):
+            problem = f"field {field.name!r}: min, max or a special code is no finite number."
+            raise BrokenDocument(path, problem, "Write a number, or leave the limit out.")
+        if limits != sorted(limits):
+            problem = f"field {field.name!r}: min {field.min} is above max {field.max}."
+            raise BrokenDocument(path, problem, "Exchange or mend the two limits.")
+
+
+def _words(text: str) -> set[str]:
+    return {word.lower() for word in _WORD.findall(text)}
+
+
+def _protected_by(field: Field) -> str:
+    """What tells that a field is a protected attribute: its name, its label, or nothing."""
+    if PROTECTED_WORDS & _words(field.name) or _PROTECTED_CHINESE.search(field.name):
+        return "name"
+    labels = f"{field.zh} {field.en}"
+    return "label" if _OF_A_LABEL & _words(labels) or _PROTECTED_CHINESE.search(labels) else ""
+
+
 def _check_protected(contract: Contract, path: Path | str) -> None:
     for field in contract.fields:
-        if not field.protected and PROTECTED_WORDS & set(field.name.split("_")):
-            problem = f"field {field.name!r} is by its name an attribute that no feature may use."
-            raise BrokenDocument(path, problem, "Mark it `protected: true`, leave it out, or rename it.")
+        if not field.protected and (told := _protected_by(field)):
+            problem = f"field {field.name!r} is by its {told} an attribute that no feature may use."
+            raise BrokenDocument(path, problem, "Leave it out, or mark it `protected: true`.")
         if field.protected and contract.only_purpose != FAIRNESS_TEST:
             problem = f"field {field.name!r} is protected, but the dataset may be read for other purposes."
             raise BrokenDocument(path, problem, f"Write only_purpose: {FAIRNESS_TEST}, or leave it out.")
@@ -140,12 +232,16 @@ def _check_bases(contract: Contract, path: Path | str) -> None:
         if purpose not in set(Purpose):
             problem = f"purpose {purpose!r} is not known."
             raise BrokenDocument(path, problem, f"Purposes: {', '.join(Purpose)}.")
-    for basis in contract.bases.values():
+    fitting = ", ".join(f"{purpose}: {basis}" for purpose, basis in FITTING.items())
+    for purpose, basis in contract.bases.items():
         if basis not in BASES:
             problem = f"basis {basis!r} is not known."
             raise BrokenDocument(
                 path, problem, f"Bases: {', '.join(BASES)}; their words are in the reference."
             )
+        if FITTING.get(Purpose(purpose)) != basis:
+            problem = f"bases: {basis!r} is no basis for {purpose}."
+            raise BrokenDocument(path, problem, f"Leave it out; what fits: {fitting}.")
 
 
 IDENTITY = ("name", "birth_date", "address", "phone")
