@@ -17,7 +17,7 @@ identity_app = typer.Typer(
 )
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Record = Annotated[
-    str, typer.Argument(help="The record's id from the review list; a unique beginning suffices.")
+    str, typer.Argument(help="The record's id from `review` or `linked`; a unique beginning suffices.")
 ]
 Subject = Annotated[int, typer.Argument(help="The subject's number from the review list.")]
 Reason = Annotated[str, typer.Option(help="Why, for those who read it later.")]
@@ -59,6 +59,28 @@ def review(*, as_json: Json = False) -> None:
     cells = [(r.record[:12], r.subject, f"{r.probability:.4f}", *r.agreement.values()) for r in rows]
     titles = ("record", "subject", "probability", "name", "birth date", "address", "phone")
     show_table(f"{len(rows)} pairs to decide", titles, cells)
+
+
+@identity_app.command("linked")
+def linked(
+    subject: Annotated[int | None, typer.Option(help="Only what is linked with this subject.")] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """List the records that are linked, latest first: by the engine (`resolution`) or by a person.
+
+    A wrong one is taken back with `yidai identity undo RECORD`.
+    """
+    from serving.identity import operations
+    from serving.settings import Settings
+
+    rows = operations.linked(Settings.load(), subject)
+    if as_json:
+        show_json(rows)
+        return
+    cells = [(r.record[:12], r.dataset, r.subject, f"{r.probability:.4f}", r.at, r.said_by) for r in rows]
+    titles = ("record", "dataset", "subject", "probability", "when", "by")
+    show_table(f"{len(rows)} records are linked", titles, cells)
 
 
 @identity_app.command("accept")

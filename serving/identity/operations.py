@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from features.calendar import iso
 from features.contracts.load import BUILTIN, load_contracts
 from features.timeline.lake import Lake
 from serving.access.model import Authority, Permission
@@ -24,6 +25,18 @@ class ReviewRow(msgspec.Struct, frozen=True):
     agreement: dict[str, str]
 
 
+class LinkedRow(msgspec.Struct, frozen=True):
+    """A record that is linked: how likely, when (ISO 8601) and by whom, a person or the engine."""
+
+    record: str
+    dataset: str
+    subject: int
+    probability: float
+    at: str
+    said_by: str
+    reason: str
+
+
 def resolve(settings: Settings, database: Database | None = None) -> ResolveReport:
     """Link what is sure, propose what is doubtful; a worker calls it with the database that it holds."""
     resolver, asker = _open(settings, database)
@@ -38,6 +51,16 @@ def review(settings: Settings) -> list[ReviewRow]:
     resolver, asker = _open(settings)
     return [
         ReviewRow(w.record_id.hex(), w.subject, w.probability, w.agreement) for w in resolver.review(asker)
+    ]
+
+
+def linked(settings: Settings, subject: int | None) -> list[LinkedRow]:
+    """The records that are linked, latest first; each can be undone."""
+    resolver, asker = _open(settings)
+    return [
+        LinkedRow(w.record_id.hex(), link.dataset, w.subject, w.probability, iso(w.at), w.said_by, w.reason)
+        for link in resolver.linked(asker, subject)
+        for w in [link.word]
     ]
 
 

@@ -18,6 +18,9 @@ _WAITING = (
 _ONE = """
 SELECT h.record_id, h.subject_id, coalesce(h.wrapped_key, s.wrapped_key), h.sealed
 FROM held_record h LEFT JOIN subject s USING (subject_id) WHERE starts_with(encode(h.record_id, 'hex'), %s)"""
+_LINKED = """
+SELECT h.record_id, h.subject_id, s.wrapped_key, h.sealed FROM held_record h JOIN subject s USING (subject_id)
+WHERE %s::bigint IS NULL OR h.subject_id = %s ORDER BY h.record_id"""
 _LAST = """
 SELECT DISTINCT ON (record_id, subject_id) record_id, subject_id, verdict, probability, agreement, at, said_by, reason
 FROM identity_verdict ORDER BY record_id, subject_id, entry DESC"""
@@ -31,7 +34,11 @@ class UnknownRecord(NotFound):
 
     def __init__(self, name: str, found: int) -> None:
         problem = "no held record has this id." if not found else f"{found} held records begin like this."
-        super().__init__(problem, place=name, remedy="`yidai identity review` lists them.")
+        super().__init__(
+            problem,
+            place=name,
+            remedy="`yidai identity review` lists what is to decide, `yidai identity linked` what is linked.",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,12 @@ def waiting(connection: Connection, keys: KeyRing) -> list[Held]:
     """The records that are linked with nobody."""
     rows = connection.execute(_WAITING).fetchall()
     return [Held(row[0], None, open_record(keys.unwrap(row[1]), row[2])) for row in rows]
+
+
+def linked(connection: Connection, keys: KeyRing, subject: int | None) -> list[Held]:
+    """The records that are linked with a subject, or with anybody."""
+    rows = connection.execute(_LINKED, (subject, subject)).fetchall()
+    return [Held(row[0], row[1], open_record(keys.unwrap(row[2]), row[3])) for row in rows]
 
 
 def one(connection: Connection, keys: KeyRing, name: str) -> Held:

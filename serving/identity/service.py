@@ -50,7 +50,17 @@ class NotLinked(Conflict):
     """A record that is linked with nobody."""
 
     def __init__(self) -> None:
-        super().__init__("the record is linked with nobody.", remedy="There is nothing to undo.")
+        super().__init__(
+            "the record is linked with nobody.", remedy="`yidai identity linked` lists what can be undone."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A record that is linked, and the word that linked it; ``said_by`` is ``ENGINE`` or a person."""
+
+    dataset: str
+    word: Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +116,15 @@ class Resolver:
             words = repository.last_words(connection)
         open_ = [w for w in words if w.verdict is Verdict.PROPOSED and w.record_id in free]
         return sorted(open_, key=lambda w: (-w.probability, w.record_id, w.subject))
+
+    def linked(self, authority: Authority, subject: int | None = None) -> list[Link]:
+        """The records that are linked with a subject or with anybody, latest first."""
+        authority.holds(Permission.RESOLVE)
+        with owner_transaction(self.database) as connection:
+            held = repository.linked(connection, self.keys, subject)
+            words = {(w.record_id, w.subject): w for w in repository.last_words(connection)}
+        found = [Link(h.record.dataset, words[h.record_id, h.subject]) for h in held if h.subject is not None]
+        return sorted(found, key=lambda link: (-link.word.at, link.word.record_id))
 
     def accept(self, authority: Authority, name: str, subject: int, now: int, reason: str) -> None:
         """Link a record of the review list with one of its subjects.

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import httpx
 import numpy as np
 import psycopg
 import pytest
+from typer.testing import CliRunner
 
 from features.city.identities import draw_identities
 from features.city.text import draw_people
@@ -20,9 +23,11 @@ from features.timeline.ingest import ingest_folder
 from features.timeline.lake import Lake
 from serving.access.model import Authority, Permission, Role
 from serving.decisions.replay import ReplayStatus
+from serving.identity.cli import identity_app
 from serving.identity.repository import UnknownRecord
-from serving.identity.service import NotLinked, NotProposed, Resolver
+from serving.identity.service import ENGINE, NotLinked, NotProposed, Resolver
 from serving.operations import replay
+from serving.settings import Settings
 from serving.store.keys import KeyRing
 from serving.store.session import owner_transaction, tenant_transaction
 from tests.serving.feeding import rehydrate, subject_of, vault_of
@@ -220,6 +225,42 @@ def test_doubtful_records_wait_for_a_person_who_links_or_refuses(
     assert {"identity.resolved", "identity.accepted", "identity.refused", "identity.undone"} == {
         d[0] for d in done
     }
+
+
+def test_a_link_of_the_engine_is_listed_undone_and_no_longer_listed(bank: Bank, monkeypatch) -> None:
+    """As a risk officer types it: every word of the commands' answers, and the rows of the store."""
+    monkeypatch.setattr(
+        Settings, "load", staticmethod(lambda: replace(bank.settings, token=bank.tokens["risk_officer"]))
+    )
+
+    def told(*words: object) -> Any:
+        done = CliRunner().invoke(identity_app, [*map(str, words), "--json"])
+        assert done.exit_code == 0, done.exception
+        return json.loads(done.stdout)
+
+    told("resolve")
+    subject = subject_of(bank, POOR)
+    before, everybody = told("linked", "--subject", subject), told("linked")
+    assert [row for row in everybody if row["subject"] == subject] == before
+    with owner_transaction(bank.database) as connection:
+        stored = connection.execute(
+            "SELECT count(*) FROM held_record WHERE subject_id IS NOT NULL"
+        ).fetchone()
+    assert stored == (len(everybody),)
+    assert {row["said_by"] for row in everybody} == {ENGINE, "risk_officer"}
+    wrong = before[0]
+    assert (wrong["dataset"], wrong["said_by"]) == (PAPER, ENGINE)
+    assert wrong["probability"] >= 0.9995
+    rows = machines(bank, POOR)
+    assert told("undo", wrong["record"], "--reason", "a namesake")["subject"] == subject
+    assert told("linked", "--subject", subject) == before[1:]
+    assert machines(bank, POOR) == rows - 1
+    assert told("resolve")["linked"] == 0
+    assert told("linked", "--subject", subject) == before[1:]
+    again = CliRunner().invoke(identity_app, ["undo", wrong["record"]])
+    assert isinstance(again.exception, NotLinked)
+    assert "yidai identity linked" in str(again.exception)
+    assert wrong["record"][:12] not in CliRunner().invoke(identity_app, ["linked"]).stdout
 
 
 def test_only_who_may_resolves(bank: Bank, resolver: Resolver) -> None:
