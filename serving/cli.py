@@ -17,7 +17,7 @@ from serving.consents.cli import prefill
 from serving.features_cli import show_features
 from serving.identity.cli import identity_app
 from serving.models_cli import models_app
-from serving.quality.cli import quality
+from serving.quality.cli import quality_app, show_findings
 from serving.records import cli as records
 from serving.work.cli import jobs_app, worker
 from training import cli as analysts
@@ -36,6 +36,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(identity_app, name="identity")
 app.add_typer(tokens_app, name="tokens")
 app.add_typer(jobs_app, name="jobs")
+app.add_typer(quality_app, name="quality")
 records.add_to(app)
 app.command("predict")(analysts.predict)
 models_app.command("export")(exchange_cli.export_model)
@@ -46,7 +47,6 @@ governance_cli.add_to(models_app)
 features_app.command("show")(show_features)
 features_app.command("build")(features_cli.build_features)
 features_app.command("verify")(features_cli.verify_features)
-app.command("quality")(quality)
 app.command("worker")(worker)
 app.command("prefill")(prefill)
 app.command("access-log")(access_log)
@@ -66,6 +66,7 @@ def ingest(
 
     Loading a folder twice changes nothing; a run that was stopped can be started again.
     """
+    from features.timeline.ingest import TOLD
     from serving import operations
     from serving.settings import Settings
 
@@ -82,7 +83,9 @@ def ingest(
     ]  # fmt: skip
     show_table(f"{report.loaded:,} new records", columns, rows)
     if report.quarantined:
-        console.print(f"{report.quarantined} rows are in quarantine: {settings.lake_root}/_quarantine")
+        found = [finding for each in report.files for finding in each.findings][:TOLD]
+        show_findings(f"{report.quarantined:,} rows are in quarantine; the first findings:", found)
+        console.print("All of them: yidai quality quarantine")
 
 
 @app.command()

@@ -28,6 +28,8 @@ _LINKED = {FieldType.ID_NUMBER: SubjectKind.PERSON, FieldType.USCC: SubjectKind.
 """Kind of the subject that a field of this type names; ids of other types name places."""
 
 
+TOLD = 5
+"""Findings of a file that its report repeats; the quarantine has all."""
 _OUTSIDE = frozenset({"unknown code", "below the minimum", "above the maximum"})
 
 
@@ -50,6 +52,8 @@ class FileReport(msgspec.Struct, frozen=True):
     """Values that were loaded of fields with codes or limits."""
     outside: int = 0
     """Values that were refused because they were outside of these."""
+    findings: tuple[Finding, ...] = ()
+    """The first ``TOLD`` reasons for which rows are in quarantine, by line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +165,17 @@ def load_rows(
     return FileReport(
         contract.dataset, file, feed.rows_seen, loaded, repeated, bad, imputed,
         held=held, batch=version, within=within, outside=outside,
+        findings=tuple(sorted(feed.findings, key=_place)[:TOLD]),
     )  # fmt: skip
 
 
 def quarantine(lake: Lake, dataset: str | None = None) -> list[Finding]:
-    """Every finding that is on record, of one dataset or of all."""
-    return [finding for each in deliveries_refused(lake, dataset) for finding in each]
+    """Every finding that is on record, of one dataset or of all, by dataset, file and line."""
+    return sorted((finding for each in deliveries_refused(lake, dataset) for finding in each), key=_place)
+
+
+def _place(finding: Finding) -> tuple[str, str, int, str]:
+    return finding.dataset, finding.file, finding.line, finding.field
 
 
 def deliveries_refused(lake: Lake, dataset: str | None = None) -> Iterator[list[Finding]]:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from rich.markup import escape
 
 from features.terminal import console, progress, show_json, show_table
 
 if TYPE_CHECKING:
     from features.quality.drift import Drift
     from features.quality.scores import SourceScores
+    from features.timeline.feed import Finding
     from serving.quality.operations import Quality
 
+quality_app = typer.Typer(invoke_without_command=True)
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
+
+@quality_app.callback()
 def quality(
+    context: typer.Context,
     dataset: Annotated[str, typer.Option(help="Only this dataset.")] = "",
     by: Annotated[Literal["day", "month"], typer.Option(help="Scores by day or month of arrival.")] = "month",
     *,
@@ -23,7 +31,7 @@ def quality(
         bool, typer.Option("--apply", help="Put it in force: decisions do without what is late or poor.")
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Write quality.html into this folder.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Say which sources are late or too poor, how good each is in five scores, and which feeds change.
 
@@ -33,6 +41,8 @@ def quality(
     from serving.quality.operations import quality_of, write_page
     from serving.settings import Settings
 
+    if context.invoked_subcommand:
+        return
     with progress("reading the feeds") as step:
         found = quality_of(Settings.load(), Period(by), step, dataset=dataset, apply=apply)
     written = write_page(found, out) if out else None
@@ -46,6 +56,29 @@ def quality(
         console.print("Decisions do without those that are SOURCE_DOWN after: yidai quality --apply")
     if written:
         console.print(f"Written: {written}", soft_wrap=True)
+
+
+@quality_app.command("quarantine")
+def quarantine(
+    dataset: Annotated[str, typer.Argument(help="Only this dataset; all without it.")] = "",
+    *,
+    as_json: Json = False,
+) -> None:
+    """List every reason for which a row was refused: its place and what to do, never the value itself."""
+    from serving.quality.operations import refused
+    from serving.settings import Settings
+
+    found = refused(Settings.load(), dataset)
+    if as_json:
+        show_json(found)
+        return
+    show_findings(f"{len(found):,} findings in quarantine", found)
+
+
+def show_findings(title: str, found: Sequence[Finding]) -> None:
+    """A table of findings: where each is, of what class the value, and what to do."""
+    rows = [(f.dataset, escape(f.file), f.line, escape(f.field), f.value_class, f.remedy) for f in found]
+    show_table(title, ("dataset", "file", "line", "field", "class", "remedy"), rows)
 
 
 def _document(found: Quality) -> dict[str, object]:

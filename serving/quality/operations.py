@@ -16,6 +16,8 @@ from features.quality.lateness import Delivery, deliveries
 from features.quality.scores import Period
 from features.quality.trust import Poor, poor_sources
 from features.terminal import Step
+from features.timeline.feed import Finding
+from features.timeline.ingest import quarantine
 from features.timeline.lake import Lake
 from serving.operations import moment_of, prepare
 from serving.quality.sources import judge
@@ -58,6 +60,18 @@ class UnknownDataset(Invalid):
         super().__init__(
             "no contract has this dataset.", place=name, remedy=f"Datasets: {', '.join(sorted(known))}."
         )
+
+
+def refused(settings: Settings, dataset: str = "") -> list[Finding]:
+    """Every finding in quarantine, of one dataset or of all.
+
+    Raises:
+        UnknownDataset: no contract has it.
+    """
+    contracts = load_contracts([BUILTIN])
+    if dataset and dataset not in contracts:
+        raise UnknownDataset(dataset, contracts)
+    return quarantine(Lake(settings.lake_root), dataset or None)
 
 
 def quality_of(

@@ -16,9 +16,11 @@ from unittest import mock
 
 import pytest
 
+from features.timeline.ingest import TOLD
 from serving.cli import main
 from serving.settings import Settings
 from serving.store.engine import _data_folder, _socket_folder, stop_embedded
+from tests.features.timeline.test_ingest import number
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +117,23 @@ def test_the_first_day_by_hand(home: Path) -> None:
     refused(yidai(home, "watch", **officer), "nothing is active in the slot signals")
     assert "1 tokens of wang ended" in yidai(home, "tokens", "revoke", "wang").stdout
     refused(yidai(home, "models", "active", **officer), "revoked")
+
+
+def test_refused_rows_are_told_with_their_place_and_remedy_and_all_can_be_listed(
+    home: Path, tmp_path: Path
+) -> None:
+    rows = [f"{number(1)},2024-0{month},-1,E1,paid,2024-09-20T09:00:00+08:00" for month in range(1, 8)]
+    text = "\n".join(["id_number,period,base,employer,status,published_at", *rows])
+    (tmp_path / "social_insurance.csv").write_text(text, encoding="utf-8")
+    said = yidai(home, "ingest", str(tmp_path)).stdout
+    assert "7 rows are in quarantine" in said
+    assert said.count("below the minimum") == TOLD == 5
+    assert "The contract states the smallest value." in said
+    assert "yidai quality quarantine" in said
+    assert yidai(home, "ingest", str(tmp_path)).stdout.count("below the minimum") == TOLD
+    found = json.loads(yidai(home, "quality", "quarantine", "social_insurance", "--json").stdout)
+    mine = [(each["line"], each["field"]) for each in found if each["value_class"] == "below the minimum"]
+    assert mine == [(line, "base") for line in range(2, 9)]
 
 
 def test_doctor_says_what_lacks_and_what_to_do(home: Path) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from features.contracts.load import BUILTIN, load_contracts
@@ -15,7 +14,8 @@ from features.identity.vault import MemoryVault
 from features.terminal import console
 from features.timeline.ingest import ingest_folder
 from features.timeline.lake import Lake
-from serving.quality.cli import quality
+from serving.quality.cli import quality_app
+from serving.quality.operations import UnknownDataset
 from tests.features.timeline.test_ingest import number
 
 CONTRACTS = load_contracts([BUILTIN])
@@ -49,11 +49,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(home: Path, *words: object) -> str:
-    app = typer.Typer()
-    app.command()(quality)
     environment = {"YIDAI_HOME": str(home), "YIDAI_AS_OF": "2024-10-01"}
     console.width = 250  # as wide as the tables, whatever was set when it was made
-    done = CliRunner().invoke(app, [str(word) for word in words], env=environment)
+    done = CliRunner().invoke(quality_app, [str(word) for word in words], env=environment)
     assert done.exit_code == 0, done.exception
     return done.stdout
 
@@ -111,8 +109,26 @@ def test_a_lake_without_a_row_has_a_page_too(tmp_path) -> None:
 def test_a_dataset_that_no_contract_has_is_refused(tmp_path) -> None:
     from serving.quality.operations import UnknownDataset
 
-    app = typer.Typer()
-    app.command()(quality)
-    done = CliRunner().invoke(app, ["--dataset", "vehicles"], env={"YIDAI_HOME": str(tmp_path)})
+    done = CliRunner().invoke(quality_app, ["--dataset", "vehicles"], env={"YIDAI_HOME": str(tmp_path)})
     assert isinstance(done.exception, UnknownDataset)
     assert "vehicle" in str(done.exception)
+
+
+def test_the_quarantine_lists_every_finding_of_a_dataset_or_of_all(home: Path) -> None:
+    own = json.loads(run(home, "quarantine", "social_insurance", "--json"))
+    assert [(f["file"], f["line"], f["field"], f["value_class"]) for f in own] == [
+        ("social_insurance.csv", 812, "base", "below the minimum"),
+        ("social_insurance.csv", 812, "period", "not a month"),
+        ("social_insurance.csv", 812, "status", "unknown code"),
+    ]
+    every = json.loads(run(home, "quarantine", "--json"))
+    assert {f["dataset"] for f in every} == {"social_insurance", "vehicle"}
+    shown = run(home, "quarantine", "social_insurance")
+    assert "3 findings in quarantine" in shown
+    assert "812" in shown
+    assert "Send the month as 2024-05." in shown
+
+
+def test_the_quarantine_of_a_dataset_without_a_contract_is_refused(home: Path) -> None:
+    done = CliRunner().invoke(quality_app, ["quarantine", "*"], env={"YIDAI_HOME": str(home)})
+    assert isinstance(done.exception, UnknownDataset)
