@@ -245,6 +245,11 @@ def views_of(job: Job) -> dict[str, EventTable]:
     return job.lake.tables(job.plan.contracts, names, np.unique(job.subjects), pin=job.pin)
 
 
+def shown_by(job: Job, view: str, subject: int) -> frozenset[int]:
+    """Whose records a view of the plan shows to one of the job's subjects."""
+    return job.lake.seen(job.plan.contracts, subject, [view], pin=job.pin)[view].members
+
+
 def table_of(job: Job, rows: NDArray[np.intp], matrix: FeatureMatrix) -> pa.Table:
     """A built file's table: subject, as_of, the features, and why values are missing."""
     columns: dict[str, pa.Array] = {

@@ -21,6 +21,7 @@ from features.build import (
     manifest_of,
     path_of,
     rows_of,
+    shown_by,
     table_of,
     views_of,
 )
@@ -109,11 +110,12 @@ def _sources(job: Job, column: str) -> tuple[str, ...]:
 def _lost(job: Job, subject: int, as_of: int, source: str) -> bool:
     """Whether retention took records of a dataset, or of a view's datasets, that could be seen as of then."""
     view = job.plan.views.get(source)
+    if source in job.masked:
+        return False
     if view is None:
         return lost_since(job.lake, [source], subject, as_of)
-    seen = job.lake.seen(job.plan.contracts, subject, [source], pin=job.pin)[source]
     names = (view.dataset, view.source)
-    return any(lost_since(job.lake, names, who, as_of) for who in {subject, *seen.members})
+    return any(lost_since(job.lake, names, who, as_of) for who in {subject, *shown_by(job, source, subject)})
 
 
 def read_population(out: Path) -> tuple[Int64, Int64]:

@@ -13,6 +13,7 @@ import pytest
 from features.build import KINDS, Job, NoBuild, build, path_of
 from features.calendar import DAY, NEVER
 from features.errors import Integrity
+from features.matrix import Missing
 from features.timeline.compaction import compact
 from features.timeline.events import Pin
 from features.timeline.lake import Lake
@@ -96,6 +97,11 @@ def test_rows_whose_records_aged_are_told_apart_from_rows_that_changed(tmp_path:
     named = job_of(lake, out).plan.columns[0].name
     assert (found.aged, found.different) == (1, 2)
     assert set(found.examples) == {(2, BASE, "sum"), (1, BASE, named)}
+    masked = replace(job_of(lake, out), masked={"wages": Missing.NOT_AUTHORISED})
+    (path,) = build(masked, tmp_path / "masked")
+    flip(path, 0, "sum")
+    found = verify(job_of(lake, tmp_path / "masked"), tmp_path / "masked")
+    assert (found.aged, found.different) == (0, 1), "what was not read has not aged"
 
 
 def test_a_folder_that_is_not_whole_is_told_from_one_that_differs(job: Job, tmp_path: Path) -> None:
