@@ -213,14 +213,16 @@ def _variation(counts, sums, slot, last):
     n = last - start
     if start < 0 or n < 3:
         return np.nan
+    total = np.int64(0)
     mean = 0.0
     spread = 0.0
     for k in range(n):
+        total += sums[slot, start + k]
         value = float(sums[slot, start + k])
         delta = value - mean
         mean += delta / (k + 1)
         spread += delta * (value - mean)
-    if mean == 0.0:
+    if total == 0:  # the running mean may miss its zero by a rounding
         return np.nan
     return np.sqrt(spread / n) / abs(mean)
 

@@ -62,6 +62,18 @@ def test_every_column_equals_the_oracle(history, moments) -> None:
                 assert matrix.values[row, place] == pytest.approx(expected, rel=1e-12, abs=1e-12), name
 
 
+def test_months_that_cancel_out_exactly_have_no_variation() -> None:
+    """Their running mean in floating point is not quite zero."""
+    event = {"subject": 0, "valid_to": NEVER, "slip": 0, "payer": 11, "born_on": BASE, "kind": 0}
+    days = [(BASE - DAY, 500), (BASE - DAY, -250), (instant("2023-11-29"), -250)]
+    history = [
+        event | {"valid_from": day, "known_from": day, "amount": amount, "slip": slip}
+        for slip, (day, amount) in enumerate(days)
+    ]
+    matrix = build(history, [0], [BASE])
+    assert matrix.missing[0, matrix.names.index("variation_0_6m")] == Missing.NO_RECORD
+
+
 @settings(max_examples=150, deadline=None)
 @given(HISTORIES, AS_OFS)
 def test_one_packed_subject_gives_the_bytes_of_the_training_set(history, moment) -> None:
