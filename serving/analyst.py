@@ -14,6 +14,7 @@ import numpy as np
 from features.canonical import canonical_bytes, digest
 from features.contracts.load import read_yaml
 from features.errors import Invalid
+from features.files import put_file
 from features.terminal import Step
 from features.timeline.door import Door
 from features.timeline.lake import Lake
@@ -181,9 +182,7 @@ def _write(folder: Path, policy: bytes, report: AccessReport) -> None:
         ("policy.json", policy),
         ("report.json", msgspec.json.format(msgspec.json.encode(report))),
     ):
-        draft = folder / f"{name}.tmp"
-        draft.write_bytes(data)
-        draft.rename(folder / name)
+        put_file(folder / name, data)
 
 
 def _summary(report: AccessReport) -> str:

@@ -6,7 +6,6 @@ The same registry gives the same bytes: entries are sorted, not compressed and b
 from __future__ import annotations
 
 import io
-import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -18,6 +17,7 @@ import msgspec
 from features.calendar import iso
 from features.canonical import digest
 from features.errors import Invalid
+from features.files import put_file
 from serving import operations
 from serving.access.model import Permission
 from serving.access.repository import actor_names
@@ -49,14 +49,7 @@ def dossier(settings: Settings, name: str, out: Path) -> list[str]:
         Invalid: it is no model, or the file cannot be written.
     """
     found = contents(settings, name)
-    data = _archive(found)
-    draft = out.with_name(f"{out.name}.{os.getpid()}.tmp")
-    try:
-        draft.write_bytes(data)
-        draft.replace(out)
-    except OSError as error:
-        problem = f"it cannot be written: {error.strerror}."
-        raise Invalid(problem, place=str(out), remedy="Name a file in a folder that is there.") from None
+    put_file(out, _archive(found))
     return sorted(found)
 
 

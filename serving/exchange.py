@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from features.canonical import digest
 from features.errors import Invalid
+from features.files import put_file
 from serving import operations
 from serving.access.model import Permission
 from serving.registry import service as registry
@@ -69,7 +69,7 @@ def export(settings: Settings, name: str, form: Format, dialect: Dialect, table:
     scorer = find_bundle(settings, name)
     sql = form is Format.SQL
     data = bundle_sql(scorer.bundle, dialect, table).encode() if sql else export_json(scorer)
-    _write(out, data)
+    put_file(out, data)
     return len(data)
 
 
@@ -96,18 +96,7 @@ def _keep(bundle: Bundle, out: Path) -> Imported:
     data = dump_bundle(bundle)
     folder = out / bundle.portfolio / bundle.model / digest(data)[:12]
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "bundle.json", data)
+    put_file(folder / "bundle.json", data)
     return Imported(
         digest(data), folder / "bundle.json", len(bundle.columns), len(bundle.trees), bundle.model
     )
-
-
-def _write(path: Path, data: bytes) -> None:
-    """The file, whole or not at all."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        draft.write_bytes(data)
-        draft.replace(path)
-    except OSError as error:
-        problem = f"it cannot be written: {error.strerror}."
-        raise Invalid(problem, place=str(path), remedy="Name a file in a folder that is there.") from None

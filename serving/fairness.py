@@ -9,6 +9,7 @@ import msgspec
 
 from features.consent import Access, Purpose
 from features.errors import Invalid
+from features.files import put_file
 from features.timeline.door import AccessLog, Door, FileLog
 from features.timeline.lake import Lake
 from serving import operations
@@ -97,7 +98,5 @@ def _written(report: FairnessReport, out: Path) -> Tested:
         (twin, msgspec.json.format(msgspec.json.encode(report))),
         (page, fairness_page(report).encode()),
     ):
-        draft = path.with_suffix(".tmp")
-        draft.write_bytes(data)
-        draft.replace(path)
+        put_file(path, data)
     return Tested(report, page, twin)

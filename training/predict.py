@@ -7,7 +7,7 @@ A row that breaks the contract is reported with its line, and the others are sco
 from __future__ import annotations
 
 import csv
-import os
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from features.contracts.model import Contract, Field, FieldType, Text
 from features.errors import Conflict, Invalid
+from features.files import put_file
 from features.identity.vault import MemoryVault
 from features.matrix import FeatureMatrix
 from features.timeline.feed import Finding
@@ -183,21 +184,14 @@ def write_answers(predicted: Predicted, path: Path) -> None:
     Raises:
         Invalid: the folder is not there or may not be written.
     """
-    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with draft.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(
-                [*predicted.key_names, "pd", "pd_low", "pd_high", "grade", "reasons_zh", "reasons_en"]
-            )
-            for one in predicted.answers:
-                told = ("; ".join(r.zh for r in one.reasons), "; ".join(r.en for r in one.reasons))
-                ends = [f"{end:.9f}" for end in one.interval] if one.interval else ["", ""]
-                writer.writerow([*one.key, f"{one.pd:.9f}", *ends, one.grade, *told])
-        draft.replace(path)
-    except OSError as error:
-        problem = f"the answers cannot be written: {error.strerror}."
-        raise Invalid(problem, place=str(path), remedy="Name a file in a folder that is there.") from None
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*predicted.key_names, "pd", "pd_low", "pd_high", "grade", "reasons_zh", "reasons_en"])
+    for one in predicted.answers:
+        told = ("; ".join(r.zh for r in one.reasons), "; ".join(r.en for r in one.reasons))
+        ends = [f"{end:.9f}" for end in one.interval] if one.interval else ["", ""]
+        writer.writerow([*one.key, f"{one.pd:.9f}", *ends, one.grade, *told])
+    put_file(path, text.getvalue().encode(), "the answers")
 
 
 class _Reasons:

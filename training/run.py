@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from features.canonical import digest
 from features.consent import Access, Purpose, stated_basis
 from features.errors import Invalid
+from features.files import put_file
 from features.terminal import Step
 from features.timeline.door import AccessLog, Door, FileLog
 from features.timeline.ingest import FileReport
@@ -254,16 +255,10 @@ def _write(folder: Path, data: bytes, report: Report, charts: dict[str, str]) ->
     """The bundle last: a folder that has one is whole."""
     (folder / "plots").mkdir(parents=True, exist_ok=True)
     for caption, svg in charts.items():
-        _replace(folder / "plots" / f"{caption.split(':')[0].lower().replace(' ', '_')}.svg", svg.encode())
-    _replace(folder / "report.json", msgspec.json.format(msgspec.json.encode(report)))
-    _replace(folder / "report.html", render(report, charts).encode())
-    _replace(folder / "bundle.json", data)
-
-
-def _replace(path: Path, data: bytes) -> None:
-    draft = path.with_suffix(f".{os.getpid()}.tmp")
-    draft.write_bytes(data)
-    draft.rename(path)
+        put_file(folder / "plots" / f"{caption.split(':')[0].lower().replace(' ', '_')}.svg", svg.encode())
+    put_file(folder / "report.json", msgspec.json.format(msgspec.json.encode(report)))
+    put_file(folder / "report.html", render(report, charts).encode())
+    put_file(folder / "bundle.json", data)
 
 
 def _log(bundle: Bundle, name: str, folder: Path, report: Report) -> str:

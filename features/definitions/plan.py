@@ -120,8 +120,8 @@ class FeaturePlan:
     ) -> FeatureMatrix:
         """One row for each (subject, as_of) pair.
 
-        ``tables`` holds every dataset of ``datasets`` (of a bucket: with ``subjects`` sorted); ``unavailable`` says which of them were not
-        asked (``SOURCE_DOWN``) or may not be read (``NOT_AUTHORISED``). ``request`` brings what the
+        ``tables`` holds every dataset of ``datasets`` (of a bucket: with ``subjects`` sorted);
+        ``unavailable`` says which of them were not asked (``SOURCE_DOWN``) or may not be read (``NOT_AUTHORISED``). ``request`` brings what the
         applicant asks for, one float array a field: it is known at ``as_of`` and in no department.
 
         Raises:

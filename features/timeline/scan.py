@@ -128,10 +128,10 @@ class BucketTables(Mapping[str, EventTable]):
             else _ready(self._lake, self._contracts[name], self._bucket, self._pin)
         )
         cuts = settled_read(self._lake.root, lambda: cuts_of(path, PIECE)) if path else []
-        edges = [0, *np.searchsorted(subjects, cuts).tolist(), len(subjects)]
-        if len(cuts) == 0 or path is None:
+        if not cuts:
             yield slice(None), self[name]
             return
+        edges = [0, *np.searchsorted(subjects, cuts).tolist(), len(subjects)]
         for first, past in itertools.pairwise(edges):
             if first < past:
                 yield slice(first, past), self._piece(name, np.unique(subjects[first:past]))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from serving import inventory, operations
-from serving.demo.processes import free_port
 from serving.registry.governance import EvidenceKind, ModelEntry
 from serving.registry.model import Kind
 from serving.work.kinds import KINDS
@@ -18,8 +15,7 @@ from serving.work.worker import Worker
 from tests.serving.desk import Desk
 from tests.serving.world import Bank
 from tests.training.conftest import write_flat
-from tests.training.test_tracking import wait
-from training.mlflow_server import client_environment, prepare_server, server_command, server_environment
+from tests.training.test_tracking import running
 from training.models import ModelName
 from training.portfolio import load_portfolio
 from training.run import prepare, train_model
@@ -29,20 +25,8 @@ from training.tracking import CHAMPION, versions
 @pytest.fixture
 def tracking(bank: Bank, monkeypatch) -> Iterator[dict[str, str]]:
     """The environment of a client of a running server."""
-    home, url, port = bank.settings.home, bank.database.admin_url, free_port(0)
-    prepare_server(home, url)
-    log = (home / "mlflow.log").open("w")
-    process = subprocess.Popen(
-        server_command(port=port), env={**os.environ, **server_environment(home, url)}, stdout=log,
-        stderr=log, cwd=home, start_new_session=True,
-    )  # fmt: skip
-    try:
-        wait(f"http://127.0.0.1:{port}/health", process, home / "mlflow.log")
-        yield client_environment(home, port=port)
-    finally:
-        os.killpg(process.pid, 15)
-        process.wait(30)
-        log.close()
+    with running(bank.settings.home, bank.database.admin_url) as environment:
+        yield environment
 
 
 @pytest.mark.campaign

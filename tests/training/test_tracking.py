@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -51,12 +52,10 @@ def test_a_server_that_does_not_answer_is_said_within_seconds(monkeypatch) -> No
     assert time.monotonic() - began < 12
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory) -> Iterator[dict[str, str]]:
-    """A real server with access control on the embedded PostgreSQL; gives its client's environment."""
-    home = tmp_path_factory.mktemp("home")
-    url, port = open_database(Settings(home=home)).admin_url, free_port(0)
-    prepare_server(home, url)
+@contextmanager
+def running(home: Path, url: str) -> Iterator[dict[str, str]]:
+    """A real server with access control on a PostgreSQL; gives its client's environment."""
+    port = free_port(0)
     prepare_server(home, url)
     log = (home / "mlflow.log").open("w")
     process = subprocess.Popen(
@@ -70,6 +69,18 @@ def server(tmp_path_factory) -> Iterator[dict[str, str]]:
         os.killpg(process.pid, 15)
         process.wait(30)
         log.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[dict[str, str]]:
+    """A real server with access control on the embedded PostgreSQL; gives its client's environment."""
+    home = tmp_path_factory.mktemp("home")
+    url = open_database(Settings(home=home)).admin_url
+    prepare_server(home, url)  # twice does no harm
+    try:
+        with running(home, url) as environment:
+            yield environment
+    finally:
         stop_embedded(Settings(home=home))
 
 
