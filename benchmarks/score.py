@@ -32,7 +32,6 @@ from features.matrix import Column, ColumnKind, FeatureMatrix, Missing
 from training.binning import Binned, BinSettings, bin_column
 from training.boosting import Booster, fit_booster, tree_parts
 from training.bundle import FIXED, Bundle, BundleColumn, Scorer
-from training.candidates import Candidate
 from training.models import master_scale
 from training.portfolio import find_portfolio, load_portfolio
 from training.run import prepare
@@ -228,7 +227,7 @@ def main() -> None:
     rows, columns, trees = (2000, 30, 100) if options.quick else (10_000, 100, TREES)
     sample, asked = made(rows, columns), 200 if options.quick else 1000
     plain = plain_booster(sample, trees)
-    blank = Booster((plain,), (), (0,) * columns, Candidate("plain", {}, trees), trees, np.empty(0))
+    blank = Booster((plain,), (), (), (0,) * columns, ("plain",), np.empty(0))
     scorer = tree_scorer(blank, sample.matrix.columns)
     trained = tree_scorer(fit_booster(sample), sample.matrix.columns)
     figures = ours("card", card_scorer(sample), sample.matrix, asked)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-DEEP = "deep"
 FEW_BADS = 1000
 """Under this many bads gentler candidates are tried."""
 GROUPS_FOR_DEEP = 5000
@@ -42,7 +41,7 @@ def default_candidates(rows: int, bads: int, groups: int) -> tuple[Candidate, ..
         "max_depth": 3, "num_leaves": 8, "learning_rate": 0.15, "feature_fraction": 0.6, "lambda_l2": 5.0,
         "min_data_in_leaf": int(np.clip(0.005 * rows, 10, 200)), "max_bin": 127,
     }, 400)  # fmt: skip
-    deep = Candidate(DEEP, common | {
+    deep = Candidate("deep", common | {
         "max_depth": 6, "num_leaves": 8, "learning_rate": 0.10, "feature_fraction": 0.6, "lambda_l2": 5.0,
         "min_data_in_leaf": 20, "max_bin": 255,
     }, 400)  # fmt: skip

@@ -170,8 +170,8 @@ def _risk(sample: Sample, origin: Origin, progress: Step | None) -> _Fitted:
     weights = _weights(sample, booster, cards)
     notes: dict[str, float | int | str] = {
         "learner": "booster",
-        "candidate": booster.candidate.name,
-        "rounds": booster.rounds,
+        "candidate": "+".join(booster.members),
+        "trees": booster.trees,
         "candidate_scorecard": describe(cards.settings),
         "weight_booster": weights.weights[0],
         "weight_scorecard": weights.weights[1],

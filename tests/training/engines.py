@@ -12,8 +12,9 @@ import psycopg
 import pyarrow as pa
 
 from tests.training.samples import made_sample
-from training.boosting import Booster, BoosterSettings, Candidate, constant_part, fit_booster, tree_parts
+from training.boosting import Booster, BoosterSettings, constant_part, fit_booster, tree_parts
 from training.bundle import FIXED, Bins, Bundle, BundleColumn, Line, Scorer
+from training.candidates import Candidate
 from training.models import ModelName, Origin, master_scale, train
 from training.probes import Probes, boundary_probes
 from training.sql import Dialect, bundle_sql

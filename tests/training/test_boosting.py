@@ -9,17 +9,12 @@ import pytest
 
 from features.matrix import Missing
 from tests.training.samples import SPECIAL, brute_auc, made_sample
-from training.boosting import (
-    ENCODING_PRIOR,
-    FOLDS,
-    Booster,
-    BoosterSettings,
-    _encodings,
-    _out_of_fold_inputs,
-    fit_booster,
-)
+from training.boosting import FOLDS, Booster, BoosterSettings, fit_booster, fold_boosters
+from training.calibration import sigmoid
 from training.candidates import Candidate, default_candidates
+from training.inputs import ENCODING_PRIOR, encodings_of, out_of_fold_inputs
 from training.sample import Sample, Unlearnable, folds
+from training.validation import log_losses
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +46,34 @@ def test_a_declared_sign_holds_at_every_row_over_a_grid(sample, booster) -> None
         assert steps.max() > 0.01, name
 
 
-def test_the_candidate_with_the_least_inner_log_loss_is_kept(booster) -> None:
-    assert booster.losses[booster.candidate.name] == min(booster.losses.values())
+def test_candidates_are_averaged_as_long_as_the_inner_log_loss_falls(sample, booster) -> None:
+    together = log_losses(sample.target, sigmoid(booster.out_of_fold)).mean()
+    assert booster.losses[booster.members[0]] == min(booster.losses.values())
+    assert together <= booster.losses[booster.members[0]]
     assert set(booster.losses) == {one.name for one in default_candidates(900, 300, 900)}
-    assert len(booster.boosters) == FOLDS
+    assert len(booster.boosters) == FOLDS * len(booster.members)
+
+
+def test_where_the_folds_make_too_many_trees_each_candidate_is_fitted_once_on_all_rows(
+    sample, booster
+) -> None:
+    once = fit_booster(sample, BoosterSettings(most_trees=booster.trees - 1))
+    assert len(once.boosters) == len(once.members)
+    assert once.members == booster.members
+    assert once.trees < 0.3 * booster.trees
+    np.testing.assert_array_equal(once.out_of_fold, booster.out_of_fold)
+    test = made_sample(1000, seed=1)
+    apart = once.log_odds(test.matrix) - booster.log_odds(test.matrix)
+    assert np.abs(apart.mean()) < 0.1
+    assert np.corrcoef(once.log_odds(test.matrix), booster.log_odds(test.matrix))[0, 1] > 0.97
+
+
+def test_a_fold_is_scored_by_what_has_not_seen_it(sample, booster) -> None:
+    splits = folds(sample, FOLDS, BoosterSettings().seed)
+    for own, (_, test) in zip(fold_boosters(booster, sample, splits), splits, strict=True):
+        np.testing.assert_allclose(
+            own.log_odds(sample.matrix.take(test)), booster.out_of_fold[test], atol=1e-9
+        )
 
 
 def test_out_of_fold_scores_are_worse_than_those_of_rows_that_were_seen(sample, booster) -> None:
@@ -74,18 +93,18 @@ def test_a_categorys_number_never_saw_the_outcome_of_its_own_fold(sample) -> Non
     splits = folds(sample, FOLDS, 11)
     signs = tuple(column.sign for column in sample.matrix.columns)
     place = sample.matrix.names.index("kind")
-    before = _out_of_fold_inputs(sample, splits, _encodings(sample.matrix, sample.target), signs)[:, place]
+    before = out_of_fold_inputs(sample, splits, encodings_of(sample.matrix, sample.target), signs)[:, place]
     train, test = splits[0]
     flipped = sample.target.copy()
     flipped[test] = 1 - flipped[test]
     other = replace(sample, target=flipped)
-    after = _out_of_fold_inputs(other, splits, _encodings(other.matrix, flipped), signs)[:, place]
+    after = out_of_fold_inputs(other, splits, encodings_of(other.matrix, flipped), signs)[:, place]
     assert (before[test] == after[test]).all()
     assert (before[train] != after[train]).all()
 
 
 def test_a_categorys_number_is_its_bad_rate_shrunk_to_the_mean(sample) -> None:
-    (encoding,) = _encodings(sample.matrix, sample.target)
+    (encoding,) = encodings_of(sample.matrix, sample.target)
     rate = sample.target.mean()
     for code, value in zip(encoding.codes, encoding.values, strict=True):
         own = sample.target[sample.matrix.values[:, encoding.column] == code]
@@ -105,7 +124,7 @@ def test_a_special_code_of_a_signed_column_is_absent_for_the_trees_and_of_a_free
     for matrix, absent in ((sample.matrix, False), (signed, True)):
         changed = replace(sample, matrix=matrix)
         signs = tuple(column.sign for column in matrix.columns)
-        inputs = _out_of_fold_inputs(changed, folds(changed, FOLDS, 11), (), signs)
+        inputs = out_of_fold_inputs(changed, folds(changed, FOLDS, 11), (), signs)
         assert np.isnan(inputs[coded, place]).all() == absent
 
 
@@ -114,7 +133,7 @@ def test_what_is_absent_for_any_reason_is_nan_for_the_trees(sample) -> None:
     missing[:4, 0] = Missing.NO_RECORD, Missing.SOURCE_DOWN, Missing.NOT_AUTHORISED, Missing.PRESENT
     changed = replace(sample, matrix=replace(sample.matrix, missing=missing))
     signs = tuple(column.sign for column in sample.matrix.columns)
-    inputs = _out_of_fold_inputs(changed, folds(changed, FOLDS, 11), (), signs)
+    inputs = out_of_fold_inputs(changed, folds(changed, FOLDS, 11), (), signs)
     assert np.isnan(inputs[:4, 0]).tolist() == [True, True, True, False]
 
 

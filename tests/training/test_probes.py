@@ -14,8 +14,9 @@ import pytest
 from features.canonical import canonical_bytes
 from features.matrix import Missing
 from tests.training.samples import made_sample
-from training.boosting import BoosterSettings, Candidate, constant_part, fit_booster, tree_parts
+from training.boosting import BoosterSettings, constant_part, fit_booster, tree_parts
 from training.bundle import BrokenBundle, Bundle, Scorer, dump_bundle, load_bundle, with_vectors
+from training.candidates import Candidate
 from training.models import ModelName, Origin, train
 from training.probes import boundary_probes, covering_probes, reached_leaves
 

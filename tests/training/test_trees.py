@@ -16,9 +16,10 @@ from features.matrix import FeatureMatrix, Missing
 from tests.training.engines import bundle_of as engine
 from tests.training.engines import few_trees
 from tests.training.samples import made_sample
-from training.boosting import Booster, Candidate, encode, tree_parts
+from training.boosting import Booster, tree_parts
 from training.bundle import FIXED, Scorer
 from training.documents import Bundle, BundleColumn, MasterScale, Tree
+from training.inputs import encode
 
 COLUMNS = 6
 
@@ -38,8 +39,7 @@ def fitted(x: np.ndarray, y: np.ndarray, rounds: int = 20, **more: object) -> lg
 
 
 def scorer_of(*boosters: lgb.Booster) -> Scorer:
-    candidate = Candidate("made", {}, 0)
-    booster = Booster(boosters, (), (0,) * COLUMNS, candidate, 0, np.empty(0))
+    booster = Booster(boosters, (), (), (0,) * COLUMNS, ("made",), np.empty(0))
     return Scorer(bundle_of(tree_parts(booster)), "")
 
 
@@ -235,9 +235,7 @@ def test_contributions_beside_withheld_categories_are_shapleys_formula() -> None
 
 def test_a_tree_that_is_too_large_to_be_tabulated_is_refused() -> None:
     x, y = data()
-    trees = tree_parts(
-        Booster((fitted(x, y, num_leaves=16),), (), (0,) * COLUMNS, Candidate("big", {}, 0), 0, np.empty(0))
-    )
+    trees = tree_parts(Booster((fitted(x, y, num_leaves=16),), (), (), (0,) * COLUMNS, ("big",), np.empty(0)))
     with pytest.raises(Integrity, match="more than 7 comparisons"):
         Scorer(bundle_of(trees), "")
 
