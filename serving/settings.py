@@ -122,6 +122,15 @@ class Settings:
         None, "Folder into which departments drop files; `yidai worker` loads them. Empty: none.",
         lambda value: Path(value) if value else None,
     )  # fmt: skip
+    review_days: int = _setting(
+        15, "Days within which a person decides a referred or contested case.", _count
+    )
+    alone_fen: int = _setting(
+        5_000_000,
+        "Amount in fen above which an override or a person's approval needs a second person.",
+        _count,
+    )
+    complaints: str = _setting("12378", "Where an applicant can complain, as the notice tells it.")
     sweep_seconds: float = _setting(
         60.0, "How often ended consents are swept from the online store.", _seconds
     )

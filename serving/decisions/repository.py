@@ -9,6 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from features.errors import NotFound
+from serving.decisions.linking import Link, Referral, complete
 from serving.store.session import Connection, store_errors, tenant_connection
 
 READ = """
@@ -18,8 +19,8 @@ FROM read_decision($1, $2, $3, $4, $5, $6) r"""
 STORE = "SELECT * FROM store_decisions($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 GET = """
 SELECT decision_id, subject_id, decided_at, outcome, consent_id, actor_id, answer, receipt, receipt_hash,
-       key_of_subject(subject_id) AS wrapped_key
-FROM decision"""
+       key_of_subject(subject_id) AS wrapped_key, kind, parent_id
+FROM decision LEFT JOIN decision_link USING (tenant_id, decision_id)"""
 RESERVE = """
 INSERT INTO budget (tenant_id, name, period, used) VALUES ($1, $2, $3, 1)
 ON CONFLICT (tenant_id, name, period) DO UPDATE SET used = budget.used + 1 WHERE budget.used < $4
@@ -85,11 +86,16 @@ class NewDecision:
     answer: bytes
     receipt: bytes
     receipt_hash: bytes
+    referral: Referral | None = None
+    link: Link | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StoredDecision:
-    """One row as it is kept; ``wrapped_key`` is None when the subject was erased."""
+    """One row as it is kept; ``wrapped_key`` is None when the subject was erased.
+
+    ``kind`` and ``parent_id`` are those of its link, where it follows another decision.
+    """
 
     decision_id: UUID
     subject_id: int
@@ -101,6 +107,8 @@ class StoredDecision:
     receipt: bytes
     receipt_hash: bytes
     wrapped_key: bytes | None
+    kind: str | None = None
+    parent_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +145,7 @@ async def store(connection: asyncpg.Connection, tenant: str, rows: list[NewDecis
         [row.receipt for row in rows], [row.receipt_hash for row in rows],
     )  # fmt: skip
     found = await connection.fetch(STORE, tenant, *columns)
+    await complete(connection, rows)
     return {row["key_hash"]: Taken(row["request_digest"], row["answer"]) for row in found}
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import asyncpg
 import msgspec
 
-from features.calendar import iso, months_before
+from features.calendar import DAY, iso, months_before
 from features.canonical import canonical_bytes
 from features.consent import Consent, Purpose
 from features.contracts.model import SubjectKind
@@ -32,12 +32,14 @@ from serving.decisions.case import (
     unavailable,
 )
 from serving.decisions.decider import RANDOM, Decision, decide
+from serving.decisions.linking import Link, Referral
 from serving.decisions.live import Live, LiveCache
 from serving.decisions.receipt import seal_receipt, write_receipt
 from serving.decisions.repository import Inputs, NewDecision, Taken
 from serving.decisions.schemas import Asked, DecisionRequest, KeyReused, amount_of, read_request
 from serving.decisions.writer import GroupWriter
 from serving.policy.facts import age_years
+from serving.policy.model import Outcome
 from serving.settings import Settings
 from serving.store.keys import KeyRing
 from serving.store.vault import UnknownSubject
@@ -110,9 +112,13 @@ class DecisionService:
             KeyReused: the key belongs to another application.
             NotHydrated, NothingActive, StoreUnavailable: nothing was decided; ask again.
         """
+        return await self.answer(authority, _key_hash(key), read_request(body))
+
+    async def answer(
+        self, authority: Authority, key_hash: bytes, request: DecisionRequest, link: Link | None = None
+    ) -> Answer:
+        """As ``decide``; ``link`` says which earlier decision of the same application this one follows."""
         authority.holds(Permission.DECIDE)
-        key_hash = _key_hash(key)
-        request = read_request(body)
         number = person_number(request.applicant.id_number, NUMBER)
         asked = Asked(
             request.product, amount_of(request), request.term_months, request.purpose, request.region
@@ -124,6 +130,7 @@ class DecisionService:
             return _repeat(Taken(inputs.stored_digest, inputs.stored_answer), request_digest)
         decision, data_key = await self._decide(authority, number, request.consent_id, asked, inputs, now)
         row = _row(decision, data_key, authority, request.consent_id, key_hash, request_digest)
+        row = replace(row, referral=self._referral(decision), link=link)
         taken = await self._writer.put(row)
         if taken is not None:
             if decision.answer.stream == RANDOM:
@@ -217,6 +224,14 @@ class DecisionService:
         stream = live.policy.document.random_approval
         most = stream.monthly_budget if stream else 0
         return await repository.reserve(self._pool, tenant, BUDGET, _month(now), most)
+
+    def _referral(self, decision: Decision) -> Referral | None:
+        """What the case of a referred decision says; None where there is none."""
+        if decision.answer.outcome is not Outcome.REFER:
+            return None
+        case = decision.case
+        due = case.decided_at + self._settings.review_days * DAY
+        return Referral(case.asked.product, case.asked.amount_fen, due)
 
     def _request_digest(self, request: DecisionRequest, number: str, asked: Asked) -> bytes:
         plain = canonical_bytes([number, str(request.consent_id), msgspec.to_builtins(asked)])

@@ -95,13 +95,17 @@ def erase(
 
 
 @disputes_app.command("list")
-def list_disputes(*, as_json: Json = False) -> None:
+def list_disputes(
+    *,
+    overdue: Annotated[bool, typer.Option("--overdue", help="Only those whose 20 days are over.")] = False,
+    as_json: Json = False,
+) -> None:
     """The disputes that wait for an answer, the most urgent first."""
     from features.calendar import iso
     from serving.records import operations
     from serving.settings import Settings
 
-    found = operations.disputes(Settings.load())
+    found = operations.disputes(Settings.load(), overdue=overdue)
     if as_json:
         show_json(found)
         return
@@ -112,15 +116,19 @@ def list_disputes(*, as_json: Json = False) -> None:
 @disputes_app.command("answer")
 def answer(
     dispute: Annotated[UUID, typer.Argument(help="The dispute's id.")],
-    verdict: Annotated[str, typer.Argument(help="corrected, confirmed or withdrawn.")],
+    verdict: Annotated[str, typer.Argument(help="corrected, upheld or withdrawn.")],
+    text: Annotated[str, typer.Option("--answer", help="What the person is told in writing.")] = "",
 ) -> None:
-    """Answer a dispute: its mark goes."""
+    """Answer a dispute: its mark goes. After a correction: POST /v1/disputes/ID/decide-again."""
     from features.errors import Invalid
     from serving.records import operations
     from serving.records.disputes import DisputeVerdict
     from serving.settings import Settings
 
-    if verdict not in set(DisputeVerdict):
-        raise Invalid(f"{verdict!r} is no verdict.", remedy=f"Verdicts: {', '.join(DisputeVerdict)}.")
-    operations.answer(Settings.load(), dispute, DisputeVerdict(verdict))
+    try:
+        given = DisputeVerdict(verdict)
+    except ValueError:
+        known = ", ".join(DisputeVerdict)
+        raise Invalid(f"{verdict!r} is no verdict.", remedy=f"Verdicts: {known}.") from None
+    operations.answer(Settings.load(), dispute, given, text)
     console.print(f"Answered: {verdict}.")

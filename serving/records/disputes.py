@@ -12,7 +12,7 @@ import asyncpg
 import numpy as np
 import pyarrow as pa
 
-from features.calendar import DAY
+from features.calendar import DAY, NEVER
 from features.consent import Access, Purpose
 from features.contracts.convert import convert_column
 from features.contracts.model import Contract, SubjectKind
@@ -25,6 +25,7 @@ from serving.access.repository import new_id
 from serving.consents.check import person_number
 from serving.consents.online import WorkingSet
 from serving.consents.repository import lock_subject
+from serving.rights.writing import open_text, seal_text
 from serving.store.access_log import live_door
 from serving.store.audit import record_async
 from serving.store.keys import KeyRing
@@ -34,22 +35,30 @@ from serving.store.vault import subject_of_async
 ANSWER_DAYS = 20
 """Within which a dispute is answered (REG-CR-09)."""
 GROUND = 500
-_COLUMNS = "dispute_id, subject_id, dataset, ground, raised_at, due_at, verdict, answered_at"
+_COLUMNS = "dispute_id, subject_id, dataset, ground, raised_at, due_at, verdict, answered_at, answer"
 _INSERT = """
 INSERT INTO dispute (tenant_id, dispute_id, subject_id, dataset, record_key, ground, raised_by, raised_at, due_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING"""
 _ANSWER = """
-UPDATE dispute SET verdict = $2, answered_by = $3, answered_at = $4 WHERE dispute_id = $1 AND verdict IS NULL"""
+UPDATE dispute SET verdict = $2, answered_by = $3, answered_at = $4, answer = $5
+WHERE dispute_id = $1 AND verdict IS NULL"""
 _GET = f"SELECT {_COLUMNS} FROM dispute WHERE dispute_id = $1"  # noqa: S608 - our own columns
-_OPEN = f"SELECT {_COLUMNS} FROM dispute WHERE verdict IS NULL ORDER BY due_at, dispute_id"  # noqa: S608
+_OPEN = f"SELECT {_COLUMNS} FROM dispute WHERE verdict IS NULL AND due_at < $1 ORDER BY due_at, dispute_id"  # noqa: S608
+_OF_SUBJECT = f"SELECT {_COLUMNS} FROM dispute WHERE subject_id = $1 ORDER BY raised_at, dispute_id"  # noqa: S608
 
 
 class DisputeVerdict(StrEnum):
     """What came of a dispute."""
 
     CORRECTED = "corrected"
-    CONFIRMED = "confirmed"
+    UPHELD = "upheld"
+    """The record is right: it stands, and so does the decision that read it."""
     WITHDRAWN = "withdrawn"
+
+    @classmethod
+    def _missing_(cls, value: object) -> DisputeVerdict | None:
+        """The earlier word for ``upheld``, which clients may still send."""
+        return cls.UPHELD if value == "confirmed" else None
 
 
 class UnknownDispute(NotFound):
@@ -102,6 +111,8 @@ class Dispute:
     due_at: int
     verdict: str | None
     answered_at: int | None
+    answer: str = ""
+    """In writing; empty until it is given, and when its subject was erased."""
 
 
 class DisputeService:
@@ -153,10 +164,12 @@ class DisputeService:
                 raise AlreadyDisputed
             await self._online.refresh(connection, tenant, subject, plan, now)
             await record_async(connection, tenant, now, actor, "dispute.raised", str(name), dataset=dataset)
-            return _dispute(await connection.fetchrow(_GET, name))
+            return await self._told(connection, await connection.fetchrow(_GET, name))
 
-    async def answer(self, authority: Authority, dispute_id: UUID, verdict: DisputeVerdict) -> Dispute:
-        """Take the mark away, with what came of it; a correction itself is sent as a record.
+    async def answer(
+        self, authority: Authority, dispute_id: UUID, verdict: DisputeVerdict, text: str = ""
+    ) -> Dispute:
+        """Take the mark away, with what came of it and the answer in writing; a correction itself is sent as a record.
 
         Raises:
             UnknownDispute, AlreadyAnswered.
@@ -170,18 +183,41 @@ class DisputeService:
                 raise UnknownDispute
             subject = int(found["subject_id"])
             await lock_subject(connection, subject)
-            if await connection.execute(_ANSWER, dispute_id, verdict.value, actor, now) == "UPDATE 0":
+            sealed = await seal_text(connection, self._keys, subject, dispute_id, text)
+            if await connection.execute(_ANSWER, dispute_id, verdict.value, actor, now, sealed) == "UPDATE 0":
                 raise AlreadyAnswered
             await self._online.refresh(connection, tenant, subject, plan, now)
             what = {"verdict": verdict.value}
             await record_async(connection, tenant, now, actor, "dispute.answered", str(dispute_id), **what)
-            return _dispute(await connection.fetchrow(_GET, dispute_id))
+            return await self._told(connection, await connection.fetchrow(_GET, dispute_id))
 
-    async def open(self, authority: Authority) -> list[Dispute]:
-        """The disputes that wait for an answer, the most urgent first."""
+    async def open(self, authority: Authority, *, overdue: bool = False) -> list[Dispute]:
+        """The disputes that wait for an answer, the most urgent first; or only those whose time is over."""
         authority.holds(Permission.HANDLE_DISPUTES)
+        before = self._clock() if overdue else NEVER
         async with tenant_connection(self._pool, authority.tenant) as connection:
-            return [_dispute(row) for row in await connection.fetch(_OPEN)]
+            return [await self._told(connection, row) for row in await connection.fetch(_OPEN, before)]
+
+    async def get(self, connection: asyncpg.Connection, dispute_id: UUID) -> Dispute:
+        """One dispute of the connection's tenant.
+
+        Raises:
+            UnknownDispute: none of this tenant.
+        """
+        found = await connection.fetchrow(_GET, dispute_id)
+        if found is None:
+            raise UnknownDispute
+        return await self._told(connection, found)
+
+    async def of_subject(self, connection: asyncpg.Connection, subject: int) -> list[Dispute]:
+        """All that a subject ever disputed, oldest first."""
+        return [await self._told(connection, row) for row in await connection.fetch(_OF_SUBJECT, subject)]
+
+    async def _told(self, connection: asyncpg.Connection, row: asyncpg.Record) -> Dispute:
+        values = dict(row)
+        sealed = values.pop("answer")
+        name, subject = values["dispute_id"], values["subject_id"]
+        return Dispute(**values, answer=await open_text(connection, self._keys, subject, name, sealed))
 
 
 def key_of(contract: Contract, key: Mapping[str, str], subject: int) -> int:
@@ -201,7 +237,3 @@ def key_of(contract: Contract, key: Mapping[str, str], subject: int) -> int:
             raise WrongKeyOfRecord(contract, f"{name}: {next(iter(converted.problems))}.")
         columns.append(converted.values)
     return int(mix(columns or [np.array([subject], dtype=np.int64)])[0])
-
-
-def _dispute(row: asyncpg.Record) -> Dispute:
-    return Dispute(*row.values())

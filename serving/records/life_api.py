@@ -38,13 +38,14 @@ class DisputeBody(Body):
 
 
 class VerdictBody(Body):
-    """What came of it: corrected, confirmed or withdrawn."""
+    """What came of it: corrected, upheld or withdrawn; ``answer`` is what the person is told in writing."""
 
     verdict: DisputeVerdict
+    answer: Annotated[str, StringConstraints(max_length=2_000)] = ""
 
 
 class DisputeAnswer(BaseModel):
-    """A dispute, without the person's number and without the ground."""
+    """A dispute, without the person's number and without the ground; ``answer`` is the one in writing."""
 
     dispute_id: UUID
     dataset: str
@@ -52,6 +53,7 @@ class DisputeAnswer(BaseModel):
     due_at: str
     verdict: str | None
     answered_at: str | None
+    answer: str = ""
 
 
 class EraseBody(Body):
@@ -76,15 +78,15 @@ async def dispute(body: DisputeBody, authority: Handler, held: Held) -> DisputeA
 
 
 @router.get("/disputes", summary="The disputes that wait for an answer", tags=["disputes"])
-async def disputes(authority: Handler, held: Held) -> list[DisputeAnswer]:
-    """The most urgent first."""
-    return [_answer(each) for each in await held.disputes.open(authority)]
+async def disputes(authority: Handler, held: Held, *, overdue: bool = False) -> list[DisputeAnswer]:
+    """The most urgent first; `overdue` leaves only those whose 20 days are over."""
+    return [_answer(each) for each in await held.disputes.open(authority, overdue=overdue)]
 
 
 @router.post("/disputes/{dispute_id}/answer", summary="Answer a dispute", tags=["disputes"])
 async def answer(dispute_id: UUID, body: VerdictBody, authority: Handler, held: Held) -> DisputeAnswer:
     """The mark goes; a correction is sent with POST /v1/records under the same key."""
-    return _answer(await held.disputes.answer(authority, dispute_id, body.verdict))
+    return _answer(await held.disputes.answer(authority, dispute_id, body.verdict, body.answer))
 
 
 @router.delete("/subjects", summary="Forget a person or a firm", tags=["subjects"])
@@ -102,4 +104,5 @@ def _answer(found: Dispute) -> DisputeAnswer:
         due_at=iso(found.due_at),
         verdict=found.verdict,
         answered_at=None if found.answered_at is None else iso(found.answered_at),
+        answer=found.answer,
     )

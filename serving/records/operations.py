@@ -89,15 +89,15 @@ def erase(settings: Settings, number: str, kind: str, reason: str) -> Erased:
     return with_services(settings, database, lambda held: held.subjects.erase(asker, kind, number, reason))
 
 
-def disputes(settings: Settings) -> list[Dispute]:
-    """Those that wait for an answer, the most urgent first."""
+def disputes(settings: Settings, *, overdue: bool = False) -> list[Dispute]:
+    """Those that wait for an answer, the most urgent first; or only those whose time is over."""
     database = prepare(settings)
     asker = authority(settings, database, Permission.HANDLE_DISPUTES)
-    return with_services(settings, database, lambda held: held.disputes.open(asker))
+    return with_services(settings, database, lambda held: held.disputes.open(asker, overdue=overdue))
 
 
-def answer(settings: Settings, dispute: UUID, verdict: DisputeVerdict) -> Dispute:
+def answer(settings: Settings, dispute: UUID, verdict: DisputeVerdict, text: str = "") -> Dispute:
     """Answer a dispute as YIDAI_TOKEN's actor."""
     database = prepare(settings)
     asker = authority(settings, database, Permission.HANDLE_DISPUTES)
-    return with_services(settings, database, lambda held: held.disputes.answer(asker, dispute, verdict))
+    return with_services(settings, database, lambda held: held.disputes.answer(asker, dispute, verdict, text))
