@@ -29,8 +29,10 @@ from training.bundle import (
 )
 from training.calibration import Calibration, calibrate
 from training.cards import Cards, describe, fit_cards
+from training.level import StatedLevel
 from training.probes import covering_probes
 from training.sample import Sample, folds
+from training.scale import shift_to
 from training.scorecard import Scorecard, bundle_column, card_parts
 from training.withheld import with_uncertainty
 
@@ -54,6 +56,8 @@ class Origin:
     model_kind: str
     definitions_digest: str
     created_at: int
+    level: StatedLevel | None = None
+    """Where the portfolio states the level of its PDs."""
 
 
 def master_scale() -> MasterScale:
@@ -76,7 +80,7 @@ def train(
 
     ``base_rate`` is the bad rate of the population where the sample's own is known to be another: whoever
     stays good applies again, so that leaving out households of the later rows leaves out goods. The score is
-    shifted by the difference of the logits (prior correction, King and Zeng 2001).
+    shifted by the difference of the logits. A long-run average that the portfolio states counts before it.
 
     Raises:
         Unlearnable: rows that cannot teach.
@@ -85,7 +89,9 @@ def train(
     sample.check()
     fitted = _fit(name, sample, origin, progress)
     splits = folds(sample, FOLDS, SEED)
-    bundle = _anchored(with_uncertainty(fitted.bundle, fitted.parts(), splits, sample), sample, base_rate)
+    bundle = _anchored(
+        with_uncertainty(fitted.bundle, fitted.parts(), splits, sample), sample, _rate(origin, base_rate)
+    )
     chosen = sample.matrix.select(tuple(column.name for column in bundle.columns))
     rows = np.linspace(0, len(sample) - 1, VECTORS).astype(int)
     probes = covering_probes(bundle)
@@ -108,11 +114,15 @@ def _fit(name: ModelName, sample: Sample, origin: Origin, progress: Step | None)
     return _rating(sample, origin) if name is ModelName.RATING else _risk(sample, origin, progress)
 
 
+def _rate(origin: Origin, base_rate: float | None) -> float | None:
+    stated = None if origin.level is None else origin.level.long_run
+    return base_rate if stated is None else stated.rate
+
+
 def _anchored(bundle: Bundle, sample: Sample, base_rate: float | None) -> Bundle:
     if base_rate is None or not 0 < base_rate < 1:
         return bundle
-    own = sample.bads / len(sample)
-    shift = float(np.log(base_rate / (1 - base_rate)) - np.log(own / (1 - own)))
+    shift = shift_to(sample.bads / len(sample), base_rate)
     notes = bundle.notes | {"base_rate": base_rate, "base_rate_shift": shift}
     return msgspec.structs.replace(bundle, base=bundle.base + round(shift * FIXED), notes=notes)
 
@@ -131,7 +141,7 @@ class _Predictor:
     def __call__(self, train_sample: Sample, test: Sample) -> NDArray[np.float64]:
         train_sample.check()
         fitted = _fit(self.name, train_sample, self.origin, None)
-        scorer = Scorer(_anchored(fitted.bundle, train_sample, self.base_rate), "")
+        scorer = Scorer(_anchored(fitted.bundle, train_sample, _rate(self.origin, self.base_rate)), "")
         chosen = test.matrix.select(scorer.columns)
         return scorer.score(chosen.values, chosen.missing).pd
 
@@ -250,5 +260,5 @@ def _bundle(
     return Bundle(
         1, origin.portfolio, name.value, kind, origin.model_kind, base, columns, master_scale(),
         origin.definitions_digest, sample.digest(), origin.created_at, bins, encodings, trees,
-        notes | {"rows": len(sample), "bads": sample.bads},
+        notes | {"rows": len(sample), "bads": sample.bads} | (origin.level.notes if origin.level else {}),
     )  # fmt: skip

@@ -8,6 +8,7 @@ from html import escape
 from importlib.resources import files
 
 from training.evaluation import Judged
+from training.grades_page import grades_section
 from training.rejects_page import rejects_section
 from training.report import Report, held_out_rows
 from training.review_page import review_sections
@@ -55,7 +56,7 @@ def render(report: Report, charts: Mapping[str, str]) -> str:
     """The page as HTML text."""
     parts = (
         _head(report), _warnings(report), _figures(report.metrics), _pictures(charts), _judgement(report),
-        _horizons(report), _grades(report), _withheld(report), _features(report),
+        _horizons(report), grades_section(report), _withheld(report), _features(report),
         rejects_section(report.rejects) if report.rejects else "",
         review_sections(report.review) if report.review else "", _rows(report), _leaks(report),
         _origin(report),
@@ -151,32 +152,6 @@ def _told(report: Report, figure: str, values: list[str]) -> list[str]:
         if interval is None
         else [f"{values[0]} ({interval.low:.4f} to {interval.high:.4f})", *values[1:]]
     )
-
-
-def _grades(report: Report) -> str:
-    lines = [
-        (
-            g.grade, f"{g.rows:,}", g.bads, f"{g.mean_pd:.2%}" if g.rows else "", f"{g.observed:.2%}" if g.rows else "",
-            f"{g.p_value:.3f}" if g.rows else "", f"{g.p_adjusted:.3f}" if g.rows else "",
-            f"{g.power:.0%}" if g.rows else "",
-        )
-        for g in report.grades
-    ]  # fmt: skip
-    names = (
-        "grade",
-        "rows",
-        "bads",
-        "mean PD",
-        "bad rate",
-        "p (Jeffreys)",
-        "p over all grades (Holm)",
-        "power",
-    )
-    about = (
-        "p is the probability that the true rate is at most the mean PD; a small one says the grade is told too low. "
-        "Power is the chance that the test would see a true rate half as large again."
-    )
-    return f"<h2>Calibration by grade</h2><p class='soft'>{about}</p>" + table(names, lines)
 
 
 def _withheld(report: Report) -> str:

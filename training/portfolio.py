@@ -18,6 +18,7 @@ from features.definitions.plan import FeaturePlan
 from features.definitions.standard import standard_set
 from features.errors import Invalid
 from training.horizons import WarningPanel
+from training.level import StatedLevel
 
 PORTFOLIOS = Path(__file__).parent / "portfolios"
 """The folder of the portfolios that Yidai ships."""
@@ -119,6 +120,7 @@ class PortfolioFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     exclude: tuple[str, ...] = ()
     model_kind: str = "credit_approval"
     warning: WarningPanel | None = None
+    calibration: StatedLevel | None = None
     use_lake: bool = False
     """Whether the data are in Yidai's own lake already (``yidai ingest``)."""
 
@@ -192,8 +194,9 @@ def load_portfolio(path: Path) -> Portfolio:
     folder = path.parent
     contracts = load_contracts(_folder(folder, name, contract_load.BUILTIN) for name in file.contracts)
     _check_population(file, contracts, path)
-    if file.warning is not None and (broken := file.warning.broken):
-        raise BrokenDocument(path, *broken)
+    for part in (file.warning, file.calibration):
+        if part is not None and (broken := part.broken):
+            raise BrokenDocument(path, *broken)
     plan = FeaturePlan(PlanDocument(1, tuple(contracts.values()), _definitions(file, folder, contracts)))
     return Portfolio(file, folder, plan)
 

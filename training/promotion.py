@@ -11,6 +11,7 @@ import msgspec
 
 from features.errors import Invalid
 from training.gates import GateFile
+from training.scale import holm
 from training.validation import GradeTest, Interval, Metrics
 
 
@@ -172,10 +173,12 @@ def _calibration(limits: GateFile, report: ReportFigures) -> Standing:
 
 def _grades(limits: GateFile, report: ReportFigures) -> Standing:
     least = limits.gates.min_grade_p_value
-    low = [g for g in report.grades if g.rows and g.p_value < least]
-    told = ", ".join(f"grade {g.grade} (p {g.p_value:.4f})" for g in low)
+    tested = [g for g in report.grades if g.rows]
+    adjusted = holm([g.p_value for g in tested])
+    low = [(g.grade, p) for g, p in zip(tested, adjusted, strict=True) if p < least]
+    told = ", ".join(f"grade {grade} (p {p:.4f})" for grade, p in low)
     figure = f"told too low: {told}" if low else "no grade is told too low"
-    return Standing(Gate.GRADES, not low, figure, f"a p-value of at least {least:g}", "Calibrate anew, or keep the grades' PD higher.")  # fmt: skip
+    return Standing(Gate.GRADES, not low, figure, f"a p-value over all grades of at least {least:g}", "Calibrate anew, or keep the grades' PD higher.")  # fmt: skip
 
 
 def _psi(limits: GateFile, report: ReportFigures) -> Standing:

@@ -15,12 +15,15 @@ from features.timeline.ingest import FileReport
 from training.bundle import FIXED, Bundle, Scorer
 from training.evaluation import Judged, gap, measure
 from training.gates import load_gates, missed_gates, too_full
+from training.grades import Level, level_of, with_bounds
 from training.labels import Outcome
 from training.leaks import LeakCheck
+from training.level import StatedLevel
 from training.population import Rows
 from training.rejects import Rejects
 from training.review import Review, build_review
 from training.sample import Sample
+from training.scale import concentration
 from training.sensitivity import Withheld, sensitivity
 from training.validation import GradeTest, Interval, Metrics, by_grade, psi, psi_by_chance
 
@@ -126,6 +129,8 @@ class Report(msgspec.Struct, frozen=True):
     """Where the portfolio says who was refused."""
     review: Review | None = None
     """Of reports of before there is none."""
+    level: Level | None = None
+    """Likewise."""
 
 
 def build_report(
@@ -137,17 +142,19 @@ def build_report(
     judged: Judged,
     leaks: LeakCheck,
     files: Sequence[FileReport],
+    stated: StatedLevel | None = None,
 ) -> Report:
-    """The report of a trained bundle."""
+    """The report of a trained bundle; ``stated`` is the level that its portfolio states."""
     metrics = measure(sample, judged.pd)
     challenger = None if judged.challenger is None else measure(sample, judged.challenger)
     difference = None if judged.challenger is None else gap(sample, judged.pd, judged.challenger)
-    grades = _grades(bundle, sample, judged)
+    level, grades = _graded(bundle, sample, judged, stated)
     stability = _stability(sample, bundle, judged)
     review = build_review(bundle, sample, judged)
     warnings = (
         *missed_gates(load_gates(), metrics, difference, grades),
         *too_full(grades),
+        *level.warnings,
         *leaks.warnings,
         *_moved(stability),
         *review.warnings,
@@ -160,7 +167,7 @@ def build_report(
         _random(rows, judged), metrics, challenger, difference, tuple(grades), _features(bundle, sample, judged),
         leaks, stability, bundle.notes,
         Origin(bundle_digest, bundle.definitions_digest, bundle.training_digest, tuple(files)), warnings,
-        sensitivity(bundle, later, sample.optional), review=review,
+        sensitivity(bundle, later, sample.optional), review=review, level=level,
     )  # fmt: skip
 
 
@@ -191,10 +198,14 @@ def _random(rows: Rows, judged: Judged) -> RandomStream | None:
     return RandomStream(int(chosen.sum()), float(chosen.mean()), float(target[chosen].mean()), mean_pd)
 
 
-def _grades(bundle: Bundle, sample: Sample, judged: Judged) -> list[GradeTest]:
+def _graded(
+    bundle: Bundle, sample: Sample, judged: Judged, stated: StatedLevel | None
+) -> tuple[Level, list[GradeTest]]:
     chosen = held_out_rows(judged)
-    pd = judged.pd[0][chosen]
-    return by_grade(sample.target[chosen], pd, bundle.scale.grade(pd), len(bundle.scale.upper))
+    target, pd = sample.target[chosen], judged.pd[0][chosen]
+    grade, count = bundle.scale.grade(pd), len(bundle.scale.upper)
+    level = level_of(target, pd, concentration(grade, count), stated, bundle.notes)
+    return level, list(with_bounds(by_grade(target, pd, grade, count), level))
 
 
 def _features(bundle: Bundle, sample: Sample, judged: Judged) -> tuple[FeatureLine, ...]:

@@ -16,6 +16,7 @@ from training.bundle import Bundle, Scorer
 from training.evaluation import Judged
 from training.regimes import RegimeLine, load_regimes, regime_lines
 from training.sample import Sample
+from training.scale import rate_interval
 from training.validation import Interval, auc, ece, log_loss, psi, psi_by_chance
 
 Floats = NDArray[np.float64]
@@ -241,8 +242,7 @@ def _times(rows: Sample, pd: Floats) -> list[Segment]:
 
 def _segment(by: str, name: str, target: NDArray[np.int8], pd: Floats) -> Segment:
     n, bads, mean = len(target), int(target.sum()), float(pd.mean())
-    low, high = (float(beta.ppf(q, bads + 0.5, n - bads + 0.5)) for q in (0.025, 0.975))
-    low, high = low if bads else 0.0, high if bads < n else 1.0
+    low, high = rate_interval(bads, n)
     enough = n >= FEWEST and 0 < bads < n
     calibration = Interval(mean * n / bads, mean / high, mean / low) if enough else None
     return Segment(

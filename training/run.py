@@ -207,8 +207,9 @@ def publish(
         progress("report", 0, 1)
     leaks = check_leaks(sample, list(split.parts[: len(split.parts) // split.repeats]), prepared.rows.future)
     report = build_report(
-        judged.bundle, name, portfolio.file.title, prepared.rows, sample, judged, leaks, prepared.files
-    )
+        judged.bundle, name, portfolio.file.title, prepared.rows, sample, judged, leaks, prepared.files,
+        portfolio.file.calibration,
+    )  # fmt: skip
     applicants = applicants_of(prepared.rows, tuple(column.name for column in judged.bundle.columns))
     rejects = None if applicants is None else reject_band(applicants)
     report = msgspec.structs.replace(report, curve=curve, rejects=rejects)
@@ -248,7 +249,9 @@ def origin_of(prepared: Prepared) -> Origin:
             "no row has an outcome.", place=f"portfolio {portfolio.name}", remedy="Check its label."
         )
     created = int(prepared.sample.time.max())
-    return Origin(portfolio.name, portfolio.file.model_kind, portfolio.plan.digest, created)
+    return Origin(
+        portfolio.name, portfolio.file.model_kind, portfolio.plan.digest, created, portfolio.file.calibration
+    )
 
 
 def _write(folder: Path, data: bytes, report: Report, charts: dict[str, str]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
@@ -34,16 +33,6 @@ class UnsoundScale(Invalid):
 
     def __init__(self, problem: str, remedy: str) -> None:
         super().__init__(problem, place="master scale", remedy=remedy)
-
-
-class Anchor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What turns a rate of the sample into one to lend by; stated, never estimated in passing.
-
-    ``long_run`` is the average default rate over a cycle, ``margin`` what a downturn adds, as a share of the PD.
-    """
-
-    long_run: float
-    margin: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,19 +121,32 @@ def power(rows: int, pd: float, tests: int = 1, factor: float = POWER_FACTOR) ->
     return float(binom.sf(low - 1, rows, min(factor * pd, 1.0)))
 
 
-def anchored(pd: Floats, sample_rate: float, anchor: Anchor, floor: float) -> Floats:
-    """PDs [rows] moved by logits from the sample's rate to the long run, with the downturn's margin, floored.
+def shift_to(sample_rate: float, rate: float) -> float:
+    """Logits by which scores move from the sample's bad rate to another (prior correction, King and Zeng 2001).
 
     Raises:
-        UnsoundScale: a rate that is none, or a negative margin.
+        UnsoundScale: a rate that is none.
     """
-    if not (0 < sample_rate < 1 and 0 < anchor.long_run < 1) or anchor.margin < 0:
-        raise UnsoundScale(
-            "an anchor without a rate.", "Give rates between 0 and 1 and a margin of 0 or more."
-        )
-    p = np.clip(pd, 1e-9, 1 - 1e-9)
-    odds = p / (1 - p) * (anchor.long_run / (1 - anchor.long_run)) * ((1 - sample_rate) / sample_rate)
-    return np.clip(odds / (1 + odds) * (1 + anchor.margin), floor, LARGEST_PD)
+    if not (0 < sample_rate < 1 and 0 < rate < 1):
+        raise UnsoundScale("an anchor without a rate.", "Give rates between 0 and 1.")
+    return float(np.log(rate / (1 - rate)) - np.log(sample_rate / (1 - sample_rate)))
+
+
+def with_margin(pd: Floats, margin: float) -> Floats:
+    """PDs with what a downturn adds, ``margin`` as a share of the PD; never 1.
+
+    Raises:
+        UnsoundScale: a negative margin.
+    """
+    if margin < 0:
+        raise UnsoundScale("a downturn that makes PDs smaller.", "Give a margin of 0 or more.")
+    return np.minimum(pd * (1 + margin), LARGEST_PD)
+
+
+def rate_interval(bads: int, rows: int) -> tuple[float, float]:
+    """Ends of the 95 % interval of a bad rate (Jeffreys'); 0 and 1 where there is no bad, or nothing else."""
+    low, high = (float(beta.ppf(q, bads + 0.5, rows - bads + 0.5)) for q in (0.025, 0.975))
+    return low if bads else 0.0, high if bads < rows else 1.0
 
 
 def most_prudent(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2, norm
 
-from training.scale import holm, jeffreys, power
+from training.scale import LEVEL, holm, jeffreys, power, rate_interval
 
 Floats = NDArray[np.float64]
 
@@ -43,11 +44,22 @@ class Metrics(msgspec.Struct, frozen=True):
     predicted_over_actual: float
 
 
-class GradeTest(msgspec.Struct, frozen=True):
-    """Calibration of one grade; ``p_value`` is Jeffreys' that the true rate is at most the mean PD.
+class Verdict(StrEnum):
+    """What the tests of all grades say of one."""
 
-    ``p_adjusted`` is Holm's over all grades with rows; ``power`` the chance that the test would have seen a true
-    rate half as large again as the mean PD.
+    HOLDS = "holds"
+    TOO_LOW = "PD too low"
+    CANNOT_TELL = "cannot tell"
+    """Not refuted by a test that would more often than not have missed a rate half as large again."""
+
+
+class GradeTest(msgspec.Struct, frozen=True):
+    """Calibration of one grade (0: of all); ``p_value`` is Jeffreys' that the true rate is at most the mean PD.
+
+    ``p_adjusted`` is Holm's over all grades with rows, and ``verdict`` follows it; ``power`` the chance that the test
+    would have seen a true rate half as large again as the mean PD. ``downturn_pd`` is the mean PD with the stated
+    margin, ``upper`` the PD that few defaults do not refute. An empty grade has no interval and no verdict, nor has
+    one in a report of before.
     """
 
     grade: int
@@ -58,6 +70,11 @@ class GradeTest(msgspec.Struct, frozen=True):
     p_value: float
     p_adjusted: float = 1.0
     power: float = 0.0
+    share: float = 0.0
+    downturn_pd: float = 0.0
+    interval: Interval | None = None
+    verdict: Verdict | None = None
+    upper: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,17 +169,32 @@ def by_grade(target: NDArray[np.int8], pd: Floats, grade: NDArray[np.int64], gra
     found = []
     for number in range(1, grades + 1):
         rows = grade == number
-        n, bads = int(rows.sum()), int(target[rows].sum())
-        mean = float(pd[rows].mean()) if n else 0.0
-        found.append(GradeTest(number, n, bads, mean, bads / n if n else 0.0, jeffreys(bads, n, mean)))
-    tested = [one for one in found if one.rows]
-    adjusted = dict(zip((one.grade for one in tested), holm([one.p_value for one in tested]), strict=True))
-    return [
-        msgspec.structs.replace(
-            one, p_adjusted=adjusted.get(one.grade, 1.0), power=power(one.rows, one.mean_pd, len(tested))
-        )
-        for one in found
-    ]
+        found.append(_tested(number, target[rows], pd[rows], len(target)))
+    adjusted = iter(holm([one.p_value for one in found if one.rows]))
+    tests = sum(one.rows > 0 for one in found)
+    return [_judged(one, next(adjusted), tests) if one.rows else one for one in found]
+
+
+def book_test(target: NDArray[np.int8], pd: Floats) -> GradeTest:
+    """The same test of all rows together."""
+    one = _tested(0, target, pd, len(target))
+    return _judged(one, one.p_value, 1)
+
+
+def _tested(number: int, target: NDArray[np.int8], pd: Floats, total: int) -> GradeTest:
+    n, bads = len(target), int(target.sum())
+    if not n:
+        return GradeTest(number, 0, 0, 0.0, 0.0, 1.0)
+    mean = float(pd.mean())
+    seen = Interval(bads / n, *rate_interval(bads, n))
+    return GradeTest(number, n, bads, mean, bads / n, jeffreys(bads, n, mean), share=n / total, interval=seen)
+
+
+def _judged(one: GradeTest, adjusted: float, tests: int) -> GradeTest:
+    sees = power(one.rows, one.mean_pd, tests)
+    verdict = Verdict.HOLDS if sees >= 0.5 else Verdict.CANNOT_TELL
+    verdict = Verdict.TOO_LOW if adjusted < LEVEL else verdict
+    return msgspec.structs.replace(one, p_adjusted=adjusted, power=sees, verdict=verdict)
 
 
 def psi(expected: NDArray[np.float64], actual: NDArray[np.float64]) -> float:

@@ -111,7 +111,7 @@ def make_stage(name: str, portfolio: Portfolio, rows: Rows, panel: Panel, files:
     split = portfolio.file.split
     if isinstance(split, OutOfTime):
         split = msgspec.structs.replace(split, panel=True)
-    file = msgspec.structs.replace(portfolio.file, split=split, model_kind="early_warning")
+    file = msgspec.structs.replace(portfolio.file, split=split, model_kind="early_warning", calibration=None)
     portfolio = replace(portfolio, file=file)
     known = rows.labelled()
     sample = Sample(

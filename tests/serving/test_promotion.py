@@ -88,6 +88,14 @@ def test_a_figure_beyond_its_limit_refuses_alone_with_limit_and_remedy(
     assert desk.in_force() == before
 
 
+def test_one_small_p_value_among_many_grades_is_no_miss(desk: Desk) -> None:
+    """0.002 of ten grades is 0.02 over all of them, and the limit is 0.01."""
+    grades = [
+        GOOD_REPORT["grades"][0] | {"grade": k, "p_value": 0.002 if k == 1 else 0.4} for k in range(1, 11)
+    ]
+    desk.promote("bundle.risk", desk.ready(grades=grades))
+
+
 def test_a_month_that_moved_no_more_than_chance_is_no_miss(desk: Desk) -> None:
     moved = GOOD_REPORT["stability"][0] | {"psi": 0.31, "by_chance": 0.4}
     desk.promote("bundle.risk", desk.ready(stability=[moved]))

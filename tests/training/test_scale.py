@@ -12,10 +12,9 @@ from scipy.stats import binom, norm
 from training.documents import MasterScale
 from training.models import master_scale
 from training.scale import (
+    LARGEST_PD,
     LEVEL,
-    Anchor,
     UnsoundScale,
-    anchored,
     check_scale,
     concentration,
     design_check,
@@ -23,6 +22,8 @@ from training.scale import (
     jeffreys,
     most_prudent,
     power,
+    shift_to,
+    with_margin,
 )
 
 UPPER = master_scale().upper
@@ -84,19 +85,24 @@ def test_no_rows_have_no_power_and_many_have_all() -> None:
     assert power(200_000, 0.02, 10) > 0.999
 
 
-def test_an_anchor_moves_the_odds_and_the_margin_the_pd() -> None:
-    pd = np.array([0.02, 0.2])
-    assert anchored(pd, 0.05, Anchor(0.05), 0.0005) == pytest.approx(pd)
-    moved = anchored(pd, 0.05, Anchor(0.1, margin=0.2), 0.0005) / 1.2
-    ratio = (0.1 / 0.9) / (0.05 / 0.95)
-    assert moved / (1 - moved) == pytest.approx(pd / (1 - pd) * ratio)
-    assert anchored(np.array([1e-6]), 0.05, Anchor(0.05), 0.0005) == pytest.approx(0.0005)
+def test_an_anchor_moves_the_odds_by_the_ratio_of_the_rates_odds() -> None:
+    assert shift_to(0.05, 0.05) == 0.0
+    assert np.exp(shift_to(0.05, 0.1)) == pytest.approx((0.1 / 0.9) / (0.05 / 0.95))
 
 
-@pytest.mark.parametrize("anchor", [Anchor(0.0), Anchor(1.0), Anchor(0.1, -0.1)])
-def test_an_anchor_that_is_no_rate_is_refused(anchor) -> None:
+def test_a_downturn_adds_its_share_and_never_makes_a_default_certain() -> None:
+    assert with_margin(np.array([0.02, 0.2, 0.9]), 0.2) == pytest.approx([0.024, 0.24, LARGEST_PD])
+
+
+@pytest.mark.parametrize("rates", [(0.0, 0.1), (1.0, 0.1), (0.1, 0.0), (0.1, 1.0)])
+def test_an_anchor_that_is_no_rate_is_refused(rates) -> None:
     with pytest.raises(UnsoundScale, match="an anchor without a rate"):
-        anchored(np.array([0.1]), 0.05, anchor, 0.0005)
+        shift_to(*rates)
+
+
+def test_a_downturn_that_makes_pds_smaller_is_refused() -> None:
+    with pytest.raises(UnsoundScale, match="margin of 0 or more"):
+        with_margin(np.array([0.1]), -0.1)
 
 
 def test_no_defaults_as_pluto_and_tasche_print_it() -> None:

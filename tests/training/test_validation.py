@@ -9,10 +9,13 @@ from hypothesis import strategies as st
 from scipy.stats import beta
 
 from tests.training.samples import brute_auc
+from training.scale import holm
 from training.validation import (
     Interval,
+    Verdict,
     auc,
     auc_difference,
+    book_test,
     by_grade,
     ece,
     ece_by_chance,
@@ -131,6 +134,32 @@ def test_jeffreys_p_value_of_a_grade_is_the_chance_that_its_rate_is_at_most_its_
     assert (first.rows, first.bads, first.observed) == (4, 1, 0.25)
     assert (empty.rows, empty.p_value) == (0, 1.0)
     assert third.p_value == pytest.approx(beta.cdf(0.6, 2.5, 0.5))
+
+
+def test_a_grade_is_told_too_low_only_by_a_p_value_over_all_grades_and_only_if_it_could_be_seen() -> None:
+    """Of 400 rows at 10 % 60 bads are too many, 40 are not; of ten rows nothing can be told."""
+    grade = np.repeat([1, 2, 3], [400, 400, 10])
+    target = np.zeros(810, dtype=np.int8)
+    target[:60] = target[400:440] = target[800:801] = 1
+    found = by_grade(target, np.full(810, 0.1), grade, 4)
+    verdicts = [one.verdict for one in found]
+    assert verdicts == [Verdict.TOO_LOW, Verdict.HOLDS, Verdict.CANNOT_TELL, None]
+    assert [one.p_adjusted for one in found[:3]] == holm([one.p_value for one in found[:3]])
+    assert [one.share for one in found] == pytest.approx([400 / 810, 400 / 810, 10 / 810, 0])
+    for one in found[:3]:
+        assert one.interval.low < one.observed < one.interval.high
+    assert found[3].interval is None
+
+
+def test_the_book_is_tested_as_one_grade_and_needs_no_correction() -> None:
+    target, pd = made()
+    book = book_test(target, pd)
+    assert (book.grade, book.rows, book.bads, book.share) == (0, len(target), int(target.sum()), 1.0)
+    assert (
+        book.p_adjusted
+        == book.p_value
+        == pytest.approx(beta.cdf(pd.mean(), target.sum() + 0.5, len(target) - target.sum() + 0.5))
+    )
 
 
 def test_log_loss_is_finite_at_the_ends() -> None:
