@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,9 +11,15 @@ from features.calendar import iso
 from features.terminal import console, progress, show_json, show_table
 from serving.registry.governance import EvidenceKind
 
+if TYPE_CHECKING:  # numpy, which a table of commands can do without
+    from training.points import PointTable
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Slot = Annotated[str, typer.Argument(help="bundle.NAME.")]
 Version = Annotated[str, typer.Argument(help="A version's digest (8 characters suffice), or bundle.NAME.")]
+Shown = Annotated[
+    str, typer.Argument(help="A version's digest (8 characters suffice), bundle.NAME, or a bundle.json.")
+]
 MOST_LOANS = 20
 
 
@@ -75,8 +81,13 @@ def inventory(*, as_json: Json = False) -> None:
         console.print(f"{r.slot}: {told}", markup=False)
 
 
-def show(version: Version, *, as_json: Json = False) -> None:
-    """Show a version: its model, what was said of it, its evidence, and how it stands at the gates now."""
+def show(version: Shown, *, as_json: Json = False) -> None:
+    """Show a version: its model, what was said of it, its evidence, how it stands at the gates now, and a scorecard's
+    points with their PDO and base odds. Of a bundle.json that nobody submitted, the points.
+    """
+    if version.endswith(".json"):
+        _show_file(Path(version), as_json=as_json)
+        return
     from serving.inventory import show as read
     from serving.settings import Settings
 
@@ -95,8 +106,45 @@ def show(version: Version, *, as_json: Json = False) -> None:
     console.print(f"By {found.author}; " + ("; ".join(f"{verdict} by {who} {why}".strip() for who, verdict, why in found.approvals) or "nobody said anything yet"), markup=False)  # fmt: skip
     for kind, at, who in found.evidence:
         console.print(f"  {kind}, brought by {who} on {iso(at)[:16]}", markup=False)
+    if found.points is not None:
+        _show_points(found.points)
     cells = [("met" if s.met else "MISSED", s.gate.value, s.figure, s.limit, "" if s.met else s.remedy) for s in found.standings]  # fmt: skip
     show_table("gates, as of now", ("", "gate", "figure", "limit", "remedy"), cells)
+
+
+def _show_file(path: Path, *, as_json: bool) -> None:
+    from features.errors import Invalid
+    from training.bundle import load_bundle
+    from training.points import point_table
+
+    if not path.is_file():
+        raise Invalid("there is no such file.", place=str(path), remedy="Name a bundle.json, or a digest.")
+    scorer = load_bundle(path.read_bytes())
+    bundle, points = scorer.bundle, point_table(scorer.bundle)
+    if as_json:
+        show_json(
+            {"digest": scorer.bundle_digest, "model": bundle.model, "kind": bundle.kind, "points": points}
+        )
+        return
+    console.print(f"[bold]{bundle.portfolio}.{bundle.model}[/] {scorer.bundle_digest}", soft_wrap=True)
+    if points is None:
+        console.print(
+            f"It has {len(bundle.trees)} trees over {len(bundle.columns)} features and no table of points."
+        )
+    else:
+        _show_points(points)
+
+
+def _show_points(points: PointTable) -> None:
+    console.print(points.told, markup=False)
+    cells = [
+        (one.feature, f"{one.zh} {one.en}", one.bin, *(("", "") if one.goods is None else (one.goods, one.bads)), one.points)
+        for one in points.lines
+    ]  # fmt: skip
+    show_table(
+        f"{len(cells)} bins; everybody starts with {points.start} points",
+        ("feature", "", "bin", "goods", "bads", "points"), cells,
+    )  # fmt: skip
 
 
 def attach(

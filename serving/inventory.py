@@ -25,6 +25,7 @@ from serving.store.session import Connection, tenant_transaction
 from serving.watch.book import open_book
 from serving.watch.service import BOOK
 from training.bundle import load_bundle
+from training.points import PointTable, point_table
 from training.promotion import Standing
 
 _DECIDED = """
@@ -61,6 +62,8 @@ class VersionShown:
     approvals: tuple[tuple[str, str, str], ...]
     evidence: tuple[tuple[str, int, str], ...]
     standings: tuple[Standing, ...]
+    points: PointTable | None = None
+    """Of a scorecard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +127,8 @@ def show(settings: Settings, name: str) -> VersionShown:
         if name.startswith(BUNDLE):
             name = _in_force(connection, name, now)
         found = registry.artifact(connection, name)
-        slot = (
-            f"{BUNDLE}{load_bundle(found.data).bundle.model}"
-            if found.kind is Kind.BUNDLE
-            else found.kind.value
-        )
+        bundle = load_bundle(found.data).bundle if found.kind is Kind.BUNDLE else None
+        slot = found.kind.value if bundle is None else f"{BUNDLE}{bundle.model}"
         model = _models(connection, now).get(slot) or _row(
             connection, slot, [], ModelEntry(slot, 0, "", "", ""), now
         )
@@ -139,6 +139,7 @@ def show(settings: Settings, name: str) -> VersionShown:
         found.digest, model, names.get(found.author, "(unknown)"),
         tuple((names.get(one.by, "(unknown)"), one.verdict, one.reason) for one in said),
         tuple((one.kind.value, one.added_at, names.get(one.added_by, "(unknown)")) for one in held), tuple(standings),
+        None if bundle is None else point_table(bundle),
     )  # fmt: skip
 
 

@@ -52,6 +52,8 @@ class Bins(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     counts: tuple[tuple[int, int], ...] = ()
     """Goods and bads of each bin, then of NO_RECORD, then of each code, for the report."""
     iv: float = 0.0
+    labels: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Of a category whose contract lists its texts: that of each code."""
 
 
 class Tree(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

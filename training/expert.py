@@ -24,6 +24,7 @@ from features.errors import Invalid
 from features.matrix import Column, ColumnKind
 from training.bundle import FIXED, MODEL_KINDS, MOST, SCHEMA, Bins, Bundle, Line, with_vectors
 from training.models import master_scale
+from training.points import PointScale
 from training.portfolio import Portfolio
 from training.probes import covering_probes
 from training.scorecard import bundle_column
@@ -31,19 +32,6 @@ from training.scorecard import bundle_column
 EXPERT = "expert"
 _NO_BINS = Bins((), (0,), 0)
 _NO_LINE = Line(0.0, 0.0)
-
-
-class PointScale(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """At ``base_points`` there are ``base_odds`` goods to a bad; ``pdo`` points more double the odds."""
-
-    base_points: float
-    base_odds: float
-    pdo: float
-
-    @property
-    def logits(self) -> float:
-        """Log-odds of bad that one point takes away."""
-        return log(2.0) / self.pdo
 
 
 class ExpertFeature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -209,10 +197,11 @@ def _bins(one: ExpertFeature, column: Column, unit: float) -> Bins:
     if one.weight is not None:
         return _NO_BINS
     category = column.kind is ColumnKind.CATEGORY
-    codes = sorted((float(code_of(k)) if category else float(k), v) for k, v in one.codes.items())
+    codes = sorted((float(code_of(k)) if category else float(k), v, k) for k, v in one.codes.items())
     return Bins(
         one.edges, tuple(_units(p, unit) for p in one.points), _units(one.no_record, unit),
-        tuple(code for code, _ in codes), tuple(_units(points, unit) for _, points in codes),
+        tuple(code for code, _, _ in codes), tuple(_units(points, unit) for _, points, _ in codes),
+        labels=tuple(text for _, _, text in codes) if category else msgspec.UNSET,
     )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ from training.bundle import (
 from training.calibration import Calibration, calibrate
 from training.cards import Cards, describe, fit_cards
 from training.level import StatedLevel
+from training.points import point_scale
 from training.probes import covering_probes
 from training.sample import Sample, folds
 from training.scale import shift_to
@@ -165,6 +166,7 @@ def _of_card(sample: Sample, origin: Origin, card: Scorecard, mended: Calibratio
         "learner": "scorecard",
         "candidate": describe(cards.settings),
         "columns": len(columns),
+        **msgspec.structs.asdict(point_scale()),
         "calibration_slope": mended.weights[0],
         "calibration_shift": mended.shift,
         "log_loss_scorecard": mended.before,

@@ -9,6 +9,7 @@ from importlib.resources import files
 
 from training.evaluation import Judged
 from training.grades_page import grades_section
+from training.points import PointTable
 from training.rejects_page import rejects_section
 from training.report import Report, held_out_rows
 from training.review_page import review_sections
@@ -57,6 +58,7 @@ def render(report: Report, charts: Mapping[str, str]) -> str:
     parts = (
         _head(report), _warnings(report), _figures(report.metrics), _pictures(charts), _judgement(report),
         _horizons(report), grades_section(report), _withheld(report), _features(report),
+        _points(report.points) if report.points else "",
         rejects_section(report.rejects) if report.rejects else "",
         review_sections(report.review) if report.review else "", _rows(report), _leaks(report),
         _origin(report),
@@ -195,6 +197,18 @@ def _features(report: Report) -> str:
     about = "Weight is the mean absolute contribution to the log-odds over the rows judged."
     names = ["feature", "source", "risk", "weight", "IV" if is_card else "", "absent"]
     return f"<h2>Strongest features</h2><p class='soft'>{about}</p>" + table(names, lines, 3)
+
+
+def _points(points: PointTable) -> str:
+    lines = [
+        (
+            Html(f"<span lang='zh'>{escape(one.zh)}</span> {escape(one.en)}") if place == 0 or points.lines[place - 1].feature != one.feature else "",
+            one.bin, *(("", "") if one.goods is None else (f"{one.goods:,}", f"{one.bads:,}")), one.points,
+        )
+        for place, one in enumerate(points.lines)
+    ]  # fmt: skip
+    names = ("feature", "bin", "goods", "bads", "points")
+    return f"<h2>Scorecard in points</h2><p class='soft'>{escape(points.told)}</p>" + table(names, lines, 2)
 
 
 def _rows(report: Report) -> str:

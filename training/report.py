@@ -19,6 +19,7 @@ from training.grades import Level, level_of, with_bounds
 from training.labels import Outcome
 from training.leaks import LeakCheck
 from training.level import StatedLevel
+from training.points import PointTable, point_table
 from training.population import Rows
 from training.rejects import Rejects
 from training.review import Review, build_review
@@ -131,6 +132,8 @@ class Report(msgspec.Struct, frozen=True):
     """Of reports of before there is none."""
     level: Level | None = None
     """Likewise."""
+    points: PointTable | None = None
+    """Of a scorecard."""
 
 
 def build_report(
@@ -167,7 +170,7 @@ def build_report(
         _random(rows, judged), metrics, challenger, difference, tuple(grades), _features(bundle, sample, judged),
         leaks, stability, bundle.notes,
         Origin(bundle_digest, bundle.definitions_digest, bundle.training_digest, tuple(files)), warnings,
-        sensitivity(bundle, later, sample.optional), review=review, level=level,
+        sensitivity(bundle, later, sample.optional), review=review, level=level, points=point_table(bundle),
     )  # fmt: skip
 
 

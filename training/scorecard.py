@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
+from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 from scipy.sparse import csr_array
@@ -212,7 +213,7 @@ def card_parts(
     """Base, columns and bins in fixed point of ``shift + scale * log-odds``."""
     base = round((shift + scale * card.base) * FIXED)
     bins = []
-    for fitted, weight, mean in zip(card.binned, card.weights, card.means, strict=True):
+    for column, fitted, weight, mean in zip(card.columns, card.binned, card.weights, card.means, strict=True):
 
         def fixed(woe: float, weight: float = weight, mean: float = mean) -> int:
             return round((woe - mean) * weight * scale * FIXED)
@@ -226,9 +227,18 @@ def card_parts(
                 tuple(map(fixed, fitted.code_woe)),
                 fitted.counts,
                 round(fitted.iv, 9),
+                _labels(column, fitted.codes),
             )
         )
     return base, tuple(bundle_column(column) for column in card.columns), tuple(bins)
+
+
+def _labels(column: Column, codes: tuple[float, ...]) -> tuple[str, ...] | UnsetType:
+    """Texts of a category's codes, where all are known."""
+    known = dict(column.labels)
+    if column.kind is not ColumnKind.CATEGORY or not known or any(int(code) not in known for code in codes):
+        return UNSET
+    return tuple(known[int(code)] for code in codes)
 
 
 def bundle_column(column: Column) -> BundleColumn:

@@ -19,9 +19,11 @@ from serving import inventory, operations
 from serving.challenge import NoChampion, challenge
 from serving.cli import app
 from serving.inventory import NotInForce, StillNeeded
+from serving.registry import service as registry
 from serving.registry.governance import BadEntry, EvidenceKind, ModelEntry, State
 from serving.settings import Settings
 from serving.store.keys import KeyRing
+from serving.store.session import tenant_transaction
 from serving.store.vault import PostgresVault
 from serving.work.kinds import KINDS
 from serving.work.worker import Worker
@@ -173,6 +175,26 @@ def test_the_commands_tell_the_inventory_and_a_version(bank: Bank, monkeypatch) 
     assert {one["gate"] for one in shown["standings"]} >= {"approval", "report", "fairness"}
     assert CliRunner().invoke(app, ["models", "show", "bundle.risk"]).exit_code == 0
     assert CliRunner().invoke(app, ["models", "inventory"]).exit_code == 0
+
+
+def test_a_scorecard_is_shown_in_points_from_the_registry_and_from_its_file(
+    bank: Bank, monkeypatch, tmp_path
+) -> None:
+    _environment(monkeypatch, bank, "analyst")
+    shown = json.loads(CliRunner().invoke(app, ["models", "show", "bundle.rating", "--json"]).output)
+    assert shown["points"]["scale"]["pdo"] == 40
+    settings = as_(bank, "analyst")
+    database = operations.prepare(settings)
+    with tenant_transaction(database, "city") as connection:
+        data = registry.artifact(connection, shown["digest"]).data
+    path = tmp_path / "bundle.json"
+    path.write_bytes(data)
+    told = CliRunner().invoke(app, ["models", "show", str(path)]).output
+    assert "A total of 600 points stands for 15 goods to a bad" in told.replace("\n", " ")
+    alone = json.loads(CliRunner().invoke(app, ["models", "show", str(path), "--json"]).output)
+    assert alone["points"] == shown["points"]
+    missing = CliRunner().invoke(app, ["models", "show", str(tmp_path / "none.json")])
+    assert "there is no such file" in str(missing.exception)
 
 
 def test_a_champion_that_could_not_be_told_to_mlflow_is_told_again(bank: Bank, monkeypatch) -> None:

@@ -72,9 +72,7 @@ def test_promoting_it_again_changes_nothing(desk: Desk) -> None:
     ],
     ids=["auc", "scorecard", "predicted", "ece", "grades", "psi"],
 )
-def test_a_figure_beyond_its_limit_refuses_alone_with_limit_and_remedy(
-    desk: Desk, gate, changes, said
-) -> None:
+def test_a_figure_beyond_its_limit_refuses_with_limit_and_remedy(desk: Desk, gate, changes, said) -> None:
     before = desk.in_force()
     digest = desk.ready(**changes)
     with pytest.raises(GatesMissed) as refusal:
@@ -88,17 +86,11 @@ def test_a_figure_beyond_its_limit_refuses_alone_with_limit_and_remedy(
     assert desk.in_force() == before
 
 
-def test_one_small_p_value_among_many_grades_is_no_miss(desk: Desk) -> None:
-    """0.002 of ten grades is 0.02 over all of them, and the limit is 0.01."""
-    grades = [
-        GOOD_REPORT["grades"][0] | {"grade": k, "p_value": 0.002 if k == 1 else 0.4} for k in range(1, 11)
-    ]
-    desk.promote("bundle.risk", desk.ready(grades=grades))
-
-
-def test_a_month_that_moved_no_more_than_chance_is_no_miss(desk: Desk) -> None:
+def test_what_is_no_more_than_chance_is_no_miss(desk: Desk) -> None:
+    """0.002 of one of ten grades is 0.02 over all of them, and the limit is 0.01."""
     moved = GOOD_REPORT["stability"][0] | {"psi": 0.31, "by_chance": 0.4}
-    desk.promote("bundle.risk", desk.ready(stability=[moved]))
+    grades = [GOOD_REPORT["grades"][0] | {"p_value": p} for p in (0.002, *[0.4] * 9)]
+    desk.promote("bundle.risk", desk.ready(stability=[moved], grades=grades))
 
 
 def test_without_any_evidence_all_that_lacks_is_named_at_once(desk: Desk) -> None:
