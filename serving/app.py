@@ -16,6 +16,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 
 from features.errors import Invalid, Unavailable, YidaiError
+from serving.cases import api as cases
 from serving.consents import api as consents
 from serving.decisions import api as decisions
 from serving.problems import MEDIA, BodyLimit, add_problems
@@ -79,6 +80,7 @@ def create_app(settings: Settings, database: Database, clock: Clock = wall_clock
     app.include_router(consents.router)
     app.include_router(records.router)
     app.include_router(life.router)
+    app.include_router(cases.router)
     _add_health(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app

@@ -13,6 +13,7 @@ from features.cli import city_app, features_app
 from features.terminal import console, plain_errors, progress, show_json, show_table
 from serving import exchange_cli, fairness_cli, governance_cli
 from serving.access_cli import access_log
+from serving.cases import cli as cases
 from serving.consents.cli import prefill
 from serving.features_cli import show_features
 from serving.identity.cli import identity_app
@@ -38,6 +39,7 @@ app.add_typer(tokens_app, name="tokens")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(quality_app, name="quality")
 records.add_to(app)
+cases.add_to(app)
 app.command("predict")(analysts.predict)
 models_app.command("export")(exchange_cli.export_model)
 models_app.command("import")(exchange_cli.import_model)

@@ -13,6 +13,9 @@ from fastapi import Request
 
 from features.timeline.lake import Lake
 from serving.access.bearer import Doorkeeper
+from serving.cases.deciding import DecidingService
+from serving.cases.opening import Opener
+from serving.cases.service import CaseService
 from serving.consents.online import WorkingSet
 from serving.consents.prefill import PrefillService
 from serving.consents.service import ConsentService
@@ -53,6 +56,8 @@ class Services:
     records: RecordService
     disputes: DisputeService
     subjects: SubjectService
+    cases: CaseService
+    deciding: DecidingService
     writer: GroupWriter
     metrics: Metrics
     clock: Clock
@@ -72,6 +77,8 @@ async def open_services(settings: Settings, database: Database, clock: Clock) ->
     online = WorkingSet(pool, lives, lake, clock, settings.as_of)
     writer = GroupWriter(pool, settings.group_size, metrics.group.observe)
     writer.start()
+    disputes = DisputeService(pool, keys, online, lake, clock)
+    opener = Opener(keys, disputes)
     return Services(
         settings=settings,
         pool=pool,
@@ -82,8 +89,10 @@ async def open_services(settings: Settings, database: Database, clock: Clock) ->
         consents=ConsentService(pool, keys, online, clock),
         prefill=PrefillService(settings, pool, keys, lives, clock),
         records=RecordService(pool, database, keys, online, lake, clock),
-        disputes=DisputeService(pool, keys, online, lake, clock),
+        disputes=disputes,
         subjects=SubjectService(pool, database, keys, online, lake, clock),
+        cases=CaseService(settings, pool, opener, clock),
+        deciding=DecidingService(settings, pool, opener, clock),
         writer=writer,
         metrics=metrics,
         clock=clock,

@@ -40,21 +40,25 @@ class Permission(StrEnum):
     HANDLE_DISPUTES = "handle_disputes"
     ERASE = "erase"
     READ_ACCESS_LOG = "read_access_log"
+    READ_CASES = "read_cases"
+    DECIDE_CASES = "decide_cases"
+    EXERCISE_RIGHTS = "exercise_rights"
+    """Ask in a subject's name: for a person's review, a report, a statement."""
 
 
 _P = Permission
 GRANTED: dict[Role, frozenset[Permission]] = {
     Role.INTEGRATION_ENGINEER: frozenset({
         _P.DECIDE, _P.PREFILL, _P.MANAGE_CONSENTS, _P.READ_DECISIONS, _P.READ_REGISTRY, _P.SEND_RECORDS,
-        _P.HANDLE_DISPUTES,
+        _P.HANDLE_DISPUTES, _P.EXERCISE_RIGHTS,
     }),
     Role.ANALYST: frozenset({_P.SUBMIT, _P.READ_REGISTRY, _P.READ_DECISIONS, _P.REPLAY}),
     Role.RISK_OFFICER: frozenset({
         _P.APPROVE, _P.ACTIVATE, _P.SUBMIT, _P.READ_REGISTRY, _P.READ_DECISIONS, _P.READ_RECEIPTS, _P.REPLAY,
-        _P.HANDLE_ALERTS, _P.RESOLVE, _P.HANDLE_DISPUTES,
+        _P.HANDLE_ALERTS, _P.RESOLVE, _P.HANDLE_DISPUTES, _P.READ_CASES, _P.DECIDE_CASES,
     }),
     Role.AUDITOR: frozenset({
-        _P.READ_REGISTRY, _P.READ_DECISIONS, _P.READ_RECEIPTS, _P.REPLAY, _P.READ_ACCESS_LOG,
+        _P.READ_REGISTRY, _P.READ_DECISIONS, _P.READ_RECEIPTS, _P.REPLAY, _P.READ_ACCESS_LOG, _P.READ_CASES,
     }),
     Role.ADMINISTRATOR: frozenset({_P.ADMINISTER, _P.READ_REGISTRY, _P.ERASE}),
 }  # fmt: skip

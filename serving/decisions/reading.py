@@ -14,7 +14,9 @@ from features.definitions.plan import FeaturePlan
 from features.errors import NotFound
 from serving.access.model import Authority, Permission
 from serving.decisions import repository
+from serving.decisions.linking import LinkKind
 from serving.decisions.receipt import Receipt, open_receipt, read_receipt
+from serving.decisions.repository import StoredDecision
 from serving.registry.repository import artifacts_async
 from serving.store.keys import KeyRing, Unreadable
 from serving.store.session import tenant_connection
@@ -26,6 +28,17 @@ class Erased(NotFound):
     def __init__(self) -> None:
         super().__init__(
             "the person was erased; this receipt can be verified, but nobody can read it.", code="erased"
+        )
+
+
+class DecidedByPerson(NotFound):
+    """A person's decision: no model scored it."""
+
+    def __init__(self, parent: UUID | None) -> None:
+        super().__init__(
+            "a person made this decision; it has reasons, and no contributions of features.",
+            place="decision_id",
+            remedy=f"The decision that was reviewed has them: {parent}.",
         )
 
 
@@ -97,7 +110,7 @@ class DecisionReader:
             Unreadable: the stored bytes were changed.
         """
         authority.holds(Permission.READ_RECEIPTS)
-        return await self._open(authority.tenant, decision_id)
+        return self._opened(await repository.get(self._pool, authority.tenant, decision_id))
 
     async def explanation(self, authority: Authority, decision_id: UUID) -> ExplanationAnswer:
         """Why, feature by feature, with the titles of the definitions that were in force then.
@@ -106,20 +119,22 @@ class DecisionReader:
             UnknownDecision, Erased: there is nothing to read.
         """
         authority.holds(Permission.READ_DECISIONS)
-        opened = await self._open(authority.tenant, decision_id)
-        receipt = read_receipt(opened.data)
+        stored = await repository.get(self._pool, authority.tenant, decision_id)
+        if stored.kind == LinkKind.PERSON:
+            raise DecidedByPerson(stored.parent_id)
+        receipt = read_receipt(self._opened(stored).data)
         name = receipt.digests["definitions"]
         async with tenant_connection(self._pool, authority.tenant) as connection:
             plan = FeaturePlan.load((await artifacts_async(connection, [name]))[name])
         return explanation_of(receipt, plan)
 
-    async def _open(self, tenant: str, decision_id: UUID) -> OpenedReceipt:
-        stored = await repository.get(self._pool, tenant, decision_id)
+    def _opened(self, stored: StoredDecision) -> OpenedReceipt:
         if stored.wrapped_key is None:
             raise Erased
+        name = str(stored.decision_id)
         if hashlib.sha256(stored.receipt).digest() != stored.receipt_hash:
-            raise Unreadable(f"receipt {decision_id}")
-        data = open_receipt(stored.receipt, self._keys.unwrap(stored.wrapped_key), str(decision_id))
+            raise Unreadable(f"receipt {name}")
+        data = open_receipt(stored.receipt, self._keys.unwrap(stored.wrapped_key), name)
         return OpenedReceipt(data, stored.receipt_hash.hex())
 
 

@@ -16,9 +16,11 @@ from features.timeline.door import Door
 from features.timeline.events import EventTable
 from features.timeline.lake import Lake
 from serving.access.model import Authority, Permission
+from serving.cases.receipt import verify
 from serving.decisions import repository
 from serving.decisions.case import Case, features_of, sources_with_record
 from serving.decisions.decider import decide
+from serving.decisions.linking import LinkKind
 from serving.decisions.live import Live, compile_live
 from serving.decisions.receipt import Receipt, differences, open_receipt, read_receipt, write_receipt
 from serving.decisions.repository import StoredDecision
@@ -128,6 +130,8 @@ class _Replay:
 
     def _compare(self, stored: StoredDecision, wrapped_key: bytes) -> Replayed:
         data = open_receipt(stored.receipt, self._keys.unwrap(wrapped_key), str(stored.decision_id))
+        if stored.kind == LinkKind.PERSON and stored.parent_id is not None:
+            return self._of_person(stored, data, stored.parent_id)
         receipt = read_receipt(data)
         if digest(stored.answer) != receipt.answer_digest:
             raise ChangedAnswer
@@ -148,6 +152,16 @@ class _Replay:
         return Replayed(
             stored.decision_id, ReplayStatus.AGED if aged else ReplayStatus.DIFFERENT, tuple(found)
         )
+
+    def _of_person(self, stored: StoredDecision, data: bytes, parent_id: UUID) -> Replayed:
+        """A person is not computed again: what they saw and decided is verified, and the decision that they reviewed
+        is replayed.
+        """
+        parent = repository.get_sync(self._connection, parent_id)
+        verify(stored, data, parent)
+        found = self.run(parent)
+        told = tuple(f"reviewed decision: {each}" for each in found.differences)
+        return Replayed(stored.decision_id, found.status, told)
 
     def _tables(self, case: Case, live: Live) -> Mapping[str, EventTable]:
         subject, pin = case.subject.subject_id, case.subject.pin

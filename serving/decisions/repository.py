@@ -170,7 +170,12 @@ async def get(pool: asyncpg.Pool, tenant: str, decision_id: UUID) -> StoredDecis
         UnknownDecision: none of this tenant.
     """
     async with tenant_connection(pool, tenant) as connection:
-        row = await connection.fetchrow(f"{GET} WHERE decision_id = $1", decision_id)
+        return await get_on(connection, decision_id)
+
+
+async def get_on(connection: asyncpg.Connection, decision_id: UUID) -> StoredDecision:
+    """One decision, in the caller's transaction; see ``get``."""
+    row = await connection.fetchrow(f"{GET} WHERE decision_id = $1", decision_id)
     if row is None:
         raise UnknownDecision
     return StoredDecision(*row.values())

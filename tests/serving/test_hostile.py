@@ -54,9 +54,19 @@ BODIES: dict[str, Any] = {
         "published_at": "2024-01-07T09:00:00+08:00",
     },
     "/v1/disputes": {"id_number": GOOD, "dataset": "vehicle", "key": {"plate": "P1"}, "ground": "not mine"},
-    "/v1/disputes/{dispute_id}/answer": {"verdict": "corrected"},
+    "/v1/disputes/{dispute_id}/answer": {"verdict": "corrected", "answer": "it was paid"},
+    "/v1/decisions/{decision_id}/human-review": {},
+    "/v1/cases/{case_id}/take": {"over": True},
+    "/v1/cases/{case_id}/decide": {
+        "outcome": "approve", "reason_code": "RV_INCOME_PROVED", "reason": "seen", "seen": "0" * 64,
+        "terms": {"limit_fen": 100_000, "annual_rate_ppm": 100_000},
+    },
+    "/v1/cases/{case_id}/second": {"agree": True, "seen": "0" * 64},
 }  # fmt: skip
-PLACES = {"{dataset}": "vehicle", "{dispute_id}": str(uuid4())}
+PLACES = dict.fromkeys(("{dispute_id}", "{decision_id}", "{case_id}"), str(uuid4())) | {
+    "{dataset}": "vehicle"
+}
+OFFICERS = ("/v1/disputes", "/v1/cases")
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +93,7 @@ def send(client: Client, path: str, content: bytes, key: str | None = None) -> N
     headers = {"Idempotency-Key": key or str(uuid4()), "Content-Type": kind}
     for place, value in PLACES.items():
         path = path.replace(place, value)
-    asker = client.as_("risk_officer") if path.startswith("/v1/disputes") else client
+    asker = client.as_("risk_officer") if path.startswith(OFFICERS) else client
     well_answered(asker.ask("POST", path, content=content, headers=headers))
 
 

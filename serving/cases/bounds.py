@@ -1,0 +1,84 @@
+"""Between what a reviewer may grant, and what nobody may: read from the policy's own bytes, of whatever schema.
+
+A decision's policy may be years old; only its caps and its hard rules bind a person, so only they are read.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from features.calendar import instant
+from serving.cases.model import Terms, WrongTerms
+from serving.decisions.receipt import Receipt
+from serving.policy.model import Effect
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """Fen and ppm a year. A limit is a multiple of ``step_fen``, and no more than was asked for or the caps allow.
+
+    ``hard`` are rules of the decision that nobody overrides.
+    """
+
+    least_fen: int
+    most_fen: int
+    step_fen: int
+    most_rate_ppm: int
+    hard: tuple[str, ...]
+
+
+def bounds_of(policy: bytes, receipt: Receipt, at: int) -> Bounds:
+    """The bounds of a decision's policy at a moment (µs). A policy without limits (an eligibility) allows none."""
+    document = msgspec.json.decode(policy)
+    asked = receipt.case.asked
+    limits, tables = document.get("limits") or {}, document.get("tables") or {}
+    caps = _caps(limits.get("caps") or tables.get("limit_caps") or (), asked.product, at)
+    rates = _caps(document.get("rate_caps") or tables.get("rate_caps") or (), asked.product, at)
+    step = int(limits.get("step_fen") or 1)
+    return Bounds(
+        least_fen=int(limits.get("min_limit_fen") or 0),
+        most_fen=min([asked.amount_fen, *caps]) // step * step if caps else 0,
+        step_fen=step,
+        most_rate_ppm=min(rates, default=0),
+        hard=_hard(document, receipt),
+    )
+
+
+def checked(bounds: Bounds, terms: Terms | None) -> Terms:
+    """The terms, if they may be granted.
+
+    Raises:
+        WrongTerms: missing, or outside the bounds, with the field.
+    """
+    if terms is None:
+        problem = "an approval needs a limit and a rate."
+        raise WrongTerms("terms", problem, "Send terms: {limit_fen, annual_rate_ppm}.")
+    if not max(bounds.least_fen, 1) <= terms.limit_fen <= bounds.most_fen:
+        problem = f"{terms.limit_fen} fen is not from {bounds.least_fen} to {bounds.most_fen}."
+        raise WrongTerms("terms.limit_fen", problem, "The caps and the application bind a person too.")
+    if terms.limit_fen % bounds.step_fen:
+        problem = f"{terms.limit_fen} fen is no multiple of {bounds.step_fen}."
+        raise WrongTerms("terms.limit_fen", problem, "Round it down.")
+    if not 0 <= terms.annual_rate_ppm <= bounds.most_rate_ppm:
+        problem = f"{terms.annual_rate_ppm} ppm a year is above the cap of {bounds.most_rate_ppm}."
+        raise WrongTerms("terms.annual_rate_ppm", problem, "Take a rate from 0 up to the cap.")
+    return terms
+
+
+def _caps(rows: Any, product: str, at: int) -> list[int]:
+    return [int(row["value"]) for row in rows if _holds(row, product, at)]
+
+
+def _holds(row: dict[str, Any], product: str, at: int) -> bool:
+    begins, ends = row.get("since") or row.get("effective_from"), row.get("to") or row.get("effective_to")
+    within = (not begins or instant(begins) <= at) and (not ends or at < instant(ends))
+    return within and (not row.get("products") or product in row["products"])
+
+
+def _hard(document: dict[str, Any], receipt: Receipt) -> tuple[str, ...]:
+    """Rules that declined the case and are hard; in policies that do not say which are, all are."""
+    declined = Effect.DECLINE.name.lower()
+    forces = {rule["id"]: rule.get("force", "hard") for gate in document["gates"] for rule in gate["rules"]}
+    struck = [rule.id for rule in receipt.rules if rule.effect == declined]
+    return tuple(name for name in struck if forces.get(name, "hard") == "hard")

@@ -1,0 +1,69 @@
+"""What `yidai cases` does: settings in, values out."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from serving.access.model import Permission
+from serving.cases.model import CaseRow, Verdict
+from serving.cases.overrides import OverrideStatistics, statistics
+from serving.cases.repository import Wanted
+from serving.cases.service import CaseView
+from serving.operations import authority, prepare
+from serving.services import Services, with_services
+from serving.settings import Settings
+from serving.store.session import tenant_transaction
+
+
+def cases(settings: Settings, wanted: Wanted, *, overdue: bool = False) -> list[CaseRow]:
+    """The queue, the first due first."""
+    database = prepare(settings)
+    asker = authority(settings, database, Permission.READ_CASES)
+    return with_services(
+        settings,
+        database,
+        lambda held: (held.cases.overdue if overdue else held.cases.some)(asker, wanted),
+    )
+
+
+def show(settings: Settings, case_id: UUID) -> CaseView:
+    """One case with its evidence."""
+    database = prepare(settings)
+    asker = authority(settings, database, Permission.READ_CASES)
+    return with_services(settings, database, lambda held: held.cases.view(asker, case_id))
+
+
+def take(settings: Settings, case_id: UUID, *, over: bool = False) -> CaseRow:
+    """Take a case as YIDAI_TOKEN's actor."""
+    database = prepare(settings)
+    asker = authority(settings, database, Permission.DECIDE_CASES)
+    return with_services(settings, database, lambda held: held.cases.take(asker, case_id, over=over))
+
+
+def decide(settings: Settings, case_id: UUID, verdict: Verdict) -> CaseRow:
+    """Take and decide a case as YIDAI_TOKEN's actor."""
+    database = prepare(settings)
+    asker = authority(settings, database, Permission.DECIDE_CASES)
+
+    async def run(held: Services) -> CaseRow:
+        await held.cases.take(asker, case_id)
+        return await held.deciding.decide(asker, case_id, verdict)
+
+    return with_services(settings, database, run)
+
+
+def second(settings: Settings, case_id: UUID, seen: str, *, agree: bool) -> CaseRow:
+    """Agree with a proposal as YIDAI_TOKEN's actor, or send it back."""
+    database = prepare(settings)
+    asker = authority(settings, database, Permission.DECIDE_CASES)
+    return with_services(
+        settings, database, lambda held: held.deciding.second(asker, case_id, seen, agree=agree)
+    )
+
+
+def overrides(settings: Settings, since: int, until: int) -> OverrideStatistics:
+    """What people decided otherwise than the system, counted."""
+    database = prepare(settings)
+    asker = authority(settings, database, Permission.READ_CASES)
+    with tenant_transaction(database, asker.tenant) as connection:
+        return statistics(connection, since, until)
