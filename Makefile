@@ -22,7 +22,7 @@ setup: .venv/ready  ## make .venv from the hashed locks and compile the kernel
 	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes --link-mode copy -r requirements/dev.txt || $(BIN)/python -m pip install -q --require-hashes -r requirements/dev.txt
 	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e . || $(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
 	@$(BIN)/python -m compileall -q features training serving $(BIN)/../lib/python*/site-packages 2>/dev/null || true
-	@$(BIN)/python -c "import features.kernel, training.trees"
+	@$(BIN)/python -c "import features.kernel, training.lookup, training.trees"
 	@touch $@
 
 demo: setup  ## a city, its models, a served decision, its replay: the whole path in minutes

@@ -135,12 +135,19 @@ def ours(name: str, scorer: Scorer, matrix: FeatureMatrix, rows: int) -> dict[st
     }  # fmt: skip
 
 
-def withheld_us(scorer: Scorer, matrix: FeatureMatrix, rows: int) -> float:
-    """A row whose first tenth of columns a silent source withholds: their trees are explained anew."""
-    missing = matrix.missing.copy()
-    missing[:, : max(missing.shape[1] // 10, 1)] = Missing.SOURCE_DOWN
-    values = np.where(missing == Missing.PRESENT, matrix.values, 0.0)
-    return row_us(lambda row: scorer.score(values[[row]], missing[[row]]), rows)
+def withheld(scorer: Scorer, matrix: FeatureMatrix, rows: int) -> dict[str, float]:
+    """A row of which a tenth of the columns are withheld: always the same ones, and each time others."""
+    width = matrix.missing.shape[1]
+    some = max(width // 10, 1)
+    first = np.tile(np.arange(width) < some, (rows, 1))
+    others = np.random.default_rng(7).permuted(first, axis=1)
+    found = {}
+    for name, struck in (("booster_withheld_us", first), ("booster_withheld_once_us", others)):
+        missing = np.where(struck, Missing.SOURCE_DOWN, matrix.missing[:rows]).astype(np.uint8)
+        values = np.where(missing == Missing.PRESENT, matrix.values[:rows], 0.0)
+        cut = [(values[[row]], missing[[row]]) for row in range(rows)]
+        found[name] = row_us(lambda row, cut=cut: scorer.score(*cut[row]), rows)
+    return found
 
 
 def lightgbms(booster: lgb.Booster, x: Floats, rows: int) -> dict[str, float]:
@@ -232,7 +239,7 @@ def main() -> None:
     trained = tree_scorer(fit_booster(sample), sample.matrix.columns)
     figures = ours("card", card_scorer(sample), sample.matrix, asked)
     figures |= ours("booster", scorer, sample.matrix, asked) | ours("trained", trained, sample.matrix, asked)
-    figures["booster_withheld_us"] = withheld_us(scorer, sample.matrix, asked // 4)
+    figures |= withheld(scorer, sample.matrix, asked)
     figures |= lightgbms(plain, inputs(sample), asked)
     figures["difference_logits"] = disagreement(plain, scorer, sample)
     ratios = {

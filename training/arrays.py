@@ -20,6 +20,12 @@ class TreeArrays:
     contribute: tuple[NDArray[np.generic], ...]
     add_values: tuple[NDArray[np.generic], ...]
     base: int
+    players: NDArray[np.int64]
+    """How many columns each tree reads, [trees]."""
+    columns: NDArray[np.uint64]
+    """Which, [trees, MAX_NODES]; nought beyond them."""
+    outcomes: int
+    """Of the largest tree."""
 
 
 def _padded(
@@ -75,12 +81,17 @@ def tree_arrays(bundle: Bundle) -> TreeArrays:
         _padded([t.thresholds for t in trees], np.float64, -np.inf, MAX_NODES),
     )
     absent_left = _padded([t.missing_left for t in trees], np.uint8)
-    columns = _padded([tuple(map(float, own)) for own in players], np.uint64, width=MAX_NODES)
+    columns = _padded([tuple(map(float, own)) for own in players], np.uint64, width=MAX_NODES).astype(
+        np.uint64
+    )
     shared = (left, right, cover, leaves)
     return TreeArrays(
         (counts, sizes, _seats(bundle), thresholds, *shared, player, columns, _WEIGHTS, tables, bases),
         (counts, inputs, thresholds, absent_left, *shared),
         int(bases.sum()),
+        sizes,
+        columns,
+        tables.shape[1],
     )
 
 

@@ -30,7 +30,9 @@ from training.documents import (
     Vector,
 )
 from training.intervals import Widths
-from training.trees import add_points, add_values, contribute
+from training.lookup import add_points
+from training.recurring import Explainer
+from training.trees import add_values
 
 FIXED = 1_000_000_000
 """Fixed-point units of one logit."""
@@ -99,7 +101,7 @@ def load_bundle(data: bytes, expected_digest: str | None = None) -> Scorer:
 
 
 class Scorer:
-    """Scores rows of a bundle's columns; holds no state but the bundle."""
+    """Scores rows of a bundle's columns; what it keeps beside the bundle changes no answer."""
 
     def __init__(self, bundle: Bundle, bundle_digest: str) -> None:
         self.bundle = bundle
@@ -110,6 +112,7 @@ class Scorer:
         self.datasets = tuple(column.dataset for column in bundle.columns)
         self._card = card_arrays(bundle) if bundle.bins else None
         self._trees = tree_arrays(bundle) if bundle.trees else None
+        self._explainer = Explainer(self._trees) if self._trees else None
         self.base = bundle.base + (self._trees.base if self._trees else 0)
         self._absent = [(k, c.absent_codes) for k, c in enumerate(bundle.columns) if c.absent_codes]
         self._widths = Widths.of(bundle)
@@ -124,9 +127,9 @@ class Scorer:
         """
         values, missing = self._checked(values, missing)
         contributions = self._apart_from_trees(values, missing)
-        if self._trees is not None:
+        if self._explainer is not None:
             neutral = (missing > Missing.NO_RECORD).astype(np.uint8)
-            contribute(self.tree_inputs(values, missing), neutral, *self._trees.contribute, contributions)
+            self._explainer.add(self.tree_inputs(values, missing), neutral, contributions)
         log_odds = self.base + contributions.sum(axis=1)
         floor, width = self.bundle.scale.floor, self.half_width(missing)
         pd = probability(log_odds, floor)

@@ -25,43 +25,66 @@ _P2 = Array(uint64, 2, "C", readonly=True)
 
 
 @njit(cache=True)
-def _expected(count, left, right, cover, leaves, player, outcome, coalition, value):
-    """Value of the tree's game for a coalition of players (bits), given the outcome of every comparison."""
+def _games(count, left, right, cover, leaves, player, outcome, allowed, below, value):
+    """Fill ``value`` [nodes, coalitions]: the tree's game below each node, given the outcome of every comparison.
+
+    Only coalitions of ``allowed`` players (bits) that stand ``below`` the node (itself included) are filled: others
+    change nothing there.
+    """
     for node in range(count - 1, -1, -1):
-        l_value = leaves[-left[node] - 1] if left[node] < 0 else value[left[node]]
-        r_value = leaves[-right[node] - 1] if right[node] < 0 else value[right[node]]
-        if (coalition >> player[node]) & 1:
-            value[node] = l_value if (outcome >> node) & 1 else r_value
-        else:
-            l_cover = cover[node, 0]
-            r_cover = cover[node, 1]
-            value[node] = (l_value * l_cover + r_value * r_cover) / (l_cover + r_cover)
-    return value[0]
+        l_node = left[node]
+        r_node = right[node]
+        l_below = below[l_node] if l_node >= 0 else 0
+        r_below = below[r_node] if r_node >= 0 else 0
+        own = 1 << player[node]
+        within = (own & allowed) | l_below | r_below
+        below[node] = within
+        goes_left = (outcome >> node) & 1
+        l_cover = cover[node, 0]
+        r_cover = cover[node, 1]
+        coalition = 0
+        while True:
+            l_value = leaves[-l_node - 1] if l_node < 0 else value[l_node, coalition & l_below]
+            r_value = leaves[-r_node - 1] if r_node < 0 else value[r_node, coalition & r_below]
+            if coalition & own:
+                value[node, coalition] = l_value if goes_left else r_value
+            else:
+                value[node, coalition] = (l_value * l_cover + r_value * r_cover) / (l_cover + r_cover)
+            coalition = (coalition - within) & within
+            if coalition == 0:
+                break
+
+
+@njit(cache=True)
+def _members(coalition):
+    """How many of at most seven bits are set."""
+    pairs = coalition - ((coalition >> 1) & 0x55)
+    fours = (pairs & 0x33) + ((pairs >> 2) & 0x33)
+    return (fours + (fours >> 4)) & 0x0F
 
 
 @njit(cache=True)
 def _shapley(
-    count, players, left, right, cover, leaves, player, outcome, allowed, weights, games, value, out
+    count, players, left, right, cover, leaves, player, outcome, allowed, weights, below, value, out
 ):
-    """Shapley values of the players in ``allowed`` (bits); the others are never in a coalition."""
-    for coalition in range(1 << players):
-        if coalition & ~allowed == 0:
-            games[coalition] = _expected(count, left, right, cover, leaves, player, outcome, coalition, value)
-    size = 0
-    for bit in range(players):
-        size += (allowed >> bit) & 1
+    """Shapley values of the players in ``allowed`` (bits); the others are never in a coalition.
+
+    Coalitions are taken in ascending order, ``(c - allowed) & allowed`` being the next after c, so that each sum has
+    one order whatever is allowed.
+    """
+    _games(count, left, right, cover, leaves, player, outcome, allowed, below, value)
+    games = value[0]
+    size = _members(allowed)
     for bit in range(players):
         out[bit] = 0.0
-        if not (allowed >> bit) & 1:
-            continue
-        for coalition in range(1 << players):
-            if coalition & ~allowed or (coalition >> bit) & 1:
-                continue
-            members = 0
-            for other in range(players):
-                members += (coalition >> other) & 1
-            gain = games[coalition | (1 << bit)] - games[coalition]
-            out[bit] += weights[size, members] * gain
+    coalition = 0
+    while coalition != allowed:
+        weight = weights[size, _members(coalition)]
+        rest = allowed & ~coalition
+        for bit in range(players):
+            if (rest >> bit) & 1:
+                out[bit] += weight * (games[coalition | (1 << bit)] - games[coalition])
+        coalition = (coalition - allowed) & allowed
     return games[0], games[allowed]
 
 
@@ -84,8 +107,8 @@ def _to_fixed(shares, players, total, fixed):
 )  # fmt: skip
 def tabulate(counts, players, left, right, cover, leaves, player, weights, tables, bases):
     """Fill ``tables`` [trees, outcomes, players] and ``bases`` [trees] with fixed-point contributions."""
-    games = np.empty(1 << MAX_NODES)
-    value = np.empty(MAX_NODES)
+    below = np.empty(MAX_NODES, np.int64)
+    value = np.empty((MAX_NODES, 1 << MAX_NODES))
     shares = np.empty(MAX_NODES)
     for tree in range(len(counts)):
         n = counts[tree]
@@ -94,7 +117,7 @@ def tabulate(counts, players, left, right, cover, leaves, player, weights, table
         for outcome in range(1 << n):
             start, end = _shapley(
                 n, d, left[tree], right[tree], cover[tree], leaves[tree], player[tree], outcome, allowed, weights,
-                games, value, shares,
+                below, value, shares,
             )  # fmt: skip
             bases[tree] = np.int64(np.rint(start))
             _to_fixed(shares, d, np.int64(np.rint(end)) - bases[tree], tables[tree, outcome])
@@ -127,8 +150,8 @@ def contribute(
     """
     width = rows.shape[1]
     twice = np.empty(2 * width)
-    games = np.empty(1 << MAX_NODES)
-    value = np.empty(MAX_NODES)
+    below = np.empty(MAX_NODES, np.int64)
+    value = np.empty((MAX_NODES, 1 << MAX_NODES))
     shares = np.empty(MAX_NODES)
     fixed = np.empty(MAX_NODES, np.int64)
     for row in range(rows.shape[0]):
@@ -152,12 +175,62 @@ def contribute(
             elif allowed != 0:
                 _, end = _shapley(
                     counts[tree], d, left[tree], right[tree], cover[tree], leaves[tree], player[tree],
-                    np.int64(outcome), allowed, weights, games, value, shares,
+                    np.int64(outcome), allowed, weights, below, value, shares,
                 )  # fmt: skip
                 _to_fixed(shares, d, np.int64(np.rint(end)) - bases[tree], fixed)
                 for bit in range(d):
                     if (allowed >> bit) & 1:
                         out[row, columns[tree, bit]] += fixed[bit]
+
+
+@njit(
+    void(_F2, _I1, _I1, _I1, _I1, _P2, _F2, _I2, _I2, Array(float64, 3, "C", readonly=True), _F2, _I2, _P2, _F2,
+         Array(int64, 3, "C", readonly=True), _I1, Array(uint8, 2, "C"), Array(int64, 3, "C"), Array(int64, 2, "C")),
+    cache=True,
+)  # fmt: skip
+def contribute_alike(
+    rows, allowed, places, counts, players, seats, thresholds, left, right, cover, leaves, player, columns,
+    weights, tables, bases, known, found, out,
+):  # fmt: skip
+    """``contribute`` for rows of which the same columns are neutral, keeping what was computed.
+
+    ``allowed`` [trees] are the players of each tree that are not neutral (bits), ``places`` [trees] where a tree
+    stands in ``found`` [places, outcomes, players], or -1 where all of its players are allowed. An outcome that is
+    not yet ``known`` [places, outcomes] is computed as ``contribute`` would and stays.
+    """
+    width = rows.shape[1]
+    twice = np.empty(2 * width)
+    below = np.empty(MAX_NODES, np.int64)
+    value = np.empty((MAX_NODES, 1 << MAX_NODES))
+    shares = np.empty(MAX_NODES)
+    fixed = np.empty(MAX_NODES, np.int64)
+    for row in range(rows.shape[0]):
+        for column in range(width):
+            x = rows[row, column]
+            twice[column] = x
+            twice[width + column] = -np.inf if np.isnan(x) else x
+        for tree in range(len(counts)):
+            place = places[tree]
+            if place >= 0 and allowed[tree] == 0:
+                continue
+            outcome = _outcome(twice, seats[tree], thresholds[tree])
+            if place < 0:
+                for bit in range(MAX_NODES):
+                    out[row, columns[tree, bit]] += tables[tree, outcome, bit]
+                continue
+            if known[place, outcome] == 0:
+                d = players[tree]
+                _, end = _shapley(
+                    counts[tree], d, left[tree], right[tree], cover[tree], leaves[tree], player[tree],
+                    np.int64(outcome), allowed[tree], weights, below, value, shares,
+                )  # fmt: skip
+                _to_fixed(shares, d, np.int64(np.rint(end)) - bases[tree], fixed)
+                for bit in range(d):
+                    if (allowed[tree] >> bit) & 1:
+                        found[place, outcome, bit] = fixed[bit]
+                known[place, outcome] = 1
+            for bit in range(MAX_NODES):
+                out[row, columns[tree, bit]] += found[place, outcome, bit]
 
 
 @njit(
@@ -194,41 +267,3 @@ def add_values(
                 else:
                     value[node] = r_value
             out[row] += np.int64(np.rint(value[0]))
-
-
-@njit(
-    void(_F2, _U2, _I2, _F2, _I2, _F2, _I2, _I1, _I1, Array(int64, 2, "C")),
-    cache=True,
-)  # fmt: skip
-def add_points(
-    values, missing, edge_counts, edges, points, codes, code_points, no_record, special_counts, out
-):
-    """Add each column's scorecard contribution to ``out`` [rows, columns].
-
-    ``edge_counts`` [columns, 2]: number of edges, and whether the column is a category (then only ``codes``
-    are looked at and the last point is that of an unseen one). A bin holds ``edges[k-1] <= x < edges[k]``.
-    """
-    for row in range(values.shape[0]):
-        for column in range(values.shape[1]):
-            kind = missing[row, column]
-            if kind == 1:
-                out[row, column] += no_record[column]
-            elif kind == 0:
-                x = values[row, column]
-                found = -1
-                for place in range(special_counts[column]):
-                    if codes[column, place] == x:
-                        found = place
-                        break
-                if found >= 0:
-                    out[row, column] += code_points[column, found]
-                    continue
-                lo = 0
-                hi = edge_counts[column, 0]
-                while lo < hi:
-                    middle = (lo + hi) // 2
-                    if x < edges[column, middle]:
-                        hi = middle
-                    else:
-                        lo = middle + 1
-                out[row, column] += points[column, lo]
