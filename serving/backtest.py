@@ -24,8 +24,9 @@ from features.timeline.door import Door
 from features.timeline.events import EventTable
 from serving.policy import facts as names
 from serving.policy.evaluate import FactColumn, evaluate_many
-from serving.policy.load import Policy, load_policy
+from serving.policy.load import load_policy
 from serving.policy.model import Effect, Gate, Rule
+from serving.policy.policy import Policy
 from training.population import Rows, as_of_value
 from training.portfolio import PerformanceLabel, Portfolio
 
@@ -255,7 +256,7 @@ def _record(
     for place, column in enumerate(history.matrix.columns):
         columns[column.name] = FactColumn(history.matrix.values[:, place], history.matrix.missing[:, place])
     count = len(history.outcome)
-    whole = evaluate_many(policy, columns, count)
+    whole = evaluate_many(policy, columns, count, policy.settled_day)
     rules = tuple(_rule_record(policy, rule, columns, history.outcome) for rule in policy.rules)
     known = int((history.outcome >= 0).sum())
     declined, referred = (int((whole.effect == e).sum()) for e in (Effect.DECLINE, Effect.REFER))
@@ -265,8 +266,7 @@ def _record(
 def _rule_record(
     policy: Policy, rule: Rule, columns: Mapping[str, FactColumn], outcome: NDArray[np.int8]
 ) -> RuleRecord:
-    alone = Policy(policy.document, policy.data, policy.digest, (rule,))
-    struck = evaluate_many(alone, columns, len(outcome)).effect > Effect.PASS
+    struck = evaluate_many(policy.only(rule), columns, len(outcome), policy.settled_day).effect > Effect.PASS
     known = outcome >= 0
     return RuleRecord(
         rule.id, rule.code, rule.effect, int(struck.sum()), int((struck & known).sum()),

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from features.errors import Invalid, YidaiError
 from features.timeline.lake import Lake
-from serving.decisions.live import NothingActive, needed
-from serving.policy.load import load_policy
+from serving.decisions.live import POLICY, NothingActive, is_policy, needed
+from serving.policy.load import read_policy
 from serving.registry import repository as registry_rows
 from serving.services import wall_clock
 from serving.settings import Settings
@@ -74,9 +74,13 @@ def _schema(database: Database) -> str:
 def _active(settings: Settings, database: Database) -> str:
     with tenant_transaction(database, settings.tenant) as connection:
         slots = registry_rows.active(connection, wall_clock())
-        if "policy" not in slots:
-            raise NothingActive("policy")
-        used = needed(slots, load_policy(registry_rows.artifact_row(connection, slots["policy"])[1]))
+        found = [slot for slot in slots if is_policy(slot)]
+        if not found:
+            raise NothingActive(POLICY)
+        used: dict[str, str] = {}
+        for slot in found:
+            policy = read_policy(registry_rows.artifact_row(connection, slots[slot])[1])
+            used |= needed(slots, policy, slot)
     return ", ".join(f"{slot} {name[:12]}" for slot, name in used.items())
 
 

@@ -17,7 +17,7 @@ from serving.access.repository import actor_of
 from serving.analyst import training_door
 from serving.exchange import find_bundle
 from serving.policy.load import policy_from_yaml
-from serving.policy.model import Outcome
+from serving.policy.model import GENERAL, GRADES, Outcome
 from serving.services import wall_clock
 from serving.settings import Settings
 from serving.store.access_log import StoreLog
@@ -83,11 +83,16 @@ def _door(settings: Settings) -> Door:
 
 
 def _terms(path: Path) -> tuple[int, list[float]]:
-    """The last grade that a policy approves, and the rate of each grade."""
-    bands = policy_from_yaml(path).document.grades
-    approved = max((band.last for band in bands if band.outcome is Outcome.APPROVE), default=0)
-    rates = [float(band.rate_ppm) for band in bands for _ in range(band.first, band.last + 1)]
-    return approved, rates
+    """The last grade that a policy approves, and the rate of each grade: of its first product, for everybody whom no
+    segment takes, for a year.
+    """
+    policy = policy_from_yaml(path)
+    product, tables = next(iter(policy.document.products)), policy.tables
+    if tables is None:
+        raise Invalid("it prices nothing.", place=str(path), remedy="Name a policy for credit.")
+    rows = [tables.terms(product, GENERAL, grade, 12, policy.settled_day) for grade in range(1, GRADES + 1)]
+    approved = max((g for g, row in enumerate(rows, 1) if row.cutoff.outcome is Outcome.APPROVE), default=0)
+    return approved, [float(row.price.rate_ppm) for row in rows]
 
 
 def _written(report: FairnessReport, out: Path) -> Tested:

@@ -12,7 +12,7 @@ from features.timeline.lake import Lake
 from serving import operations
 from serving.access.model import Permission
 from serving.access.repository import actor_names
-from serving.policy.load import load_policy
+from serving.policy.load import read_policy
 from serving.registry import governance, repository
 from serving.registry import service as registry
 from serving.registry.governance import ModelEntry, Promotion, State
@@ -220,7 +220,7 @@ def _reader(connection: Connection, slot: str, now: int) -> str:
     digest = repository.active(connection, now).get("policy", "")
     if not digest:
         return ""
-    document = load_policy(registry.artifact(connection, digest).data).document
+    document = read_policy(registry.artifact(connection, digest).data).document
     return digest if slot == f"{BUNDLE}{document.pd_model}" else ""
 
 

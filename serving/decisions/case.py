@@ -15,6 +15,7 @@ from features.matrix import FeatureMatrix, Missing
 from features.timeline.events import EventTable, Pin
 from serving.decisions.live import Live
 from serving.decisions.schemas import Asked
+from serving.policy.days import day_of
 
 
 class NotHydrated(Unavailable):
@@ -60,6 +61,7 @@ class Case(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``disputed`` are the datasets that were read although their subject disputes a record in them, ``causes`` why each
     source that is down is: late, poor in the score that is named, or out of service by an operator.
+    ``lists`` says of each list that the policy asks whether the applicant is on it: 1, 0, or -1 where none is in force.
     """
 
     decision_id: str
@@ -76,6 +78,7 @@ class Case(msgspec.Struct, frozen=True, omit_defaults=True):
     key: str
     disputed: tuple[str, ...] = ()
     causes: dict[str, str] = msgspec.field(default_factory=dict)
+    lists: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 def is_authorised(contract: Contract, categories: Collection[str]) -> bool:
@@ -115,6 +118,13 @@ def disputed_sources(live: Live, disputed: Collection[str], unavailable_: Collec
     """The datasets with a record that its subject disputes, as far as they are read."""
     read = {name.partition("@")[0] for name in live.plan.datasets if name not in unavailable_}
     return tuple(sorted(read & set(disputed)))
+
+
+def listed(live: Live, pseudonym: bytes, now: int) -> dict[str, int]:
+    """For each list that the policy asks 1 or 0, or -1 where the list is not in force."""
+    day = day_of(now)
+    found = {name: live.lists.get(name) for name in live.policy.lists}
+    return {name: -1 if one is None else int(one.has(pseudonym, day)) for name, one in found.items()}
 
 
 def features_of(case: Case, tables: Mapping[str, EventTable], live: Live) -> FeatureMatrix:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,42 +11,31 @@ from features.calendar import iso
 from features.canonical import canonical_bytes
 from features.matrix import FeatureMatrix, Missing
 from serving.decisions.case import Case, is_authorised
-from serving.decisions.grading import (
-    Graded,
-    ModelScore,
-    band_of,
-    graded,
-    left_open,
-    model_score,
-    withheld_reason,
-)
+from serving.decisions.grading import Graded, ModelScore, graded, model_score
 from serving.decisions.live import Live
 from serving.decisions.schemas import AnswerReason, AnswerScore, DecisionAnswer
+from serving.decisions.verdict import Ruled, Verdict, by_rules, verdict_of
 from serving.explain.reasons import MOST, Explanation, explain
-from serving.offers.offer import NoOffer, Offer, make_offer, make_random_offer
 from serving.policy import facts as names
-from serving.policy.evaluate import RuleResult, evaluate, worst
+from serving.policy.days import day_of
+from serving.policy.evaluate import RuleResult, evaluate, segment_of, worst
 from serving.policy.facts import Fact
-from serving.policy.load import Policy
-from serving.policy.model import Effect, GradeBand, Outcome
-
-RANDOM = "random"
-POLICY = "policy"
+from serving.policy.model import Outcome
+from serving.policy.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What comes of a case: outcome, stream, offer, and the policy's own reasons for it."""
+class Scored:
+    """The scores of a case, what the policy grades by, and why."""
 
-    outcome: Outcome
-    stream: str
-    offer: Offer | None
-    reasons: tuple[AnswerReason, ...]
+    scores: Mapping[str, ModelScore]
+    by: Graded
+    explanation: Explanation
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A decision with everything that led to it."""
+    """A decision with everything that led to it; a policy without a model has nothing ``scored``."""
 
     case: Case
     answer: DecisionAnswer
@@ -55,8 +43,9 @@ class Decision:
     facts: Mapping[str, Fact | Missing]
     rules: tuple[RuleResult, ...]
     scores: Mapping[str, ModelScore]
-    explanation: Explanation
+    explanation: Explanation | None
     row: FeatureMatrix
+    policy_schema: int
 
 
 def decide(case: Case, row: FeatureMatrix, sources: int, live: Live, key: bytes) -> Decision:
@@ -65,23 +54,50 @@ def decide(case: Case, row: FeatureMatrix, sources: int, live: Live, key: bytes)
     ``row`` is the one row of features, ``sources`` the number of datasets with a record, ``key`` the
     secret behind the random stream. Reads nothing else: no clock, no store, no chance.
     """
-    facts = facts_of(case, row, sources, live)
-    results = evaluate(live.policy, facts)
+    ruled = _ruled(case, facts_of(case, row, sources, live), live.policy)
+    if not live.policy.grades:
+        verdict = by_rules(ruled)
+        answer = _answer(case, live, ruled, verdict, None)
+        return _decision(case, live, row, ruled, answer, None)
     scores = {name: model_score(live, name, row) for name in live.scorers}
     score = scores[live.model]
     by = graded(live, row, score)
-    verdict = _verdict(case, live.policy, results, score, by, facts, key)
+    verdict = verdict_of(case, live.policy, ruled, score, by, key)
     room = MOST - len(verdict.reasons)
     by_rule = any(reason.kind in {"rule", "unknown"} for reason in verdict.reasons)
     columns = list(score.contributions)
     values = list(score.contributions.values())
     explanation = explain(score.base, values, columns, live.reason_of, live.texts, 0 if by_rule else room)
-    answer = _answer(case, live, score, by, verdict, explanation)
-    return Decision(case, answer, canonical_bytes(answer), facts, tuple(results), scores, explanation, row)
+    scored = Scored(scores, by, explanation)
+    return _decision(case, live, row, ruled, _answer(case, live, ruled, verdict, scored), scored)
+
+
+def _ruled(case: Case, facts: Mapping[str, Fact | Missing], policy: Policy) -> Ruled:
+    day, segment = day_of(case.decided_at), segment_of(policy, facts)
+    results = evaluate(policy, facts, day, segment)
+    return Ruled(facts, day, segment, tuple(results), worst(results))
+
+
+def _decision(
+    case: Case, live: Live, row: FeatureMatrix, ruled: Ruled, answer: DecisionAnswer, scored: Scored | None
+) -> Decision:
+    scores = {} if scored is None else scored.scores
+    told = None if scored is None else scored.explanation
+    return Decision(
+        case,
+        answer,
+        canonical_bytes(answer),
+        ruled.facts,
+        ruled.results,
+        scores,
+        told,
+        row,
+        live.policy.schema,
+    )
 
 
 def facts_of(case: Case, row: FeatureMatrix, sources: int, live: Live) -> dict[str, Fact | Missing]:
-    """What the rules may ask: features, request, age, sources and consents."""
+    """What the rules may ask: features, request, age, sources, consents, checks and lists."""
     asked = case.asked
     facts: dict[str, Fact | Missing] = {
         column.name: float(value) if code == Missing.PRESENT else Missing(code)
@@ -90,120 +106,37 @@ def facts_of(case: Case, row: FeatureMatrix, sources: int, live: Live) -> dict[s
         )
     }
     facts |= {
-        names.AMOUNT: float(asked.amount_fen),
-        names.TERM: float(asked.term_months),
-        names.PURPOSE: asked.purpose,
         names.PRODUCT: asked.product,
         names.REGION: asked.region,
         names.AGE: float(case.subject.age_years),
-        names.AGE_AT_END: float(case.subject.age_years_at_end),
         names.SOURCES: float(sources),
     }
+    if live.policy.grades:
+        facts |= {
+            names.AMOUNT: float(asked.amount_fen),
+            names.TERM: float(asked.term_months),
+            names.PURPOSE: asked.purpose,
+            names.AGE_AT_END: float(case.subject.age_years_at_end),
+        }
     for contract in live.plan.contracts.values():
         given = is_authorised(contract, case.consent.categories)
         facts[names.CONSENT + contract.consent_category] = float(given)
+    facts |= asked.checks
+    facts |= {names.LIST + name: _listed(code) for name, code in case.lists.items()}
     return facts
 
 
-def draws(key: bytes, decision_id: str, share_ppm: int) -> bool:
-    """Whether chance picks a decision: HMAC of its id under the key, so that it can be drawn again."""
-    drawn = int.from_bytes(hmac.digest(key, decision_id.encode(), "sha256")[:8], "big")
-    return (drawn * 1_000_000) >> 64 < share_ppm
+def _listed(code: int) -> Fact | Missing:
+    return Missing.SOURCE_DOWN if code < 0 else float(code)
 
 
-def _verdict(
-    case: Case, policy: Policy, results: list[RuleResult], score: ModelScore, by: Graded,
-    facts: Mapping[str, Fact | Missing], key: bytes,
-) -> Verdict:  # fmt: skip
-    effect = worst(results)
-    band, point = band_of(policy, by.grade), band_of(policy, score.grade)
-    struck, unsure = _rule_reasons(results, effect), left_open(policy, score, by, facts)
-    if effect is Effect.DECLINE:
-        return Verdict(Outcome.DECLINE, POLICY, None, struck)
-    if band.outcome is not Outcome.APPROVE and effect is Effect.PASS:
-        drawn = _random_verdict(case, policy, by, key)
-        if drawn is not None:
-            return drawn
-    if point.outcome is Outcome.DECLINE:
-        return Verdict(Outcome.DECLINE, POLICY, None, ())
-    if effect is Effect.REFER:
-        return Verdict(Outcome.REFER, POLICY, None, struck)
-    if unsure or band.outcome is not Outcome.APPROVE:
-        return Verdict(Outcome.REFER, POLICY, None, unsure)
-    return _offered(case, policy, band, facts, by_withheld=by.grade > score.grade)
-
-
-def _offered(
-    case: Case, policy: Policy, band: GradeBand, facts: Mapping[str, Fact | Missing], *, by_withheld: bool
-) -> Verdict:
-    known = facts.get(policy.document.limits.income, Missing.NO_RECORD)
-    income = known if isinstance(known, float) else None
-    asked = case.asked
-    offer = make_offer(
-        policy, band, asked.amount_fen, asked.term_months, income, case.decided_at, case.tenant
-    )
-    if isinstance(offer, NoOffer):
-        if by_withheld:
-            return Verdict(Outcome.REFER, POLICY, None, (withheld_reason(policy),))
-        reasons = (_limit_reason(policy, "too_small"),)
-        return Verdict(Outcome.DECLINE, POLICY, None, reasons)
-    bound = () if offer.bound_by == "requested" else (_limit_reason(policy, offer.bound_by),)
-    return Verdict(Outcome.APPROVE, POLICY, offer, bound)
-
-
-def _random_verdict(case: Case, policy: Policy, by: Graded, key: bytes) -> Verdict | None:
-    stream = policy.document.random_approval
-    if stream is None or not case.random_budget or not stream.first <= by.grade <= stream.last:
-        return None
-    if not draws(key, case.decision_id, stream.share_ppm):
-        return None
-    asked = case.asked
-    offer = make_random_offer(
-        policy, stream, asked.amount_fen, asked.term_months, case.decided_at, case.tenant
-    )
-    if isinstance(offer, NoOffer):
-        return None
-    bound = () if offer.bound_by == "requested" else (_limit_reason(policy, offer.bound_by),)
-    return Verdict(Outcome.APPROVE, RANDOM, offer, bound)
-
-
-def _rule_reasons(results: list[RuleResult], effect: Effect) -> tuple[AnswerReason, ...]:
-    if effect is Effect.PASS:
-        return ()
-    return tuple(_rule_reason(result) for result in results if result.effect is effect)[:MOST]
-
-
-def _rule_reason(result: RuleResult) -> AnswerReason:
-    """What a rule found, or that it could not find out: the two are never told alike."""
-    rule = result.rule
-    if result.truth is None:
-        return AnswerReason(rule.code, "unknown", f"未能核实：{rule.zh}", f"Could not be checked: {rule.en}")
-    return AnswerReason(rule.code, "rule", rule.zh, rule.en)
-
-
-def _limit_reason(policy: Policy, name: str) -> AnswerReason:
-    reason = policy.document.limits.reasons[name]
-    return AnswerReason(reason.code, "limit", reason.zh, reason.en)
-
-
-def _answer(
-    case: Case, live: Live, score: ModelScore, by: Graded, verdict: Verdict, explanation: Explanation
-) -> DecisionAnswer:
-    scored = tuple(
-        AnswerReason(r.code, "score", r.zh, r.en, r.log_odds, r.share) for r in explanation.reasons
-    )
-    offer = verdict.offer
-    return DecisionAnswer(
+def _answer(case: Case, live: Live, ruled: Ruled, verdict: Verdict, scored: Scored | None) -> DecisionAnswer:
+    by_score = () if scored is None else _score_reasons(scored.explanation)
+    answer = DecisionAnswer(
         decision_id=case.decision_id,
         outcome=verdict.outcome,
         stream=verdict.stream,
-        grade=by.grade,
-        pd=score.pd,
-        limit_fen=offer.limit_fen if offer else 0,
-        annual_rate_ppm=offer.annual_rate_ppm if offer else None,
-        offer=offer,
-        reasons=_not_empty(verdict.reasons + scored, live.policy, verdict.outcome),
-        score=AnswerScore(live.model, score.base, explanation.other, score.log_odds),
+        reasons=_not_empty(verdict.reasons + by_score, live.policy, verdict.outcome),
         as_of=iso(case.as_of),
         decided_at=iso(case.decided_at),
         subject_version=case.subject.version,
@@ -212,10 +145,30 @@ def _answer(
         title=live.policy.document.title,
         tail_version=case.subject.tail,
         disputed_sources=case.disputed,
+    )
+    if live.policy.schema > 1:
+        answer = msgspec.structs.replace(answer, segment=ruled.segment, rows=dict(verdict.rows))
+    return answer if scored is None else _with_score(answer, live, verdict, scored)
+
+
+def _with_score(answer: DecisionAnswer, live: Live, verdict: Verdict, scored: Scored) -> DecisionAnswer:
+    score, offer = scored.scores[live.model], verdict.offer
+    return msgspec.structs.replace(
+        answer,
+        grade=scored.by.grade,
+        pd=score.pd,
+        limit_fen=offer.limit_fen if offer else 0,
+        annual_rate_ppm=offer.annual_rate_ppm if offer else None,
+        offer=offer,
+        score=AnswerScore(live.model, score.base, scored.explanation.other, score.log_odds),
         pd_low=None if isinstance(score.pd_low, msgspec.UnsetType) else score.pd_low,
         pd_high=None if isinstance(score.pd_high, msgspec.UnsetType) else score.pd_high,
-        graded_pd=None if by.pd == score.pd else by.pd,
+        graded_pd=None if scored.by.pd == score.pd else scored.by.pd,
     )
+
+
+def _score_reasons(explanation: Explanation) -> tuple[AnswerReason, ...]:
+    return tuple(AnswerReason(r.code, "score", r.zh, r.en, r.log_odds, r.share) for r in explanation.reasons)
 
 
 def _not_empty(
@@ -224,5 +177,5 @@ def _not_empty(
     """A refusal always says why, even where no single group of features stands out against the base."""
     if reasons or outcome is Outcome.APPROVE:
         return reasons
-    reason = policy.document.score_reason
+    reason = policy.score_reason
     return (AnswerReason(reason.code, "score", reason.zh, reason.en, 0, 0.0),)

@@ -12,8 +12,8 @@ from features.matrix import FeatureMatrix, Missing
 from serving.decisions.live import Live
 from serving.decisions.schemas import AnswerReason
 from serving.policy.facts import Fact
-from serving.policy.load import Policy
-from serving.policy.model import GradeBand, GradeFrom, Outcome
+from serving.policy.model import GradeFrom, Outcome
+from serving.policy.policy import Policy
 from training.bundle import Scores, probability
 
 
@@ -69,30 +69,26 @@ def graded(live: Live, row: FeatureMatrix, score: ModelScore) -> Graded:
     return Graded(float(pd[0]), int(scorer.bundle.scale.grade(pd)[0]))
 
 
-def band_of(policy: Policy, grade: int) -> GradeBand:
-    """What the policy says of a grade."""
-    return next(band for band in policy.document.grades if band.first <= grade <= band.last)
-
-
 def left_open(
-    policy: Policy, score: ModelScore, by: Graded, facts: Mapping[str, Fact | Missing]
+    policy: Policy, score: ModelScore, outcomes: tuple[Outcome, Outcome], facts: Mapping[str, Fact | Missing]
 ) -> tuple[AnswerReason, ...]:
     """Why a person has to look at what the score alone would approve: () where nothing that is withheld counts.
 
     A wider interval than the policy allows, an income that was not asked for, or a grade that is only bad
-    because of what is withheld: that refers, it does not refuse (REG-PI-04).
+    because of what is withheld: that refers, it does not refuse (REG-PI-04). ``outcomes`` are those of the score's
+    own grade and of the one that the policy grades by.
     """
     rule = policy.document.withheld
     if rule is None:
         return ()
-    income = facts.get(policy.document.limits.income)
+    income = facts.get(policy.limits.income)
     unasked = isinstance(income, Missing) and income > Missing.NO_RECORD
     wide = (
         rule.max_pd_high is not None
         and score.pd_high is not msgspec.UNSET
         and score.pd_high > rule.max_pd_high
     )
-    point, bound = (band_of(policy, grade).outcome for grade in (score.grade, by.grade))
+    point, bound = outcomes
     worse = bound is not Outcome.APPROVE and point is not bound
     if not (wide or worse or (unasked and rule.grade_from is not GradeFrom.POINT)):
         return ()

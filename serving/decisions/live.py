@@ -13,14 +13,19 @@ from numpy.typing import NDArray
 
 from features.contracts.model import Contract, Text
 from features.definitions.plan import FeaturePlan
-from features.errors import Unavailable
+from features.errors import Invalid, Unavailable
 from features.matrix import FeatureMatrix
-from serving.policy.load import Policy, check_against, load_policy
+from serving.policy.facts import LIST
+from serving.policy.lists import SubjectList, read_list
+from serving.policy.load import check_against, read_policy
+from serving.policy.policy import Policy
 from serving.registry.repository import artifacts_async
 from serving.store.session import tenant_connection
 from training.bundle import Scorer, load_bundle
 
 BUNDLE = "bundle."
+POLICY = "policy"
+"""The slot of the policy of a tenant that has one; others are in ``policy.<name>``."""
 
 
 class NothingActive(Unavailable):
@@ -31,6 +36,17 @@ class NothingActive(Unavailable):
             f"nothing is active in the slot {slot}.",
             place=slot,
             remedy="Submit, approve and activate a version: `yidai models promote`, `yidai doctor`.",
+        )
+
+
+class UnknownProduct(Invalid):
+    """A product that no policy in force names."""
+
+    def __init__(self, product: str, known: list[str]) -> None:
+        super().__init__(
+            f"the policy has no product {product!r}.",
+            place="product",
+            remedy=f"Products: {', '.join(known)}.",
         )
 
 
@@ -45,6 +61,7 @@ class Live:
     places: Mapping[str, NDArray[np.intp]]
     reason_of: Mapping[str, str]
     texts: Mapping[str, Text]
+    lists: Mapping[str, SubjectList]
 
     @property
     def model(self) -> str:
@@ -61,41 +78,59 @@ class Live:
         return np.ascontiguousarray(row.values[:, places]), np.ascontiguousarray(row.missing[:, places])
 
 
-def needed(slots: Mapping[str, str], policy: Policy) -> dict[str, str]:
-    """The slots of a decision under this policy. A challenger that is not active is left out.
+def is_policy(slot: str) -> bool:
+    """Whether a slot holds a policy."""
+    return slot == POLICY or slot.startswith(f"{POLICY}.")
+
+
+def needed(slots: Mapping[str, str], policy: Policy, own: str = POLICY) -> dict[str, str]:
+    """The slots of a decision under the policy in the slot ``own``.
+
+    A challenger or a list that is not active is left out.
 
     Raises:
         NothingActive: definitions or the model that decides are missing.
     """
-    must = ["policy", "definitions", BUNDLE + policy.document.pd_model]
-    may = [BUNDLE + name for name in policy.document.challengers]
+    must = [own, "definitions"]
+    if policy.grades:
+        must.append(BUNDLE + policy.document.pd_model)
+    may = [BUNDLE + name for name in policy.document.challengers] + [LIST + name for name in policy.lists]
     for slot in must:
         if slot not in slots:
             raise NothingActive(slot)
     return {slot: slots[slot] for slot in sorted({*must, *(slot for slot in may if slot in slots)})}
 
 
-def compile_live(slots: Mapping[str, str], data: Mapping[str, bytes]) -> Live:
+def compile_live(slots: Mapping[str, str], data: Mapping[str, bytes], own: str = "") -> Live:
     """Compile the versions in ``slots``; ``data`` holds their bytes by digest.
+
+    ``own`` is the slot of the policy; without it that of the only one, or the one in ``policy``.
 
     Raises:
         NothingActive: a slot is empty.
         Invalid, Integrity: they do not fit together.
     """
-    if "policy" not in slots:
-        raise NothingActive("policy")
-    policy = load_policy(data[slots["policy"]])
-    used = needed(slots, policy)
+    own = own or _own(slots)
+    policy = read_policy(data[slots[own]])
+    used = needed(slots, policy, own)
     plan = _plan(data[used["definitions"]])
     check_against(policy, [column.name for column in plan.columns])
     scorers = {s.removeprefix(BUNDLE): _scorer(data[d]) for s, d in used.items() if s.startswith(BUNDLE)}
+    lists = {s.removeprefix(LIST): _list(data[d]) for s, d in used.items() if s.startswith(LIST)}
     at = {column.name: place for place, column in enumerate(plan.columns)}
     places = {
         name: np.array([at[column] for column in scorer.columns], dtype=np.intp)
         for name, scorer in scorers.items()
     }
     reason_of = {column.name: column.reason for column in plan.columns}
-    return Live(used, policy, plan, scorers, places, reason_of, plan.reasons)
+    return Live(used, policy, plan, scorers, places, reason_of, plan.reasons, lists)
+
+
+def _own(slots: Mapping[str, str]) -> str:
+    found = sorted(slot for slot in slots if is_policy(slot))
+    if not found:
+        raise NothingActive(POLICY)
+    return found[0]
 
 
 @lru_cache(maxsize=16)
@@ -108,35 +143,63 @@ def _scorer(data: bytes) -> Scorer:
     return load_bundle(data)
 
 
+@lru_cache(maxsize=16)
+def _list(data: bytes) -> SubjectList:
+    return read_list(data)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is in force for a tenant: the slot of each product's policy, and what was compiled of them so far."""
+
+    slots: Mapping[str, str]
+    data: Mapping[str, bytes]
+    products: Mapping[str, str]
+    lives: dict[str, Live]
+
+
 class LiveCache:
     """Compiled versions by tenant; an activation is seen by the next decision that reads its digests."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
-        self._found: dict[str, tuple[Mapping[str, str], Live]] = {}
+        self._found: dict[str, _Known] = {}
         self._lock = asyncio.Lock()
 
-    async def get(self, tenant: str, slots: Mapping[str, str]) -> Live:
-        """What these digests compile to.
+    async def get(self, tenant: str, slots: Mapping[str, str], product: str = "") -> Live:
+        """What these digests compile to, for a product or for the tenant's first policy.
 
         Raises:
             NothingActive: a slot that a decision needs is empty.
+            UnknownProduct: no policy in force names it.
         """
         known = self._found.get(tenant)
-        if known is not None and known[0] == slots:
-            return known[1]
+        if known is None or known.slots != slots:
+            known = await self._read(tenant, slots)
+        own = known.products.get(product) if product else _own(slots)
+        if own is None:
+            _own(slots)
+            raise UnknownProduct(product, sorted(known.products))
+        if own not in known.lives:
+            async with self._lock:
+                if own not in known.lives:  # while this one waited
+                    known.lives[own] = await asyncio.to_thread(compile_live, slots, known.data, own)
+        return known.lives[own]
+
+    async def _read(self, tenant: str, slots: Mapping[str, str]) -> _Known:
         async with self._lock:
             known = self._found.get(tenant)
-            if known is not None and known[0] == slots:  # while this one waited
-                return known[1]
-            live = await self._compile(tenant, slots)
-            self._found[tenant] = (dict(slots), live)
-        return live
+            if known is not None and known.slots == slots:  # while this one waited
+                return known
+            wanted = sorted({digest for slot, digest in slots.items() if _read_by_decisions(slot)})
+            async with tenant_connection(self._pool, tenant) as connection:
+                data = await artifacts_async(connection, wanted)
+            products: dict[str, str] = {}
+            for slot in sorted(filter(is_policy, slots), reverse=True):
+                products |= dict.fromkeys(read_policy(data[slots[slot]]).document.products, slot)
+            known = self._found[tenant] = _Known(dict(slots), data, products, {})
+        return known
 
-    async def _compile(self, tenant: str, slots: Mapping[str, str]) -> Live:
-        wanted = sorted(
-            {d for s, d in slots.items() if s in {"policy", "definitions"} or s.startswith(BUNDLE)}
-        )
-        async with tenant_connection(self._pool, tenant) as connection:
-            data = await artifacts_async(connection, wanted)
-        return await asyncio.to_thread(compile_live, slots, data)
+
+def _read_by_decisions(slot: str) -> bool:
+    return slot == "definitions" or is_policy(slot) or slot.startswith((BUNDLE, LIST))

@@ -14,6 +14,7 @@ from features.definitions.plan import FeaturePlan
 from features.errors import NotFound
 from serving.access.model import Authority, Permission
 from serving.decisions import repository
+from serving.decisions.grading import ModelScore
 from serving.decisions.linking import LinkKind
 from serving.decisions.receipt import Receipt, open_receipt, read_receipt
 from serving.decisions.repository import StoredDecision
@@ -58,24 +59,24 @@ class ExplanationAnswer(msgspec.Struct, frozen=True):
     """``base`` + all features' log_odds == ``log_odds`` exactly.
 
     ``pd_low`` and ``pd_high`` are null where the model states no interval; ``graded_pd`` is the PD that gave the
-    grade of the decision.
+    grade of the decision. A decision without a model is told by its rules and reasons alone.
     """
 
     decision_id: str
     outcome: str
-    model: str
-    base: int
-    log_odds: int
-    pd: float
-    grade: int
     reasons: Any
-    other: int
-    features: tuple[ColumnShare, ...]
     rules: Any
-    challengers: dict[str, dict[str, float]]
-    pd_low: float | None
-    pd_high: float | None
-    graded_pd: float
+    model: str | msgspec.UnsetType = msgspec.UNSET
+    base: int | msgspec.UnsetType = msgspec.UNSET
+    log_odds: int | msgspec.UnsetType = msgspec.UNSET
+    pd: float | msgspec.UnsetType = msgspec.UNSET
+    grade: int | msgspec.UnsetType = msgspec.UNSET
+    other: int | msgspec.UnsetType = msgspec.UNSET
+    features: tuple[ColumnShare, ...] | msgspec.UnsetType = msgspec.UNSET
+    challengers: dict[str, dict[str, float]] | msgspec.UnsetType = msgspec.UNSET
+    pd_low: float | msgspec.UnsetType | None = msgspec.UNSET
+    pd_high: float | msgspec.UnsetType | None = msgspec.UNSET
+    graded_pd: float | msgspec.UnsetType = msgspec.UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class DecisionReader:
         """Why, feature by feature, with the titles of the definitions that were in force then.
 
         Raises:
-            UnknownDecision, Erased: there is nothing to read.
+            UnknownDecision, Erased, DecidedByPerson: there is nothing to read.
         """
         authority.holds(Permission.READ_DECISIONS)
         stored = await repository.get(self._pool, authority.tenant, decision_id)
@@ -140,8 +141,32 @@ class DecisionReader:
 
 def explanation_of(receipt: Receipt, plan: FeaturePlan) -> ExplanationAnswer:
     """A receipt told feature by feature, the largest part first."""
-    model = receipt.answer["score"]["model"]
+    answer, told = receipt.answer, receipt.explanation
+    plain = ExplanationAnswer(answer["decision_id"], answer["outcome"], answer["reasons"], receipt.rules)
+    if told is None:
+        return plain
+    model = answer["score"]["model"]
     score = receipt.scores[model]
+    others = {
+        name: {"pd": each.pd, "grade": each.grade} for name, each in receipt.scores.items() if name != model
+    }
+    return msgspec.structs.replace(
+        plain,
+        model=model,
+        base=score.base,
+        log_odds=score.log_odds,
+        pd=score.pd,
+        grade=answer["grade"],
+        other=told.other,
+        features=_shares(score, receipt, plan),
+        challengers=others,
+        pd_low=answer.get("pd_low"),
+        pd_high=answer.get("pd_high"),
+        graded_pd=answer.get("graded_pd", score.pd),
+    )
+
+
+def _shares(score: ModelScore, receipt: Receipt, plan: FeaturePlan) -> tuple[ColumnShare, ...]:
     columns = {column.name: column for column in plan.columns}
     shares = [
         ColumnShare(
@@ -150,13 +175,4 @@ def explanation_of(receipt: Receipt, plan: FeaturePlan) -> ExplanationAnswer:
         )
         for name, value in score.contributions.items()
     ]  # fmt: skip
-    shares.sort(key=lambda share: (-abs(share.log_odds), share.feature))
-    others = {
-        name: {"pd": each.pd, "grade": each.grade} for name, each in receipt.scores.items() if name != model
-    }
-    answer = receipt.answer
-    return ExplanationAnswer(
-        answer["decision_id"], answer["outcome"], model, score.base, score.log_odds, score.pd, answer["grade"],
-        answer["reasons"], receipt.explanation.other, tuple(shares), receipt.rules, others,
-        answer.get("pd_low"), answer.get("pd_high"), answer.get("graded_pd", score.pd),
-    )  # fmt: skip
+    return tuple(sorted(shares, key=lambda share: (-abs(share.log_odds), share.feature)))

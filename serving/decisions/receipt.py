@@ -29,7 +29,10 @@ FactText = float | int | str
 
 
 class RuleTrace(msgspec.Struct, frozen=True):
-    """One rule: what it asked, what it found. ``truth`` is null where unknown."""
+    """One rule: what it asked, what it found. ``truth`` is null where unknown.
+
+    Policies of schema 1 do not say its ``force``, and ask each rule of everybody.
+    """
 
     id: str
     source: str
@@ -38,6 +41,8 @@ class RuleTrace(msgspec.Struct, frozen=True):
     actual: tuple[FactText, ...]
     truth: bool | None
     effect: str
+    force: str | msgspec.UnsetType = msgspec.UNSET
+    applies: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -50,7 +55,7 @@ class Receipt(msgspec.Struct, frozen=True):
     facts: dict[str, FactText]
     rules: tuple[RuleTrace, ...]
     scores: dict[str, ModelScore]
-    explanation: Explanation
+    explanation: Explanation | None
     answer: dict[str, Any]
     answer_digest: str
 
@@ -65,7 +70,7 @@ def write_receipt(decision: Decision, schema: int = SCHEMA) -> bytes:
             case=decision.case,
             digests=answer.digests,
             facts={name: _text(fact) for name, fact in decision.facts.items()},
-            rules=tuple(_trace(result) for result in decision.rules),
+            rules=tuple(_trace(result, decision.policy_schema) for result in decision.rules),
             scores=dict(decision.scores),
             explanation=decision.explanation,
             answer=msgspec.to_builtins(answer),
@@ -129,9 +134,13 @@ def _text(fact: Fact | Missing) -> FactText:
     return fact.name if isinstance(fact, Missing) else fact
 
 
-def _trace(result: RuleResult) -> RuleTrace:
+def _trace(result: RuleResult, policy_schema: int) -> RuleTrace:
     rule = result.rule
-    expected = tuple(msgspec.to_builtins(condition) for condition in rule.when.conditions)
-    actual = tuple(_text(fact) for fact in result.actual)
-    joined = "all" if rule.when.all else "any"
-    return RuleTrace(rule.id, rule.source, expected, joined, actual, result.truth, result.effect.name.lower())
+    trace = RuleTrace(
+        rule.id, rule.source, tuple(msgspec.to_builtins(condition) for condition in rule.when.conditions),
+        "all" if rule.when.all else "any", tuple(_text(fact) for fact in result.actual), result.truth,
+        result.effect.name.lower(),
+    )  # fmt: skip
+    if policy_schema == 1:
+        return trace
+    return msgspec.structs.replace(trace, force=rule.force.value, applies=result.applies)

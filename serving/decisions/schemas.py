@@ -11,7 +11,8 @@ import msgspec
 from features.contracts.model import Text
 from features.errors import Conflict, Invalid
 from serving.offers.offer import Offer
-from serving.policy.model import Outcome
+from serving.policy.facts import Aml, Identity
+from serving.policy.model import LONGEST_TERM, Outcome
 
 Short = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 _YUAN = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,2}))?")
@@ -24,27 +25,42 @@ class Applicant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id_number: Annotated[str, msgspec.Meta(min_length=15, max_length=18)]
 
 
+class Checks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the bank's own checks of the applicant found. One that is left out is unknown to the policy's rules."""
+
+    identity: Identity | None = None
+    aml: Aml | None = None
+
+
 class DecisionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An application. The amount is given once: ``amount_fen`` as an integer or ``amount_yuan`` as a text."""
+    """An application. The amount is given once: ``amount_fen`` as an integer or ``amount_yuan`` as a text.
+
+    For a product without a loan amount, term and purpose are left out.
+    """
 
     applicant: Applicant
     consent_id: UUID
     product: Short
-    term_months: Annotated[int, msgspec.Meta(ge=1, le=360)]
-    purpose: Short
     region: Short
+    term_months: Annotated[int, msgspec.Meta(ge=1, le=LONGEST_TERM)] | None = None
+    purpose: Short | None = None
+    checks: Checks | None = None
     amount_fen: Annotated[int, msgspec.Meta(gt=0, le=MOST_FEN)] | None = None
     amount_yuan: Annotated[str, msgspec.Meta(max_length=15)] | None = None
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """An application as it is decided and kept, without the number of the person."""
+class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An application as it is decided and kept, without the number of the person.
+
+    Amount, term and purpose of a product without a loan are zero and empty; ``checks`` holds those that were given.
+    """
 
     product: str
     amount_fen: int
     term_months: int
     purpose: str
     region: str
+    checks: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class AnswerReason(msgspec.Struct, frozen=True):
@@ -73,30 +89,34 @@ class DecisionAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     ``tail_version`` is the number of the latest single record that was seen; without one it is left out, as
     is ``disputed_sources`` where the applicant disputes nothing that was read. The PD lies between ``pd_low``
     and ``pd_high`` with the chance that the bundle states (90 %); what is in ``missing_sources`` widens them. The
-    policy may grade by a higher PD where sources are missing: then that is ``graded_pd``.
+    policy may grade by a higher PD where sources are missing: then that is ``graded_pd``. ``rows`` names the row of
+    each of the policy's tables that was used, ``segment`` whom it took the applicant for. An answer about a product
+    without a loan has no grade, PD, score, limit, rate or offer.
     """
 
     decision_id: str
     outcome: Outcome
     stream: str
-    grade: int
-    pd: float
-    limit_fen: int
-    annual_rate_ppm: int | None
-    offer: Offer | None
     reasons: tuple[AnswerReason, ...]
-    score: AnswerScore
     as_of: str
     decided_at: str
     subject_version: int
     digests: dict[str, str]
     missing_sources: dict[str, str]
     title: Text
+    grade: int | msgspec.UnsetType = msgspec.UNSET
+    pd: float | msgspec.UnsetType = msgspec.UNSET
+    limit_fen: int | msgspec.UnsetType = msgspec.UNSET
+    annual_rate_ppm: int | msgspec.UnsetType | None = msgspec.UNSET
+    offer: Offer | msgspec.UnsetType | None = msgspec.UNSET
+    score: AnswerScore | msgspec.UnsetType = msgspec.UNSET
     tail_version: int = 0
     disputed_sources: tuple[str, ...] = ()
     pd_low: float | None = None
     pd_high: float | None = None
     graded_pd: float | None = None
+    segment: str = ""
+    rows: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class BadRequest(Invalid):
@@ -135,9 +155,47 @@ def read_request(body: bytes) -> DecisionRequest:
         raise BadRequest(f"{problem}.", place.strip("`").removeprefix("$.") or "body") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise BadRequest("the body is not JSON.") from None
-    if (request.amount_fen is None) == (request.amount_yuan is None):
-        raise BadRequest("give the amount once: amount_fen (integer) or amount_yuan (text).", "amount_fen")
+    given = (request.amount_fen is not None) + (request.amount_yuan is not None)
+    if given or request.term_months is not None or request.purpose is not None:
+        _check_loan(request)
+        if given != 1:
+            raise BadRequest(
+                "give the amount once: amount_fen (integer) or amount_yuan (text).", "amount_fen"
+            )
     return request
+
+
+def asked_of(request: DecisionRequest) -> Asked:
+    """What is asked for, without the number.
+
+    Raises:
+        BadRequest: a text that is no amount, or zero.
+    """
+    checks = request.checks or Checks()
+    given = {name: getattr(checks, name) for name in ("identity", "aml")}
+    told = {name: found.value for name, found in given.items() if found is not None}
+    if request.term_months is None or request.purpose is None:
+        return Asked(request.product, 0, 0, "", request.region, told)
+    amount = amount_of(request)
+    return Asked(request.product, amount, request.term_months, request.purpose, request.region, told)
+
+
+def check_loan(asked: Asked, *, wanted: bool) -> None:
+    """An application for a loan says how much, and one for something else does not.
+
+    Raises:
+        BadRequest: it does not fit its product.
+    """
+    if wanted and not asked.term_months:
+        raise BadRequest("the application for a loan lacks its amount, term and purpose.", "term_months")
+    if not wanted and asked.term_months:
+        raise BadRequest("this product is no loan: leave out amount, term and purpose.", "term_months")
+
+
+def _check_loan(request: DecisionRequest) -> None:
+    for name in ("term_months", "purpose"):
+        if getattr(request, name) is None:
+            raise BadRequest(f"Object missing required field `{name}`.", name)
 
 
 def amount_of(request: DecisionRequest) -> int:

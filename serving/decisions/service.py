@@ -28,15 +28,17 @@ from serving.decisions.case import (
     causes_of,
     disputed_sources,
     features_of,
+    listed,
     sources_with_record,
     unavailable,
 )
-from serving.decisions.decider import RANDOM, Decision, decide
+from serving.decisions.decider import Decision, decide
 from serving.decisions.linking import Link, Referral
 from serving.decisions.live import Live, LiveCache
 from serving.decisions.receipt import seal_receipt, write_receipt
 from serving.decisions.repository import Inputs, NewDecision, Taken
-from serving.decisions.schemas import Asked, DecisionRequest, KeyReused, amount_of, read_request
+from serving.decisions.schemas import Asked, DecisionRequest, KeyReused, asked_of, check_loan, read_request
+from serving.decisions.verdict import RANDOM
 from serving.decisions.writer import GroupWriter
 from serving.policy.facts import age_years
 from serving.policy.model import Outcome
@@ -60,17 +62,6 @@ class WrongKey(Invalid):
             place="Idempotency-Key",
             remedy="Send a new UUID with each application, and the same one when you repeat it.",
             code="idempotency_key",
-        )
-
-
-class UnknownProduct(Invalid):
-    """A product or purpose for which the policy has no word."""
-
-    def __init__(self, product: str, known: list[str]) -> None:
-        super().__init__(
-            f"the policy has no product {product!r}.",
-            place="product",
-            remedy=f"Products: {', '.join(known)}.",
         )
 
 
@@ -120,9 +111,7 @@ class DecisionService:
         """As ``decide``; ``link`` says which earlier decision of the same application this one follows."""
         authority.holds(Permission.DECIDE)
         number = person_number(request.applicant.id_number, NUMBER)
-        asked = Asked(
-            request.product, amount_of(request), request.term_months, request.purpose, request.region
-        )
+        asked = asked_of(request)
         request_digest = self._request_digest(request, number, asked)
         now = self._clock()
         inputs = await self._read(authority, key_hash, number, request, now)
@@ -166,16 +155,16 @@ class DecisionService:
             authority.tenant,
             now,
         )
-        live = await self._lives.get(authority.tenant, inputs.active)
-        if asked.product not in live.policy.document.products:
-            raise UnknownProduct(asked.product, sorted(live.policy.document.products))
+        live = await self._lives.get(authority.tenant, inputs.active, asked.product)
+        check_loan(asked, wanted=live.policy.grades)
         if inputs.packed is None or inputs.version is None:
             raise NotHydrated
         tables = unpack(inputs.packed)
         causes = inputs.down(self._settings.sources_down)
         down = unavailable(live, consent.categories, causes, tables)
         case = self._case(authority, number, consent, asked, live, tables, inputs.version, down, now)
-        case = msgspec.structs.replace(case, causes=causes_of(causes, down))
+        lists = listed(live, self._keys.pseudonym(SubjectKind.PERSON, number), now)
+        case = msgspec.structs.replace(case, causes=causes_of(causes, down), lists=lists)
         row = features_of(case, tables, live)
         sources = sources_with_record(case, tables, live.plan.sources_of_subject)
         decision = decide(case, row, sources, live, self._random_key)

@@ -31,7 +31,8 @@ MONTHS = 48
 PORTFOLIO = "city"
 MOST_ASKED = 80
 """Applicants that are asked for until each outcome has been seen."""
-REQUEST = {"product": "consumer", "term_months": 12, "purpose": "farming", "region": "county"}
+REQUEST = {"product": "consumer", "term_months": 12, "purpose": "farming", "region": "county",
+           "checks": {"identity": "passed", "aml": "clear"}}  # fmt: skip
 
 
 class OutcomeNotSeen(Unavailable):

@@ -7,8 +7,9 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 import msgspec
 
 from features.contracts.model import Text
-from serving.policy.load import Policy, cap_at
-from serving.policy.model import GradeBand, RandomApproval
+from serving.policy.model import RandomApproval
+from serving.policy.policy import Policy
+from serving.policy.terms import Terms
 
 _PRECISE = Context(prec=40, rounding=ROUND_HALF_UP)
 
@@ -42,39 +43,32 @@ class NoOffer(msgspec.Struct, frozen=True):
 
 
 def make_offer(
-    policy: Policy, band: GradeBand, amount_fen: int, term_months: int, income_yuan: float | None, at: int,
-    lender: str,
-) -> Offer | NoOffer:  # fmt: skip
-    """The offer of an approved grade; ``income_yuan`` is None where no inflow is verified.
-
-    Raises:
-        BrokenPolicy: no cap holds at this moment.
-    """
-    limits = policy.document.limits
-    cap = cap_at(limits.caps, at)
-    bounds = [(amount_fen, "requested"), (band.max_limit_fen, "grade"), (cap.value, "cap")]
+    policy: Policy, terms: Terms, amount_fen: int, term_months: int, income_yuan: float | None, lender: str
+) -> Offer | NoOffer:
+    """The offer of an approved case; ``income_yuan`` is None where no inflow is verified."""
+    limits, row = policy.limits, terms.limit
+    bounds = [(amount_fen, "requested"), (row.max_limit_fen, "grade"), (terms.limit_cap.value, "cap")]
     if income_yuan is None:
         bounds.append((limits.unverified_limit_fen, "unverified"))
     else:
-        bounds.append((round(income_yuan * 100) * band.inflow_share_ppm // 1_000_000, "income"))
+        bounds.append((round(income_yuan * 100) * row.inflow_share_ppm // 1_000_000, "income"))
     limit, bound_by = min(bounds, key=lambda bound: bound[0])
     limit = max(limit, 0) // limits.step_fen * limits.step_fen
     if limit < limits.min_limit_fen:
         return NoOffer(limit, bound_by)
-    return _priced(policy, limit, band.rate_ppm, term_months, bound_by, cap.id, at, lender)
+    return _priced(policy, terms, limit, terms.price.rate_ppm, term_months, bound_by, lender)
 
 
 def make_random_offer(
-    policy: Policy, stream: RandomApproval, amount_fen: int, term_months: int, at: int, lender: str
+    policy: Policy, stream: RandomApproval, terms: Terms, amount_fen: int, term_months: int, lender: str
 ) -> Offer | NoOffer:
     """The offer of the random stream: small, capped and priced."""
-    limits = policy.document.limits
-    cap = cap_at(limits.caps, at)
-    limit = min(amount_fen, stream.max_limit_fen, cap.value) // limits.step_fen * limits.step_fen
+    limits = policy.limits
+    limit = min(amount_fen, stream.max_limit_fen, terms.limit_cap.value) // limits.step_fen * limits.step_fen
     bound_by = "requested" if limit >= amount_fen // limits.step_fen * limits.step_fen else "grade"
     if limit < limits.min_limit_fen:
         return NoOffer(limit, bound_by)
-    return _priced(policy, limit, stream.rate_ppm, term_months, bound_by, cap.id, at, lender)
+    return _priced(policy, terms, limit, stream.rate_ppm, term_months, bound_by, lender)
 
 
 def instalment(principal_fen: int, annual_rate_ppm: int, months: int) -> int:
@@ -88,10 +82,9 @@ def instalment(principal_fen: int, annual_rate_ppm: int, months: int) -> int:
 
 
 def _priced(
-    policy: Policy, limit: int, rate_ppm: int, months: int, bound_by: str, cap: str, at: int, lender: str
+    policy: Policy, terms: Terms, limit: int, rate_ppm: int, months: int, bound_by: str, lender: str
 ) -> Offer:
-    rate_cap = cap_at(policy.document.rate_caps, at)
-    rate = min(rate_ppm, rate_cap.value)
+    rate = min(rate_ppm, terms.rate_cap.value)
     each = instalment(limit, rate, months)
     return Offer(
         limit_fen=limit,
@@ -102,8 +95,8 @@ def _priced(
         instalment_fen=each,
         total_interest_fen=max(each * months - limit, 0),
         bound_by=bound_by,
-        limit_cap=cap,
-        rate_cap=rate_cap.id,
+        limit_cap=terms.limit_cap.id,
+        rate_cap=terms.rate_cap.id,
         lender=lender,
         disclosure=policy.document.disclosure,
     )

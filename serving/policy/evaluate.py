@@ -1,9 +1,8 @@
-"""Rules on one application or on a million: three-valued, and the same answer both ways."""
+"""A policy on one application or on a million: three-valued, and the same answer both ways."""
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,37 +10,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.matrix import Missing
-from serving.policy.facts import Fact
-from serving.policy.load import Policy
-from serving.policy.model import EFFECTS, Condition, Effect, OnMissing, Operator, Rule
-
-_COMPARE: dict[Operator, Callable[[Any, Any], Any]] = {
-    Operator.LT: operator.lt,
-    Operator.LE: operator.le,
-    Operator.GT: operator.gt,
-    Operator.GE: operator.ge,
-    Operator.EQ: operator.eq,
-    Operator.NE: operator.ne,
-    Operator.IN: lambda value, among: value in among,
-    Operator.NOT_IN: lambda value, among: value not in among,
-}
-_COMPARE_MANY: dict[Operator, Callable[[Any, Any], Any]] = _COMPARE | {
-    Operator.IN: lambda values, among: np.isin(values, list(among)),
-    Operator.NOT_IN: lambda values, among: ~np.isin(values, list(among)),
-}
-_KINDS = (Missing.NO_RECORD, Missing.SOURCE_DOWN, Missing.NOT_AUTHORISED)
+from serving.policy.facts import PRODUCT, REGION, TERM, Fact
+from serving.policy.model import GENERAL, Effect, Outcome, Rule, Unknown
+from serving.policy.policy import Policy
+from serving.policy.ready import ReadyCondition, ReadyRule, ReadyWhen, joined, truth_of
+from serving.policy.table import NONE
+from serving.policy.terms import segment_names
 
 FALSE, TRUE, UNKNOWN = 0, 1, 2
+OUTCOMES = (Outcome.APPROVE, Outcome.REFER, Outcome.DECLINE)
+"""In the order of the effects that lead to them."""
 
 
 @dataclass(frozen=True, slots=True)
 class RuleResult:
-    """What one rule found: ``truth`` is None where unknown; ``actual`` are the facts in order."""
+    """What one rule found: ``truth`` is None where unknown; ``actual`` are the facts in order.
+
+    A rule that does not apply (another product, segment, region or day) is not asked: its truth is None too.
+    """
 
     rule: Rule
     truth: bool | None
     effect: Effect
     actual: tuple[Fact | Missing, ...]
+    applies: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """What a policy says of one case with a grade. ``outcome`` and ``rows`` are empty where a table has no row.
+
+    ``rows`` are the places of the rows by table, -1 for none.
+    """
+
+    segment: str
+    results: tuple[RuleResult, ...]
+    effect: Effect
+    outcome: Outcome | None
+    rows: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,90 +60,193 @@ class FactColumn:
 
 @dataclass(frozen=True, slots=True)
 class ManyResults:
-    """``effect`` int8 [n]; ``struck`` int32 [n], the first rule with that effect, -1 where none struck."""
+    """``effect`` int8 [n]; ``struck`` int32 [n], the first rule with that effect, -1 where none struck;
+    ``segment`` int64 [n], its place among ``segment_names``.
+    """
 
     effect: NDArray[np.int8]
     struck: NDArray[np.int32]
+    segment: NDArray[np.int64]
 
 
-def evaluate(policy: Policy, facts: Mapping[str, Fact | Missing]) -> list[RuleResult]:
-    """Every rule in order. A fact that is not in ``facts`` counts as ``NO_RECORD``."""
-    return [_evaluate_rule(rule, facts) for rule in policy.rules]
+@dataclass(frozen=True, slots=True)
+class ManyWhole:
+    """``outcome`` int8 [n], a place in ``OUTCOMES`` or -1; ``rows`` by table int32 [n], as ``Whole``'s."""
+
+    rules: ManyResults
+    outcome: NDArray[np.int8]
+    rows: Mapping[str, NDArray[np.int32]]
 
 
-def worst(results: list[RuleResult]) -> Effect:
+def segment_of(policy: Policy, facts: Mapping[str, Fact | Missing]) -> str:
+    """The first segment that takes a case."""
+    for ready in policy.segments:
+        truth = truth_in(ready.when, facts)
+        if truth or (truth is None and ready.segment.unknown is Unknown.MATCH):
+            return ready.segment.id
+    return GENERAL
+
+
+def evaluate(
+    policy: Policy, facts: Mapping[str, Fact | Missing], day: int, segment: str | None = None
+) -> list[RuleResult]:
+    """Every rule in order, on a day. A fact that is not in ``facts`` counts as ``NO_RECORD``."""
+    within = segment_of(policy, facts) if segment is None else segment
+    return [_evaluate_rule(rule, facts, within, day) for rule in policy.ready]
+
+
+def worst(results: Sequence[RuleResult]) -> Effect:
     """The effect of all rules together."""
     return max((result.effect for result in results), default=Effect.PASS)
 
 
-def evaluate_many(policy: Policy, facts: Mapping[str, FactColumn], rows: int) -> ManyResults:
-    """The same for ``rows`` applications at once."""
+def evaluate_whole(policy: Policy, facts: Mapping[str, Fact | Missing], grade: int, day: int) -> Whole:
+    """Rules, segment and rows of the tables for a case with a grade."""
+    segment = segment_of(policy, facts)
+    results = evaluate(policy, facts, day, segment)
+    effect = worst(results)
+    if policy.tables is None:
+        return Whole(segment, tuple(results), effect, OUTCOMES[effect], {})
+    product, term = facts.get(PRODUCT), facts.get(TERM)
+    rows = policy.tables.places(
+        np.array([policy.tables.products.get(product, NONE) if isinstance(product, str) else NONE]),
+        np.array([policy.tables.segments[segment]]),
+        np.array([grade]),
+        np.array([int(term) if isinstance(term, float) else NONE]),
+        np.array([day]),
+    )
+    places = {name: int(found[0]) for name, found in rows.items()}
+    if places["cutoffs"] == NONE:
+        return Whole(segment, tuple(results), effect, None, places)
+    cutoff = policy.tables.cutoffs.rows[places["cutoffs"]].outcome
+    outcome = OUTCOMES[max(int(effect), OUTCOMES.index(cutoff))]
+    return Whole(segment, tuple(results), effect, outcome, places)
+
+
+def evaluate_many(
+    policy: Policy, facts: Mapping[str, FactColumn], rows: int, day: int | NDArray[np.int64]
+) -> ManyResults:
+    """The rules for ``rows`` applications at once, on their days."""
+    days = np.broadcast_to(np.asarray(day, dtype=np.int64), (rows,))
+    segment = _segments(policy, facts, rows)
     effect = np.zeros(rows, dtype=np.int8)
-    struck = np.full(rows, -1, dtype=np.int32)
-    for place, rule in enumerate(policy.rules):
-        found = _effects(rule, facts, rows)
+    struck = np.full(rows, NONE, dtype=np.int32)
+    for place, rule in enumerate(policy.ready):
+        found = np.where(_applies(policy, rule, facts, segment, days), _effects(rule, facts, rows), 0)
         worse = found > effect
         effect[worse] = found[worse]
         struck[worse] = place
-    return ManyResults(effect, struck)
+    return ManyResults(effect, struck, segment)
 
 
-def _evaluate_rule(rule: Rule, facts: Mapping[str, Fact | Missing]) -> RuleResult:
-    actual = tuple(facts.get(condition.fact, Missing.NO_RECORD) for condition in rule.when.conditions)
-    truths = [_truth(c, value) for c, value in zip(rule.when.conditions, actual, strict=True)]
-    truth = _all(truths) if rule.when.all else _any(truths)
+def evaluate_whole_many(
+    policy: Policy, facts: Mapping[str, FactColumn], grade: NDArray[np.int64], day: int | NDArray[np.int64]
+) -> ManyWhole:
+    """The same as ``evaluate_whole`` for many cases, given the grade of each."""
+    rows = len(grade)
+    found = evaluate_many(policy, facts, rows, day)
+    tables = policy.tables
+    if tables is None:
+        return ManyWhole(found, found.effect, {})
+    product, term = _column(facts, PRODUCT, rows), _column(facts, TERM, rows)
+    codes = np.full(rows, NONE, dtype=np.int64)
+    for name, place in tables.products.items():
+        codes[(product.missing == Missing.PRESENT) & (product.values == name)] = place
+    months = np.where(term.missing == Missing.PRESENT, term.values, NONE).astype(np.int64)
+    days = np.broadcast_to(np.asarray(day, dtype=np.int64), (rows,))
+    places = tables.places(codes, found.segment, grade, months, days)
+    by_row = np.array([OUTCOMES.index(row.outcome) for row in tables.cutoffs.rows] + [NONE], dtype=np.int8)
+    cutoff = by_row[places["cutoffs"]]
+    outcome = np.where(cutoff == NONE, NONE, np.maximum(cutoff, found.effect)).astype(np.int8)
+    return ManyWhole(found, outcome, places)
+
+
+def truth_in(when: ReadyWhen, facts: Mapping[str, Fact | Missing]) -> bool | None:
+    """Whether a condition is true of a case; None where it is not known."""
+    return _truth(when, _actual(when, facts))
+
+
+def _evaluate_rule(
+    ready: ReadyRule, facts: Mapping[str, Fact | Missing], segment: str, day: int
+) -> RuleResult:
+    actual = _actual(ready.when, facts)
+    if not ready.applies(facts, segment, day):
+        return RuleResult(ready.rule, None, Effect.PASS, actual, applies=False)
+    truth = _truth(ready.when, actual)
     if truth is None:
-        kinds = {value for value in actual if isinstance(value, Missing)}
-        effect = max(_on_missing(rule.missing, kind) for kind in kinds)
+        effect = max(ready.on_missing[value] for value in actual if isinstance(value, Missing))
     else:
-        effect = EFFECTS[rule.effect] if truth else Effect.PASS
-    return RuleResult(rule, truth, effect, actual)
+        effect = ready.effect if truth else Effect.PASS
+    return RuleResult(ready.rule, truth, effect, actual)
 
 
-def _truth(condition: Condition, value: Fact | Missing) -> bool | None:
-    if isinstance(value, Missing):
-        return None
-    return bool(_COMPARE[condition.op](value, condition.value))
+def _actual(when: ReadyWhen, facts: Mapping[str, Fact | Missing]) -> tuple[Fact | Missing, ...]:
+    return tuple(facts.get(condition.fact, Missing.NO_RECORD) for condition in when.conditions)
 
 
-def _all(truths: list[bool | None]) -> bool | None:
-    if False in truths:
-        return False
-    return None if None in truths else True
+def _truth(when: ReadyWhen, actual: tuple[Fact | Missing, ...]) -> bool | None:
+    return joined(when, [truth_of(c, value) for c, value in zip(when.conditions, actual, strict=True)])
 
 
-def _any(truths: list[bool | None]) -> bool | None:
-    if True in truths:
-        return True
-    return None if None in truths else False
-
-
-def _on_missing(missing: OnMissing, kind: Missing) -> Effect:
-    return EFFECTS[str(getattr(missing, kind.name.lower()))]
-
-
-def _effects(rule: Rule, facts: Mapping[str, FactColumn], rows: int) -> NDArray[np.int8]:
+def _column(facts: Mapping[str, FactColumn], name: str, rows: int) -> FactColumn:
     nobody = FactColumn(np.zeros(rows), np.full(rows, Missing.NO_RECORD, dtype=np.uint8))
-    columns = [facts.get(condition.fact, nobody) for condition in rule.when.conditions]
-    truths = [_truths(c, column) for c, column in zip(rule.when.conditions, columns, strict=True)]
-    truth = _join(np.stack(truths), decisive=FALSE if rule.when.all else TRUE)
-    effect = np.where(truth == TRUE, EFFECTS[rule.effect], Effect.PASS).astype(np.int8)
-    for kind in _KINDS:
+    return facts.get(name, nobody)
+
+
+def _segments(policy: Policy, facts: Mapping[str, FactColumn], rows: int) -> NDArray[np.int64]:
+    found = np.full(rows, len(segment_names(policy.document)) - 1, dtype=np.int64)
+    for place in reversed(range(len(policy.segments))):
+        ready = policy.segments[place]
+        truth, _ = _truths(ready.when, facts, rows)
+        unsure = ready.segment.unknown is Unknown.MATCH
+        found[(truth == TRUE) | ((truth == UNKNOWN) & unsure)] = place
+    return found
+
+
+def _applies(
+    policy: Policy, rule: ReadyRule, facts: Mapping[str, FactColumn], segment: NDArray[np.int64],
+    days: NDArray[np.int64],
+) -> NDArray[np.bool_]:  # fmt: skip
+    applies = (rule.since <= days) & (days < rule.end)
+    scope = rule.scope
+    if scope is None:
+        return applies
+    if scope.segments:
+        names = segment_names(policy.document)
+        applies = applies & np.isin(segment, [names.index(name) for name in scope.segments])
+    for fact, among in ((PRODUCT, scope.products), (REGION, scope.regions)):
+        if among:
+            column = _column(facts, fact, len(days))
+            known = column.missing == Missing.PRESENT
+            applies = applies & ~(known & ~np.isin(column.values, list(among)))
+    return applies
+
+
+def _effects(rule: ReadyRule, facts: Mapping[str, FactColumn], rows: int) -> NDArray[np.int8]:
+    truth, columns = _truths(rule.when, facts, rows)
+    effect = np.where(truth == TRUE, rule.effect, Effect.PASS).astype(np.int8)
+    for kind in list(Missing)[1:]:
         lacking = (truth == UNKNOWN) & np.any([column.missing == kind for column in columns], axis=0)
-        effect[lacking] = np.maximum(effect[lacking], np.int8(_on_missing(rule.missing, kind)))
+        effect[lacking] = np.maximum(effect[lacking], np.int8(rule.on_missing[kind]))
     return effect
 
 
-def _truths(condition: Condition, column: FactColumn) -> NDArray[np.int8]:
-    with np.errstate(invalid="ignore"):
-        if column.values.dtype.kind == "f" and isinstance(condition.value, str):
-            found = np.zeros(len(column.values), dtype=bool)
-        else:
-            found = _COMPARE_MANY[condition.op](column.values, condition.value)
-    return np.where(column.missing == Missing.PRESENT, found, UNKNOWN).astype(np.int8)
-
-
-def _join(truths: NDArray[np.int8], decisive: int) -> NDArray[np.int8]:
+def _truths(
+    when: ReadyWhen, facts: Mapping[str, FactColumn], rows: int
+) -> tuple[NDArray[np.int8], list[FactColumn]]:
+    columns = [_column(facts, condition.fact, rows) for condition in when.conditions]
+    truths = np.stack([_truths_of(c, column) for c, column in zip(when.conditions, columns, strict=True)])
+    decisive = FALSE if when.all else TRUE
     settled = (truths == decisive).any(axis=0)
     unknown = (truths == UNKNOWN).any(axis=0)
-    return np.where(settled, decisive, np.where(unknown, UNKNOWN, 1 - decisive)).astype(np.int8)
+    joined_ = np.where(settled, decisive, np.where(unknown, UNKNOWN, 1 - decisive)).astype(np.int8)
+    return joined_, columns
+
+
+def _truths_of(condition: ReadyCondition, column: FactColumn) -> NDArray[np.int8]:
+    with np.errstate(invalid="ignore"):
+        if column.values.dtype.kind == "f" and condition.of_text:
+            found = np.zeros(len(column.values), dtype=bool)
+        else:
+            found = condition.compare_many(column.values, condition.operand)
+    return np.where(column.missing == Missing.PRESENT, found, UNKNOWN).astype(np.int8)

@@ -1,4 +1,4 @@
-"""A credit policy as a document: rules, grades, limits, prices. Data, never code."""
+"""A policy as a document: rules, segments, dated tables. Data, never code."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ from typing import Any
 import msgspec
 
 from features.contracts.model import Text
+
+GRADES = 10
+"""Of the master scale."""
+LONGEST_TERM = 360
+"""Months, as the longest that an application may ask for."""
+GENERAL = "general"
+"""The segment of everybody whom no other takes."""
 
 
 class Effect(IntEnum):
@@ -71,17 +78,40 @@ class OnMissing(Document, frozen=True):
     not_authorised: str
 
 
-class Rule(Document, frozen=True):
-    """It strikes when its condition is true. ``decline`` is a knock-out, ``refer`` sends to a person."""
+class Force(StrEnum):
+    """Whether a person may decide otherwise."""
+
+    HARD = "hard"
+    """Nobody overrides it, and chance never approves past it."""
+    SOFT = "soft"
+
+
+class Scope(Document, frozen=True, omit_defaults=True):
+    """Where a rule holds; an empty part holds everywhere. An unknown region is no way out of it."""
+
+    products: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+
+
+class Rule(Document, frozen=True, omit_defaults=True):
+    """It strikes when its condition is true. ``decline`` is a knock-out, ``refer`` sends to a person.
+
+    It holds from the day ``effective_from`` to the day before ``effective_to`` in China (empty: always).
+    """
 
     id: str
     source: str
     code: str
     effect: str
+    force: Force
     when: When
     missing: OnMissing
     zh: str
     en: str
+    scope: Scope | None = None
+    effective_from: str = ""
+    effective_to: str = ""
 
 
 class Gate(Document, frozen=True):
@@ -92,28 +122,71 @@ class Gate(Document, frozen=True):
     rules: tuple[Rule, ...]
 
 
-class GradeBand(Document, frozen=True):
-    """What applies to the grades ``first`` to ``last`` of the master scale.
+class Unknown(StrEnum):
+    """What a segment does with whom its condition cannot tell."""
 
-    ``inflow_share_ppm`` is the part of a year's verified inflow that a limit may reach.
-    """
-
-    first: int
-    last: int
-    outcome: Outcome
-    rate_ppm: int
-    max_limit_fen: int
-    inflow_share_ppm: int
+    MATCH = "match"
+    NEXT = "next"
 
 
-class Cap(Document, frozen=True):
-    """A ceiling that holds between two dates (``to`` excluded, empty: still), in fen or in ppm a year."""
+class Segment(Document, frozen=True):
+    """Applicants of a kind, by facts. The first segment whose condition is true takes them, else ``general``."""
 
     id: str
+    when: When
+    unknown: Unknown
+    zh: str
+    en: str
+
+
+class Row(Document, frozen=True, omit_defaults=True, kw_only=True):
+    """A row of a table holds between two days in China, for some products and segments (empty: for all)."""
+
+    id: str
+    effective_from: str
+    effective_to: str = ""
+    products: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
+
+
+class CutoffRow(Row, frozen=True, kw_only=True):
+    """What becomes of the grades from the first to the last of ``grades``."""
+
+    grades: tuple[int, int]
+    outcome: Outcome
+
+
+class LimitRow(Row, frozen=True, kw_only=True):
+    """The most in fen, and the part of a year's verified inflow that a limit may reach, of some grades."""
+
+    grades: tuple[int, int]
+    inflow_share_ppm: int
+    max_limit_fen: int
+
+
+class PriceRow(Row, frozen=True, kw_only=True):
+    """The rate in ppm a year of some grades for terms from the first to the last of ``terms``, in months."""
+
+    grades: tuple[int, int]
+    rate_ppm: int
+    terms: tuple[int, int] = (1, LONGEST_TERM)
+
+
+class CapRow(Row, frozen=True, kw_only=True):
+    """A ceiling with its source, in fen or in ppm a year. Where several hold the lowest binds."""
+
     source: str
     value: int
-    since: str
-    to: str = ""
+
+
+class Tables(Document, frozen=True):
+    """Of cut-offs, limits and prices exactly one row holds for every case and day; of caps at least one."""
+
+    cutoffs: tuple[CutoffRow, ...]
+    limits: tuple[LimitRow, ...]
+    prices: tuple[PriceRow, ...]
+    limit_caps: tuple[CapRow, ...]
+    rate_caps: tuple[CapRow, ...]
 
 
 class Reason(Document, frozen=True):
@@ -135,7 +208,6 @@ class LimitPolicy(Document, frozen=True):
     unverified_limit_fen: int
     min_limit_fen: int
     step_fen: int
-    caps: tuple[Cap, ...]
     reasons: dict[str, Reason]
 
 
@@ -175,21 +247,37 @@ class Withheld(Document, frozen=True):
     max_pd_high: float | None = None
 
 
-class PolicyDocument(Document, frozen=True):
-    """One policy. ``pd_model`` names the bundle slot whose PD decides; ``challengers`` only watch."""
+class PolicyKind(StrEnum):
+    """What is decided."""
+
+    CREDIT = "credit"
+    """A loan: a model grades, tables say outcome, limit and price."""
+    ELIGIBILITY = "eligibility"
+    """A yes or no by rules alone: no model, no offer."""
+
+
+class PolicyDocument(Document, frozen=True, omit_defaults=True):
+    """One policy, from the day ``effective_from`` in China; schema 1 is read as this (``serving.policy.first``).
+
+    ``pd_model`` names the bundle slot whose PD decides; ``challengers`` only watch. ``purposes`` and
+    ``regions`` are the words that rules may use of an application, with what they say.
+    """
 
     schema: int
     policy: str
     title: Text
-    pd_model: str
+    kind: PolicyKind
+    effective_from: str
     products: dict[str, Text]
-    purposes: dict[str, Text]
     gates: tuple[Gate, ...]
-    grades: tuple[GradeBand, ...]
-    score_reason: Reason
-    limits: LimitPolicy
-    rate_caps: tuple[Cap, ...]
+    purposes: dict[str, Text] = msgspec.field(default_factory=dict)
+    regions: dict[str, Text] = msgspec.field(default_factory=dict)
+    segments: tuple[Segment, ...] = ()
+    pd_model: str = ""
     challengers: tuple[str, ...] = ()
+    tables: Tables | None = None
+    score_reason: Reason | None = None
+    limits: LimitPolicy | None = None
     random_approval: RandomApproval | None = None
     withheld: Withheld | None = None
     disclosure: dict[str, Text] = msgspec.field(default_factory=dict)

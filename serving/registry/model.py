@@ -13,6 +13,7 @@ class Kind(StrEnum):
     BUNDLE = "bundle"
     SIGNALS = "signals"
     SCALE = "scale"
+    LIST = "list"
 
 
 class Verdict(StrEnum):

@@ -7,23 +7,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-import msgspec
-
 from features.calendar import iso
 from features.canonical import digest
-from features.definitions.plan import FeaturePlan
 from features.errors import Conflict, Invalid
 from serving.access.model import Authority, Permission
-from serving.policy.load import check_against, load_policy
+from serving.policy.lists import read_list
 from serving.registry import repository
+from serving.registry.fitting import check, check_fit
 from serving.registry.model import Kind, Verdict
 from serving.store.audit import record
 from serving.store.engine import Database
 from serving.store.session import Connection, tenant_transaction
-from serving.watch.signals import BOOK_VALUES, check_signals, read_signals
-from training.bundle import MODEL_KINDS, load_bundle
+from training.bundle import load_bundle
 
-_SLOT = re.compile(r"(policy|definitions|signals|scale|bundle\.[a-z][a-z0-9_]*)")
+_SLOT = re.compile(
+    r"(definitions|signals|scale|policy(\.[a-z][a-z0-9_]*)?|bundle\.[a-z][a-z0-9_]*|list\.[a-z][a-z0-9_]*)"
+)
 
 
 class OwnApproval(Conflict):
@@ -62,29 +61,7 @@ class WrongSlot(Invalid):
     def __init__(self, slot: str, kind: str) -> None:
         super().__init__(
             f"the slot {slot!r} does not take a {kind}.",
-            remedy="Slots: policy, definitions, signals, scale, bundle.<name>.",
-        )
-
-
-class WrongModelKind(Invalid):
-    """A model whose kind is not on the statutory list."""
-
-    def __init__(self, kind: str) -> None:
-        super().__init__(
-            f"model kind {kind!r} is not one of the statutory list (REG-IL-01).",
-            place="model_kind",
-            remedy=f"Take one of: {', '.join(sorted(MODEL_KINDS))}.",
-        )
-
-
-class UnknownFeatures(Invalid):
-    """A model that reads what no definition gives."""
-
-    def __init__(self, slot: str, unknown: set[str]) -> None:
-        super().__init__(
-            f"{slot} reads features that the definitions lack: {', '.join(sorted(unknown)[:5])}.",
-            place=slot,
-            remedy="Activate the definitions that it was trained on first.",
+            remedy="Slots: policy, policy.<name>, list.<name>, definitions, signals, scale, bundle.<name>.",
         )
 
 
@@ -176,7 +153,7 @@ def put_in_force(
     before = repository.active(connection, now)
     new = {slot: found for slot, found in wanted.items() if before.get(slot) != found.digest}
     if new:
-        _check_fit(connection, {**before, **{slot: found.digest for slot, found in new.items()}})
+        check_fit(connection, {**before, **{slot: found.digest for slot, found in new.items()}})
     for slot, found in new.items():
         _begin(connection, authority, slot, found.digest, now)
     return new
@@ -215,14 +192,17 @@ def check_slots(wanted: Mapping[str, Artifact]) -> None:
     for slot, found in wanted.items():
         if not _SLOT.fullmatch(slot) or slot.partition(".")[0] != found.kind.value:
             raise WrongSlot(slot, found.kind.value)
-        if found.kind is Kind.BUNDLE:
-            _check_name(slot, found.data)
+        if found.kind in {Kind.BUNDLE, Kind.LIST}:
+            _check_name(slot, found)
 
 
-def _check_name(slot: str, data: bytes) -> None:
-    model = load_bundle(data).bundle.model
-    if slot != f"bundle.{model}":
-        raise WrongSlot(slot, f"model {model!r}")
+def _check_name(slot: str, found: Artifact) -> None:
+    if found.kind is Kind.BUNDLE:
+        name = load_bundle(found.data).bundle.model
+    else:
+        name = read_list(found.data).document.list
+    if slot != f"{found.kind.value}.{name}":
+        raise WrongSlot(slot, f"{found.kind.value} {name!r}")
 
 
 def active_at(database: Database, authority: Authority, at: int) -> dict[str, str]:
@@ -236,53 +216,3 @@ def artifact(connection: Connection, name: str) -> Artifact:
     """One version, verified against its digest."""
     kind, data, author = repository.artifact_row(connection, name)
     return Artifact(digest(data), Kind(kind), data, author)
-
-
-def check(kind: Kind, data: bytes) -> None:
-    """Read a document as what it claims to be.
-
-    Raises:
-        Invalid, Integrity: it is not.
-    """
-    if kind is Kind.POLICY:
-        load_policy(data)
-    elif kind is Kind.DEFINITIONS:
-        FeaturePlan.load(data)
-    elif kind is Kind.BUNDLE:
-        _check_model_kind(data)
-    elif kind is Kind.SIGNALS:
-        read_signals(data)
-    else:
-        _check_json(kind, data)
-
-
-def _check_model_kind(data: bytes) -> None:
-    found = load_bundle(data).bundle.model_kind
-    if found not in MODEL_KINDS:
-        raise WrongModelKind(found)
-
-
-def _check_json(kind: Kind, data: bytes) -> None:
-    try:
-        document = msgspec.json.decode(data, type=dict)
-    except msgspec.DecodeError as error:
-        raise Invalid(f"not a {kind.value} document: {error}.") from None
-    if "schema" not in document:
-        raise Invalid(f"the {kind.value} document has no schema number.", place="schema")
-
-
-def _check_fit(connection: Connection, slots: Mapping[str, str]) -> None:
-    """Models, policy and signals speak of features that exist."""
-    if "definitions" not in slots:
-        return
-    plan = FeaturePlan.load(artifact(connection, slots["definitions"]).data)
-    known = {column.name for column in plan.columns}
-    for slot, name in slots.items():
-        if slot.startswith("bundle."):
-            unknown = set(load_bundle(artifact(connection, name).data).columns) - known
-            if unknown:
-                raise UnknownFeatures(slot, unknown)
-    if "policy" in slots:
-        check_against(load_policy(artifact(connection, slots["policy"]).data), known)
-    if "signals" in slots:
-        check_signals(read_signals(artifact(connection, slots["signals"]).data), [*known, *BOOK_VALUES])

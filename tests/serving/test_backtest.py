@@ -24,7 +24,7 @@ from serving.backtest import (
 )
 from serving.policy.evaluate import FactColumn
 from serving.policy.load import load_policy
-from tests.serving.test_policy import CITY_POLICY, policy_of, rule
+from tests.serving.policy.documents import CITY_POLICY, policy_of, rule
 
 EVENTS = st.lists(
     st.tuples(st.integers(0, 4), st.integers(0, 30), st.integers(0, 3)), max_size=12

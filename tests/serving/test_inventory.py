@@ -28,7 +28,7 @@ from serving.store.vault import PostgresVault
 from serving.work.kinds import KINDS
 from serving.work.worker import Worker
 from tests.serving.desk import Desk, model, report
-from tests.serving.world import GOOD, MIDDLE, PLAN, Bank, Client, scorecard
+from tests.serving.world import CHECKS, GOOD, MIDDLE, PLAN, Bank, Client, scorecard
 from tests.training.conftest import write_flat
 from training.bundle import dump_bundle
 from training.documents import MODEL_KINDS
@@ -110,7 +110,8 @@ def test_a_model_that_the_policy_reads_does_not_end(bank: Bank) -> None:
 
 def test_what_a_model_approved_is_listed_before_it_ends(bank: Bank, client: Client) -> None:
     asked = {"applicant": {"id_number": GOOD}, "consent_id": client.consent_id(GOOD), "amount_yuan": "30000",
-             "product": "consumer", "term_months": 12, "purpose": "farming", "region": "county"}  # fmt: skip
+             "product": "consumer", "term_months": 12, "purpose": "farming", "region": "county",
+             "checks": CHECKS}  # fmt: skip
     answer = client.ask("POST", "/v1/decisions", json=asked, headers={"Idempotency-Key": "touched-1"}).json()
     assert answer["outcome"] == "approve"
     found = inventory.touched(as_(bank, "risk_officer"), "bundle.rating")
@@ -126,7 +127,8 @@ def test_the_open_loans_of_whom_it_approved_are_named_and_no_others(
 ) -> None:
     """Of one borrower an open and a settled loan, and the open loan of somebody whom it never approved."""
     asked = {"applicant": {"id_number": GOOD}, "consent_id": client.consent_id(GOOD), "amount_yuan": "30000",
-             "product": "consumer", "term_months": 12, "purpose": "farming", "region": "county"}  # fmt: skip
+             "product": "consumer", "term_months": 12, "purpose": "farming", "region": "county",
+             "checks": CHECKS}  # fmt: skip
     client.ask("POST", "/v1/decisions", json=asked, headers={"Idempotency-Key": "touched-2"})
     loans = [(GOOD, "L-open", "active"), (GOOD, "L-settled", "settled"), (MIDDLE, "L-other", "active")]
     day = "2024-06-01T09:00:00"

@@ -11,8 +11,8 @@ from uuid import UUID
 import pytest
 
 from serving.access.model import Permission
-from serving.decisions.decider import draws
 from serving.decisions.replay import ReplayStatus, replay
+from serving.decisions.verdict import draws
 from serving.registry.model import Kind
 from serving.store.keys import KeyRing
 from serving.store.session import tenant_transaction

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import msgspec
@@ -19,7 +19,7 @@ from serving.decisions.live import Live, compile_live
 from serving.decisions.receipt import read_receipt, write_receipt
 from serving.decisions.schemas import Asked
 from serving.policy.load import CITY, BrokenPolicy, load_policy, policy_from_yaml
-from tests.serving.world import AS_OF, CATEGORIES, NOW, PLAN, SCALE, policy_with
+from tests.serving.world import AS_OF, CATEGORIES, CHECKS, NOW, PLAN, SCALE, policy_with
 from training.bundle import FIXED, Bins, Bundle, BundleColumn, Tree, Uncertainty, dump_bundle
 
 REASON = {"code": "SOURCES_WITHHELD", "zh": "数据未取得", "en": "Sources could not be read"}
@@ -85,6 +85,7 @@ class Applicant:
     """Values of the model's columns; everything else that rules ask is clean."""
 
     values: dict[str, float]
+    checks: dict[str, str] = field(default_factory=lambda: dict(CHECKS))
 
     def decided(self, by: Live, *silent: str, kind: Missing = Missing.NOT_AUTHORISED) -> Decision:
         """The decision with these datasets withheld."""
@@ -96,7 +97,7 @@ class Applicant:
         values[0, quiet], missing[0, quiet] = 0.0, kind
         consent = CaseConsent("c", "credit_assessment", tuple(CATEGORIES), AS_OF, NOW + 1)
         case = Case(
-            "d", "city", "a", "engineer", Asked("consumer", 2_000_000, 12, "renovation", "city"),
+            "d", "city", "a", "engineer", Asked("consumer", 2_000_000, 12, "renovation", "city", self.checks),
             CaseSubject("person", 1, 1, 40, 41), consent, AS_OF, NOW, dict.fromkeys(silent, int(kind)), False, "k",
         )  # fmt: skip
         return decide(case, FeatureMatrix(PLAN.columns, values, missing), 9, by, b"key")

@@ -1,0 +1,134 @@
+"""What comes of a case: rules first, then the grade's row, then chance or the offer."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from features.matrix import Missing
+from serving.decisions.case import Case
+from serving.decisions.grading import Graded, ModelScore, left_open, withheld_reason
+from serving.decisions.schemas import AnswerReason
+from serving.explain.reasons import MOST
+from serving.offers.offer import NoOffer, Offer, make_offer, make_random_offer
+from serving.policy.evaluate import OUTCOMES, RuleResult
+from serving.policy.facts import Fact
+from serving.policy.model import Effect, Outcome
+from serving.policy.policy import Policy
+from serving.policy.terms import ReadyTables, Terms
+
+RANDOM = "random"
+POLICY = "policy"
+
+
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """What the policy finds before any score; ``day`` is the decision's day in China."""
+
+    facts: Mapping[str, Fact | Missing]
+    day: int
+    segment: str
+    results: tuple[RuleResult, ...]
+    effect: Effect
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What comes of a case: outcome, stream, offer, the policy's own reasons for it, and the rows that it used."""
+
+    outcome: Outcome
+    stream: str
+    offer: Offer | None
+    reasons: tuple[AnswerReason, ...]
+    rows: Mapping[str, str]
+
+
+def by_rules(ruled: Ruled) -> Verdict:
+    """The verdict of a policy without a model."""
+    return Verdict(OUTCOMES[ruled.effect], POLICY, None, _rule_reasons(ruled.results, ruled.effect), {})
+
+
+def draws(key: bytes, decision_id: str, share_ppm: int) -> bool:
+    """Whether chance picks a decision: HMAC of its id under the key, so that it can be drawn again."""
+    drawn = int.from_bytes(hmac.digest(key, decision_id.encode(), "sha256")[:8], "big")
+    return (drawn * 1_000_000) >> 64 < share_ppm
+
+
+def verdict_of(
+    case: Case, policy: Policy, ruled: Ruled, score: ModelScore, by: Graded, key: bytes
+) -> Verdict:
+    """The verdict of a policy for credit."""
+    tables = policy.tables
+    assert tables is not None
+    terms = _terms(tables, case, ruled, by.grade)
+    point = tables.cutoff(case.asked.product, ruled.segment, score.grade, ruled.day).outcome
+    bound, effect = terms.cutoff.outcome, ruled.effect
+    struck = _rule_reasons(ruled.results, effect)
+    unsure = left_open(policy, score, (point, bound), ruled.facts)
+    used = {"cutoffs": terms.cutoff.id}
+    if effect is Effect.DECLINE:
+        return Verdict(Outcome.DECLINE, POLICY, None, struck, {})
+    if bound is not Outcome.APPROVE and effect is Effect.PASS:
+        drawn = _random_verdict(case, policy, terms, by, key)
+        if drawn is not None:
+            return drawn
+    if point is Outcome.DECLINE:
+        return Verdict(Outcome.DECLINE, POLICY, None, (), used)
+    if effect is Effect.REFER:
+        return Verdict(Outcome.REFER, POLICY, None, struck, used)
+    if unsure or bound is not Outcome.APPROVE:
+        return Verdict(Outcome.REFER, POLICY, None, unsure, used)
+    return _offered(case, policy, terms, ruled, by_withheld=by.grade > score.grade)
+
+
+def _terms(tables: ReadyTables, case: Case, ruled: Ruled, grade: int) -> Terms:
+    asked = case.asked
+    return tables.terms(asked.product, ruled.segment, grade, asked.term_months, ruled.day)
+
+
+def _offered(case: Case, policy: Policy, terms: Terms, ruled: Ruled, *, by_withheld: bool) -> Verdict:
+    known = ruled.facts.get(policy.limits.income, Missing.NO_RECORD)
+    income = known if isinstance(known, float) else None
+    asked = case.asked
+    offer = make_offer(policy, terms, asked.amount_fen, asked.term_months, income, case.tenant)
+    if isinstance(offer, NoOffer):
+        if by_withheld:
+            return Verdict(Outcome.REFER, POLICY, None, (withheld_reason(policy),), terms.ids)
+        reasons = (_limit_reason(policy, "too_small"),)
+        return Verdict(Outcome.DECLINE, POLICY, None, reasons, terms.ids)
+    bound = () if offer.bound_by == "requested" else (_limit_reason(policy, offer.bound_by),)
+    return Verdict(Outcome.APPROVE, POLICY, offer, bound, terms.ids)
+
+
+def _random_verdict(case: Case, policy: Policy, terms: Terms, by: Graded, key: bytes) -> Verdict | None:
+    stream = policy.document.random_approval
+    if stream is None or not case.random_budget or not stream.first <= by.grade <= stream.last:
+        return None
+    if not draws(key, case.decision_id, stream.share_ppm):
+        return None
+    asked = case.asked
+    offer = make_random_offer(policy, stream, terms, asked.amount_fen, asked.term_months, case.tenant)
+    if isinstance(offer, NoOffer):
+        return None
+    bound = () if offer.bound_by == "requested" else (_limit_reason(policy, offer.bound_by),)
+    return Verdict(Outcome.APPROVE, RANDOM, offer, bound, terms.ids)
+
+
+def _rule_reasons(results: Sequence[RuleResult], effect: Effect) -> tuple[AnswerReason, ...]:
+    if effect is Effect.PASS:
+        return ()
+    return tuple(_rule_reason(result) for result in results if result.effect is effect)[:MOST]
+
+
+def _rule_reason(result: RuleResult) -> AnswerReason:
+    """What a rule found, or that it could not find out: the two are never told alike."""
+    rule = result.rule
+    if result.truth is None:
+        return AnswerReason(rule.code, "unknown", f"未能核实：{rule.zh}", f"Could not be checked: {rule.en}")
+    return AnswerReason(rule.code, "rule", rule.zh, rule.en)
+
+
+def _limit_reason(policy: Policy, name: str) -> AnswerReason:
+    reason = policy.limits.reasons[name]
+    return AnswerReason(reason.code, "limit", reason.zh, reason.en)

@@ -1,0 +1,62 @@
+"""Everything that can be known of a policy without an applicant: what is wrong with it, where, and what to mend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from serving.policy import facts as names
+from serving.policy.coverage import coverage
+from serving.policy.days import first_day
+from serving.policy.findings import Finding, error
+from serving.policy.logic import Columns, logic
+from serving.policy.model import PolicyDocument
+from serving.policy.policy import Policy
+from serving.policy.wording import wording
+
+OF_REQUEST = names.NUMBERS | names.TEXTS
+
+
+def analyse(policy: Policy, columns: Columns | None = None, on: int | None = None) -> list[Finding]:
+    """All findings, errors and warnings, in the order of the document.
+
+    ``columns`` are those of the definitions, by name: without them features are not looked for. ``on`` is the day
+    on which the policy is to begin or be judged: its tables must reach a year beyond it.
+    """
+    return [
+        *wording(policy.document),
+        *_facts(policy, columns),
+        *_over(policy),
+        *logic(policy, columns),
+        *_withheld(policy.document),
+        *coverage(policy, on),
+    ]
+
+
+def _facts(policy: Policy, columns: Columns | None) -> Iterator[Finding]:
+    known = OF_REQUEST if policy.grades else OF_REQUEST - names.OF_A_LOAN
+    for name in sorted(policy.facts):
+        if name in OF_REQUEST:
+            if name not in known:
+                problem = f"an application without a loan has no {name}."
+                yield error("unknown_fact", name, problem, "Take the rule out.")
+        elif not name.startswith((names.CONSENT, names.LIST)) and columns is not None and name not in columns:
+            problem = f"no definition gives the feature {name!r}."
+            yield error("unknown_fact", name, problem, "Define it, or take the rule out.")
+
+
+def _over(policy: Policy) -> Iterator[Finding]:
+    since = first_day(policy.document.effective_from)
+    for ready in policy.ready:
+        if ready.end <= since:
+            problem = "it is over before the policy begins."
+            yield error("never_in_force", ready.rule.id, problem, "Take it out, or mend effective_to.")
+
+
+def _withheld(document: PolicyDocument) -> Iterator[Finding]:
+    rule = document.withheld
+    if rule is not None and rule.max_pd_high is not None and not 0 < rule.max_pd_high < 1:
+        problem = "max_pd_high is not between 0 and 1."
+        yield error("range", "withheld", problem, "Write a PD, such as 0.2.")
+    stream = document.random_approval
+    if stream is not None and not 1 <= stream.first <= stream.last:
+        yield error("range", "random_approval", "its grades are no range.", "Write first and last.")

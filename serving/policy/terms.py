@@ -1,0 +1,182 @@
+"""The tables of a policy made ready, and the rows that hold for one case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serving.policy.days import FOREVER, date_text, end_day, first_day
+from serving.policy.findings import BrokenPolicy
+from serving.policy.model import (
+    GENERAL,
+    GRADES,
+    LONGEST_TERM,
+    CapRow,
+    CutoffRow,
+    LimitRow,
+    PolicyDocument,
+    PriceRow,
+    Row,
+)
+from serving.policy.table import Axis, Box, DatedTable, Range, make_table
+
+NAMES = ("cutoffs", "limits", "prices", "limit_caps", "rate_caps")
+R = TypeVar("R")
+CAPS = ("limit_caps", "rate_caps")
+
+
+class NoRow(BrokenPolicy):
+    """A case for which a table has no row."""
+
+    def __init__(self, table: str, day: int) -> None:
+        super().__init__(
+            f"tables.{table}",
+            f"no row holds for this case on {date_text(day)}.",
+            "Activate a policy with a row for it; `yidai policy check` lists what is open.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The rows that hold for one case on one day."""
+
+    cutoff: CutoffRow
+    limit: LimitRow
+    price: PriceRow
+    limit_cap: CapRow
+    rate_cap: CapRow
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """The id of each row by its table."""
+        found = (self.cutoff, self.limit, self.price, self.limit_cap, self.rate_cap)
+        return {name: row.id for name, row in zip(NAMES, found, strict=True)}
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyTables:
+    """Products and segments by place on their axes, and the tables."""
+
+    products: Mapping[str, int]
+    segments: Mapping[str, int]
+    cutoffs: DatedTable[CutoffRow]
+    limits: DatedTable[LimitRow]
+    prices: DatedTable[PriceRow]
+    limit_caps: DatedTable[CapRow]
+    rate_caps: DatedTable[CapRow]
+
+    def cutoff(self, product: str, segment: str, grade: int, day: int) -> CutoffRow:
+        """What becomes of a grade.
+
+        Raises:
+            NoRow: the table has none.
+        """
+        return _held(self.cutoffs, "cutoffs", (*self._case(product, segment), grade, day))
+
+    def terms(self, product: str, segment: str, grade: int, term: int, day: int) -> Terms:
+        """All rows of a case with a term in months.
+
+        Raises:
+            NoRow: a table has none.
+        """
+        case = self._case(product, segment)
+        return Terms(
+            _held(self.cutoffs, "cutoffs", (*case, grade, day)),
+            _held(self.limits, "limits", (*case, grade, day)),
+            _held(self.prices, "prices", (*case, grade, term, day)),
+            _held(self.limit_caps, "limit_caps", (*case, day)),
+            _held(self.rate_caps, "rate_caps", (*case, day)),
+        )
+
+    def places(
+        self,
+        product: NDArray[np.int64],
+        segment: NDArray[np.int64],
+        grade: NDArray[np.int64],
+        term: NDArray[np.int64],
+        day: NDArray[np.int64],
+    ) -> dict[str, NDArray[np.int32]]:
+        """The place of the row of each of [n] cases by table, -1 where there is none."""
+        graded, capped = (product, segment, grade, day), (product, segment, day)
+        return {
+            "cutoffs": self.cutoffs.places(graded),
+            "limits": self.limits.places(graded),
+            "prices": self.prices.places((product, segment, grade, term, day)),
+            "limit_caps": self.limit_caps.places(capped),
+            "rate_caps": self.rate_caps.places(capped),
+        }
+
+    def _case(self, product: str, segment: str) -> tuple[int, int]:
+        return self.products.get(product, -1), self.segments.get(segment, -1)
+
+
+def ready_tables(document: PolicyDocument) -> ReadyTables | None:
+    """The tables of a document; None for a policy without."""
+    tables = document.tables
+    if tables is None:
+        return None
+    products = {name: place for place, name in enumerate(document.products)}
+    segments = {name: place for place, name in enumerate(segment_names(document))}
+    since = first_day(document.effective_from)
+    case = (Axis("product", 0, len(products) - 1), Axis("segment", 0, len(segments) - 1))
+    grade, term, day = Axis("grade", 1, GRADES), Axis("term", 1, LONGEST_TERM), Axis("day", since, FOREVER)
+
+    def boxes(rows: Iterable[Row], *middle: Callable[[Row], Range]) -> list[Box]:
+        return [_box(row, products, segments, [each(row) for each in middle]) for row in rows]
+
+    return ReadyTables(
+        products,
+        segments,
+        make_table(tables.cutoffs, boxes(tables.cutoffs, _grades), (*case, grade, day)),
+        make_table(tables.limits, boxes(tables.limits, _grades), (*case, grade, day)),
+        make_table(tables.prices, boxes(tables.prices, _grades, _terms), (*case, grade, term, day)),
+        make_table(tables.limit_caps, boxes(tables.limit_caps), (*case, day), _value),
+        make_table(tables.rate_caps, boxes(tables.rate_caps), (*case, day), _value),
+    )
+
+
+def segment_names(document: PolicyDocument) -> tuple[str, ...]:
+    """The segments in order, ``general`` last."""
+    return (*(segment.id for segment in document.segments), GENERAL)
+
+
+def _held(table: DatedTable[R], name: str, point: Sequence[int]) -> R:
+    found = table.find(point)
+    if found is None:
+        raise NoRow(name, point[-1])
+    return found
+
+
+def _box(row: Row, products: Mapping[str, int], segments: Mapping[str, int], middle: list[Range]) -> Box:
+    last = end_day(row.effective_to) - 1 if row.effective_to else FOREVER
+    days = (first_day(row.effective_from), last)
+    return (
+        _places(row.products, products),
+        _places(row.segments, segments),
+        *((each,) for each in middle),
+        (days,),
+    )
+
+
+def _places(named: tuple[str, ...], known: Mapping[str, int]) -> tuple[Range, ...]:
+    if not named:
+        return ((0, len(known) - 1),)
+    return tuple((known[name], known[name]) for name in named if name in known)
+
+
+def _grades(row: Row) -> Range:
+    assert isinstance(row, CutoffRow | LimitRow | PriceRow)
+    return row.grades
+
+
+def _terms(row: Row) -> Range:
+    assert isinstance(row, PriceRow)
+    return row.terms
+
+
+def _value(row: CapRow) -> int:
+    return row.value
