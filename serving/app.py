@@ -23,6 +23,7 @@ from serving.problems import MEDIA, BodyLimit, add_problems
 from serving.records import api as records
 from serving.records import life_api as life
 from serving.registry.repository import active_async
+from serving.rights import api as rights
 from serving.services import Clock, Services, close_services, open_services, services, wall_clock
 from serving.settings import Settings, WrongSetting
 from serving.store.engine import Database, open_database
@@ -81,6 +82,7 @@ def create_app(settings: Settings, database: Database, clock: Clock = wall_clock
     app.include_router(records.router)
     app.include_router(life.router)
     app.include_router(cases.router)
+    app.include_router(rights.router)
     _add_health(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app

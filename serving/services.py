@@ -27,6 +27,9 @@ from serving.metrics import Metrics
 from serving.records.disputes import DisputeService
 from serving.records.service import RecordService
 from serving.records.subjects import SubjectService
+from serving.rights.again import AgainService
+from serving.rights.notice import NoticeService
+from serving.rights.service import RightsService
 from serving.settings import Settings
 from serving.store.engine import Database
 from serving.store.keys import KeyRing
@@ -58,6 +61,9 @@ class Services:
     subjects: SubjectService
     cases: CaseService
     deciding: DecidingService
+    rights: RightsService
+    again: AgainService
+    notices: NoticeService
     writer: GroupWriter
     metrics: Metrics
     clock: Clock
@@ -79,12 +85,13 @@ async def open_services(settings: Settings, database: Database, clock: Clock) ->
     writer.start()
     disputes = DisputeService(pool, keys, online, lake, clock)
     opener = Opener(keys, disputes)
+    decisions = DecisionService(settings, pool, keys, lives, writer, clock)
     return Services(
         settings=settings,
         pool=pool,
         lives=lives,
         doorkeeper=Doorkeeper(pool, clock),
-        decisions=DecisionService(settings, pool, keys, lives, writer, clock),
+        decisions=decisions,
         reader=DecisionReader(pool, keys),
         consents=ConsentService(pool, keys, online, clock),
         prefill=PrefillService(settings, pool, keys, lives, clock),
@@ -93,6 +100,9 @@ async def open_services(settings: Settings, database: Database, clock: Clock) ->
         subjects=SubjectService(pool, database, keys, online, lake, clock),
         cases=CaseService(settings, pool, opener, clock),
         deciding=DecidingService(settings, pool, opener, clock),
+        rights=RightsService(settings, pool, database, keys, online, lake, disputes, clock),
+        again=AgainService(pool, opener, decisions),
+        notices=NoticeService(settings, pool, opener),
         writer=writer,
         metrics=metrics,
         clock=clock,

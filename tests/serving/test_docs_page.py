@@ -24,7 +24,10 @@ def test_the_description_names_every_route_and_what_it_answers(address: str) -> 
         "POST /v1/decisions", "GET /v1/decisions/{decision_id}", "GET /v1/decisions/{decision_id}/explanation",
         "GET /v1/decisions/{decision_id}/receipt", "GET /health/live", "GET /health/ready", "GET /metrics",
         "POST /v1/records/{dataset}", "POST /v1/disputes", "GET /v1/disputes", "POST /v1/disputes/{dispute_id}/answer",
-        "DELETE /v1/subjects",
+        "DELETE /v1/subjects", "POST /v1/disputes/{dispute_id}/decide-again", "GET /v1/decisions/{decision_id}/notice",
+        "POST /v1/decisions/{decision_id}/human-review", "POST /v1/subjects/report", "POST /v1/subjects/statement",
+        "GET /v1/cases", "GET /v1/cases/{case_id}", "POST /v1/cases/{case_id}/take", "POST /v1/cases/{case_id}/decide",
+        "POST /v1/cases/{case_id}/second",
     }  # fmt: skip
     for methods in paths.values():
         for operation in methods.values():
