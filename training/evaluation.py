@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from features.calendar import DAY, instant, iso
 from features.terminal import Step
 from training.bundle import Bundle, Scorer
-from training.models import ModelName, Origin, predictor, train
+from training.models import ModelName, Origin, fit, predictor, train
 from training.portfolio import Folds, OutOfTime
 from training.sample import Rows, Sample, folds, out_of_time
 from training.validation import Interval, Metrics, auc_difference, evaluate
@@ -40,6 +40,11 @@ class Split:
     """Bad rate of all rows before the moment, those left out for the sake of the groups among them."""
 
     @property
+    def first(self) -> tuple[tuple[Rows, Rows], ...]:
+        """The parts of the first repeat."""
+        return self.parts[: len(self.parts) // self.repeats]
+
+    @property
     def out_of_time(self) -> bool:
         """Whether the rows held out are later than those learned from."""
         return len(self.parts) == 1
@@ -47,12 +52,16 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Predictions of held-out rows, float64 [repeats, rows of the sample], NaN where there is none."""
+    """Predictions of held-out rows, float64 [repeats, rows of the sample], NaN where there is none.
+
+    ``parts`` are the models of the first repeat's parts, in order, where sources can be withheld.
+    """
 
     bundle: Bundle
     split: Split
     pd: Floats
     challenger: Floats | None
+    parts: tuple[Bundle, ...] = ()
 
 
 def make_split(sample: Sample, rule: OutOfTime | Folds, repeats: int | None = None) -> Split:
@@ -83,16 +92,32 @@ def judge(
     Raises:
         Unlearnable: rows that cannot teach.
     """
+    parts: list[Bundle] = []
     if split.out_of_time:
         bundle = train(name, sample.take(split.parts[0][0]), origin, progress, base_rate=split.base_rate)
+        parts.append(bundle)
         pd = _held_out(sample, split, lambda _, test: _score(bundle, test), progress)
     else:
-        pd = _held_out(sample, split, predictor(name, origin), progress)
+        pd = _held_out(
+            sample, split, _keeping(name, origin, parts, len(split.first) * bool(sample.optional)), progress
+        )
         bundle = train(name, sample, origin, progress)
     challenger = None
     if name is ModelName.RISK:
         challenger = _held_out(sample, split, predictor(ModelName.RATING, origin, split.base_rate), progress)
-    return Judged(bundle, split, pd, challenger)
+    return Judged(bundle, split, pd, challenger, tuple(parts))
+
+
+def _keeping(name: ModelName, origin: Origin, parts: list[Bundle], most: int) -> Predict:
+    """Fits and scores as ``predictor`` does; the first ``most`` models state their interval and are kept."""
+
+    def predict(train_sample: Sample, test: Sample) -> Floats:
+        bundle = fit(name, train_sample, origin, stated=len(parts) < most)
+        if len(parts) < most:
+            parts.append(bundle)
+        return _score(bundle, test)
+
+    return predict
 
 
 def measure(sample: Sample, pd: Floats) -> Metrics:

@@ -87,16 +87,29 @@ def train(
         Unlearnable: rows that cannot teach.
         Invalid: a model kind that is not of the statutory list (REG-IL-01).
     """
-    sample.check()
-    fitted = _fit(name, sample, origin, progress)
-    splits = folds(sample, FOLDS, SEED)
-    bundle = _anchored(
-        with_uncertainty(fitted.bundle, fitted.parts(), splits, sample), sample, _rate(origin, base_rate)
-    )
+    bundle = fit(name, sample, origin, progress, base_rate=base_rate)
     chosen = sample.matrix.select(tuple(column.name for column in bundle.columns))
     rows = np.linspace(0, len(sample) - 1, VECTORS).astype(int)
     probes = covering_probes(bundle)
     return with_vectors(bundle, chosen.values[rows], chosen.missing[rows], (probes.values, probes.missing))
+
+
+def fit(
+    name: ModelName,
+    sample: Sample,
+    origin: Origin,
+    progress: Step | None = None,
+    *,
+    base_rate: float | None = None,
+    stated: bool = True,
+) -> Bundle:
+    """``train`` without test vectors; without ``stated`` without its interval and neutral points as well."""
+    sample.check()
+    fitted = _fit(name, sample, origin, progress)
+    bundle = fitted.bundle
+    if stated:
+        bundle = with_uncertainty(bundle, fitted.parts(), folds(sample, FOLDS, SEED), sample)
+    return _anchored(bundle, sample, _rate(origin, base_rate))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +153,8 @@ class _Predictor:
     base_rate: float | None
 
     def __call__(self, train_sample: Sample, test: Sample) -> NDArray[np.float64]:
-        train_sample.check()
-        fitted = _fit(self.name, train_sample, self.origin, None)
-        scorer = Scorer(_anchored(fitted.bundle, train_sample, _rate(self.origin, self.base_rate)), "")
+        bundle = fit(self.name, train_sample, self.origin, base_rate=self.base_rate, stated=False)
+        scorer = Scorer(bundle, "")
         chosen = test.matrix.select(scorer.columns)
         return scorer.score(chosen.values, chosen.missing).pd
 

@@ -165,6 +165,10 @@ def _withheld(report: Report) -> str:
         f"With everything known the model states its log-odds to ±{stated.half_width:.2f} at {stated.level:.0%}; "
         "each source that is withheld adds nothing to the score and widens that. Covered: how often the fully known "
         "score lies in the part of the interval that the withheld sources make."
+    ) + (
+        ""
+        if report.out_of_time
+        else " Seen on the models of the folds, each on the rows that it has not seen."
     )
     lines = [
         (

@@ -163,14 +163,16 @@ def build_report(
         *review.warnings,
         *(f"{f.file}: {f.quarantined} of {f.rows} rows are in quarantine." for f in files if f.quarantined),
     )
-    later = sample.take(held_out_rows(judged)) if judged.split.out_of_time else None
+    held = [
+        (part, sample.take(test)) for part, (_, test) in zip(judged.parts, judged.split.first, strict=False)
+    ]
     return Report(
         2, bundle.portfolio, title, bundle.model, bundle.model_kind, iso(bundle.created_at),
         judged.split.text, judged.split.out_of_time, int(bundle.notes["rows"]), _reached(rows),
         _random(rows, judged), metrics, challenger, difference, tuple(grades), _features(bundle, sample, judged),
         leaks, stability, bundle.notes,
         Origin(bundle_digest, bundle.definitions_digest, bundle.training_digest, tuple(files)), warnings,
-        sensitivity(bundle, later, sample.optional), review=review, level=level, points=point_table(bundle),
+        sensitivity(bundle, held, sample.optional), review=review, level=level, points=point_table(bundle),
     )  # fmt: skip
 
 

@@ -205,7 +205,7 @@ def publish(
     name = digest(data)
     if progress:
         progress("report", 0, 1)
-    leaks = check_leaks(sample, list(split.parts[: len(split.parts) // split.repeats]), prepared.rows.future)
+    leaks = check_leaks(sample, list(split.first), prepared.rows.future)
     report = build_report(
         judged.bundle, name, portfolio.file.title, prepared.rows, sample, judged, leaks, prepared.files,
         portfolio.file.calibration,

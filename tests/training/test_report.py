@@ -14,16 +14,18 @@ from features.contracts.model import Text
 from features.timeline.ingest import FileReport
 from tests.training.samples import made_sample
 from tests.training.test_bundle import ORIGIN
+from training.bundle import Scorer
 from training.evaluation import judge, make_split
 from training.labels import Outcome
 from training.leaks import check_leaks
 from training.models import ModelName, train
 from training.page import pictures, render
 from training.population import Rows
-from training.portfolio import OutOfTime
+from training.portfolio import Folds, OutOfTime
 from training.report import Report, build_report
 from training.sample import Sample
-from training.sensitivity import ALL, HALF, sensitivity
+from training.sensitivity import ALL, HALF, WithheldLine, sensitivity
+from training.validation import auc
 
 FILE = FileReport("applicants", "a<b>.csv", 900, 897, 0, 3, 0)
 
@@ -72,12 +74,40 @@ def test_the_interval_is_stated_with_what_was_seen_when_sources_were_withheld(ma
     assert "Interval and withheld sources" in render(*made)
 
 
-def test_a_report_of_rows_that_were_learned_from_claims_nothing_of_withheld_sources(made) -> None:
-    sample = replace(made_sample(200), optional=("one",))
-    bundle = train(ModelName.RATING, sample, ORIGIN)
-    assert sensitivity(bundle, None, ("one",)).lines == ()
+def test_by_folds_withheld_sources_are_seen_on_the_models_of_the_folds() -> None:
+    """Each row is scored by the model that has not seen it, of the first repeat alone."""
+    sample = replace(made_sample(600, 8), optional=("one",))
+    judged = judge(ModelName.RATING, sample, make_split(sample, Folds(3, 2)), ORIGIN)
+    assert len(judged.parts) == len(judged.split.first) == 3
+    held = [
+        (part, sample.take(test)) for part, (_, test) in zip(judged.parts, judged.split.first, strict=True)
+    ]
+    stated = sensitivity(judged.bundle, held, sample.optional)
+    half, whole, one = stated.lines
+    assert (half.what, whole.what, one.what) == (HALF, ALL, "one")
+    assert but_its_name(whole) == but_its_name(one)
+    assert whole.auc < half.auc < auc(sample.target, judged.pd[0]).value
+    assert half.covered == pytest.approx(0.9, abs=0.1)
+    for part, own in held:
+        scorer = Scorer(part, "")
+        chosen = own.matrix.select(scorer.columns)
+        assert (
+            scorer.score(chosen.values, chosen.missing).pd == judged.pd[0][np.isin(sample.group, own.group)]
+        ).all()
+
+
+def but_its_name(line: WithheldLine) -> WithheldLine:
+    return msgspec.structs.replace(line, what="")
+
+
+def test_a_report_claims_nothing_where_no_source_can_be_withheld_or_none_was_held_out() -> None:
+    sample = made_sample(200)
+    bundle = train(ModelName.RATING, replace(sample, optional=("one",)), ORIGIN)
+    assert sensitivity(bundle, [], ("one",)).lines == ()
+    assert sensitivity(bundle, [(bundle, sample)], ()).lines == ()
     old = msgspec.structs.replace(bundle, schema=1, uncertainty=msgspec.UNSET)
-    assert sensitivity(old, sample, ("one",)) is None
+    assert sensitivity(old, [(old, sample)], ("one",)) is None
+    assert judge(ModelName.RATING, sample, make_split(sample, Folds(2)), ORIGIN).parts == ()
 
 
 def test_rows_approved_at_random_are_set_apart(made) -> None:
