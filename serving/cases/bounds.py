@@ -18,9 +18,10 @@ from serving.policy.model import Effect
 class Bounds(msgspec.Struct, frozen=True):
     """Fen and ppm a year. A limit is a multiple of ``step_fen``, and no more than was asked for or the caps allow.
 
-    ``hard`` are rules of the decision that nobody overrides.
+    ``hard`` are rules of the decision that nobody overrides. A product that is no ``loan`` has no terms.
     """
 
+    loan: bool
     least_fen: int
     most_fen: int
     step_fen: int
@@ -29,14 +30,16 @@ class Bounds(msgspec.Struct, frozen=True):
 
 
 def bounds_of(policy: bytes, receipt: Receipt, at: int) -> Bounds:
-    """The bounds of a decision's policy at a moment (µs). A policy without limits (an eligibility) allows none."""
+    """The bounds of a decision's policy at a moment (µs)."""
     document = msgspec.json.decode(policy)
     asked = receipt.case.asked
+    kind = {"products": asked.product, "segments": receipt.answer.get("segment", "")}
     limits, tables = document.get("limits") or {}, document.get("tables") or {}
-    caps = _caps(limits.get("caps") or tables.get("limit_caps") or (), asked.product, at)
-    rates = _caps(document.get("rate_caps") or tables.get("rate_caps") or (), asked.product, at)
+    caps = _caps(limits.get("caps") or tables.get("limit_caps") or (), kind, at)
+    rates = _caps(document.get("rate_caps") or tables.get("rate_caps") or (), kind, at)
     step = int(limits.get("step_fen") or 1)
     return Bounds(
+        loan=asked.term_months > 0,
         least_fen=int(limits.get("min_limit_fen") or 0),
         most_fen=min([asked.amount_fen, *caps]) // step * step if caps else 0,
         step_fen=step,
@@ -45,12 +48,16 @@ def bounds_of(policy: bytes, receipt: Receipt, at: int) -> Bounds:
     )
 
 
-def checked(bounds: Bounds, terms: Terms | None) -> Terms:
+def checked(bounds: Bounds, terms: Terms | None) -> Terms | None:
     """The terms, if they may be granted.
 
     Raises:
         WrongTerms: missing, or outside the bounds, with the field.
     """
+    if not bounds.loan:
+        if terms is not None:
+            raise WrongTerms("terms", "this product is no loan: it has no terms.", "Leave them out.")
+        return None
     if terms is None:
         problem = "an approval needs a limit and a rate."
         raise WrongTerms("terms", problem, "Send terms: {limit_fen, annual_rate_ppm}.")
@@ -66,14 +73,15 @@ def checked(bounds: Bounds, terms: Terms | None) -> Terms:
     return terms
 
 
-def _caps(rows: Any, product: str, at: int) -> list[int]:
-    return [int(row["value"]) for row in rows if _holds(row, product, at)]
+def _caps(rows: Any, kind: dict[str, str], at: int) -> list[int]:
+    return [int(row["value"]) for row in rows if _holds(row, kind, at)]
 
 
-def _holds(row: dict[str, Any], product: str, at: int) -> bool:
+def _holds(row: dict[str, Any], kind: dict[str, str], at: int) -> bool:
+    """Whether a cap holds at a moment for a product and a segment; those of schema 1 hold for all."""
     begins, ends = row.get("since") or row.get("effective_from"), row.get("to") or row.get("effective_to")
     within = (not begins or instant(begins) <= at) and (not ends or at < instant(ends))
-    return within and (not row.get("products") or product in row["products"])
+    return within and all(not row.get(name) or mine in row[name] for name, mine in kind.items())
 
 
 def _hard(document: dict[str, Any], receipt: Receipt) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from serving.cases.bounds import bounds_of
 from serving.cases.evidence import About, Evidence, evidence_of
 from serving.consents import repository as consents
 from serving.decisions import repository
+from serving.decisions.live import is_policy
 from serving.decisions.reading import Erased
 from serving.decisions.receipt import Receipt, open_receipt, read_receipt
 from serving.decisions.repository import StoredDecision
@@ -54,10 +55,11 @@ class Opener:
         stored = await repository.get_on(connection, decision_id)
         key, data = opened_bytes(self.keys, stored)
         receipt = read_receipt(data)
-        names = {receipt.digests["definitions"], receipt.digests["policy"]}
+        policy = next(digest for slot, digest in receipt.digests.items() if is_policy(slot))
+        names = {receipt.digests["definitions"], policy}
         found = await artifacts_async(connection, sorted(names))
         plan = plan_of(found[receipt.digests["definitions"]])
-        return Opened(stored, key, receipt, plan, found[receipt.digests["policy"]])
+        return Opened(stored, key, receipt, plan, found[policy])
 
     async def evidence(
         self, connection: asyncpg.Connection, authority: Authority, opened: Opened, at: int

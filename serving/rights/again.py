@@ -15,7 +15,7 @@ from serving.access.model import Authority, Permission
 from serving.cases.opening import Opened, Opener
 from serving.consents.check import person_number
 from serving.decisions.linking import Link, LinkKind
-from serving.decisions.schemas import Applicant, DecisionRequest
+from serving.decisions.schemas import DecisionRequest
 from serving.decisions.service import DecisionService
 from serving.records.disputes import Dispute, DisputeVerdict
 from serving.store.session import tenant_connection
@@ -124,10 +124,10 @@ class AgainService:
 
 
 def _request(parent: Opened, number: str, consent_id: UUID | None) -> DecisionRequest:
-    """The application as it was asked: its parts that a receipt keeps are those of a request."""
+    """The application as it was asked: a receipt keeps its parts by the same names, zero or empty where left out."""
     asked = msgspec.to_builtins(parent.receipt.case.asked)
-    known = {name: value for name, value in asked.items() if name in DecisionRequest.__struct_fields__}
-    applicant = Applicant(number)
-    return DecisionRequest(
-        applicant=applicant, consent_id=consent_id or parent.stored.consent_id, **known
-    )  # fmt: skip
+    given = {
+        name: value for name, value in asked.items() if value and name in DecisionRequest.__struct_fields__
+    }
+    whose = {"applicant": {"id_number": number}, "consent_id": str(consent_id or parent.stored.consent_id)}
+    return msgspec.convert(whose | given, DecisionRequest)
