@@ -20,6 +20,7 @@ from serving.identity.cli import identity_app
 from serving.models_cli import models_app
 from serving.quality.cli import quality_app, show_findings
 from serving.records import cli as records
+from serving.rights import cli as rights
 from serving.work.cli import jobs_app, worker
 from training import cli as analysts
 from training import features_cli
@@ -40,6 +41,7 @@ app.add_typer(jobs_app, name="jobs")
 app.add_typer(quality_app, name="quality")
 records.add_to(app)
 cases.add_to(app)
+rights.add_to(app, records.subjects_app, records.disputes_app)
 app.command("predict")(analysts.predict)
 models_app.command("export")(exchange_cli.export_model)
 models_app.command("import")(exchange_cli.import_model)

@@ -1,0 +1,34 @@
+"""What `yidai subjects report`, `yidai disputes decide-again` and `yidai notice` do: settings in, values out."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from serving.access.model import Permission
+from serving.operations import authority, prepare
+from serving.rights.again import Again
+from serving.rights.notice import Notice
+from serving.rights.report import Report
+from serving.services import with_services
+from serving.settings import Settings
+
+
+def report(settings: Settings, number: str, *, paid: bool = False) -> Report:
+    """What is known of a person, as YIDAI_TOKEN's actor."""
+    database = prepare(settings)
+    asker = authority(settings, database, Permission.EXERCISE_RIGHTS)
+    return with_services(settings, database, lambda held: held.rights.report(asker, number, paid=paid))
+
+
+def decide_again(settings: Settings, dispute: UUID, number: str) -> Again:
+    """The application of who disputed, decided once more."""
+    database = prepare(settings)
+    asker = authority(settings, database, Permission.DECIDE)
+    return with_services(settings, database, lambda held: held.again.again(asker, dispute, number))
+
+
+def notice(settings: Settings, decision: UUID) -> Notice:
+    """The notice of a decision."""
+    database = prepare(settings)
+    asker = authority(settings, database, Permission.READ_DECISIONS)
+    return with_services(settings, database, lambda held: held.notices.notice(asker, decision))
