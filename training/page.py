@@ -9,6 +9,7 @@ from importlib.resources import files
 
 from training.evaluation import Judged
 from training.grades_page import grades_section
+from training.overrides import overrides_section
 from training.points import PointTable
 from training.rejects_page import rejects_section
 from training.report import Report, held_out_rows
@@ -60,7 +61,7 @@ def render(report: Report, charts: Mapping[str, str]) -> str:
         _horizons(report), grades_section(report), _withheld(report), _features(report),
         _points(report.points) if report.points else "",
         rejects_section(report.rejects) if report.rejects else "",
-        review_sections(report.review) if report.review else "", _rows(report), _leaks(report),
+        review_sections(report.review) if report.review else "", overrides_section(report.overrides), _rows(report), _leaks(report),
         _origin(report),
     )  # fmt: skip
     page = string.Template((files("training") / "report.html").read_text(encoding="utf-8"))

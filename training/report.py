@@ -19,6 +19,7 @@ from training.grades import Level, level_of, with_bounds
 from training.labels import Outcome
 from training.leaks import LeakCheck
 from training.level import StatedLevel
+from training.overrides import OverrideStatistics
 from training.points import PointTable, point_table
 from training.population import Rows
 from training.rejects import Rejects
@@ -134,6 +135,8 @@ class Report(msgspec.Struct, frozen=True):
     """Likewise."""
     points: PointTable | None = None
     """Of a scorecard."""
+    overrides: OverrideStatistics | None = None
+    """What people decided otherwise, where an export lies beside the portfolio's models."""
 
 
 def build_report(

@@ -9,14 +9,12 @@ from training.tables import Html, table
 from training.validation import Interval
 
 MOST_DRIFT, MOST_REASONS = 15, 15
-_NO_OVERRIDES = "None is recorded: no outcome in these data was decided by a person against the model."
 
 
 def review_sections(review: Review) -> str:
     """Headings and tables."""
     parts = (_drift(review), _segments(review), _reasons(review), _regimes(review))
-    overrides = f"<h2>Overrides</h2><p class='soft'>{_NO_OVERRIDES}</p>"
-    return "".join(parts) + overrides
+    return "".join(parts)
 
 
 def _drift(review: Review) -> str:

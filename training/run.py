@@ -27,6 +27,8 @@ from training.bundle import Bundle, dump_bundle
 from training.evaluation import Judged, judge, make_split
 from training.leaks import check_leaks
 from training.models import ModelName, Origin, predictor
+from training.overrides import FILE as OVERRIDES
+from training.overrides import read_overrides
 from training.page import interval_text, pictures, render
 from training.population import Rows, population_rows, private_rows
 from training.portfolio import OutOfTime, Portfolio
@@ -212,7 +214,8 @@ def publish(
     )  # fmt: skip
     applicants = applicants_of(prepared.rows, tuple(column.name for column in judged.bundle.columns))
     rejects = None if applicants is None else reject_band(applicants)
-    report = msgspec.structs.replace(report, curve=curve, rejects=rejects)
+    overrides = read_overrides(out / portfolio.name / OVERRIDES)
+    report = msgspec.structs.replace(report, curve=curve, rejects=rejects, overrides=overrides)
     folder = out / portfolio.name / judged.bundle.model / name[:12]
     charts = pictures(sample, judged, report)
     _write(folder, data, report, charts)

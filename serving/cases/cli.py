@@ -165,7 +165,7 @@ def export(
     since: Annotated[str, typer.Option(help="From then on, such as 2026-01-01.")] = "1970-01-01",
     until: Annotated[str, typer.Option(help="Before then.")] = "2200-01-01",
 ) -> None:
-    """Override statistics as a file: beside a portfolio's data, named overrides.json, its next report tells them."""
+    """Override statistics as a file: at models/PORTFOLIO/overrides.json of the home, its next reports tell them."""
     import msgspec
 
     from features.calendar import instant

@@ -6,13 +6,14 @@ from uuid import UUID
 
 from serving.access.model import Permission
 from serving.cases.model import CaseRow, Verdict
-from serving.cases.overrides import OverrideStatistics, statistics
+from serving.cases.overrides import statistics
 from serving.cases.repository import Wanted
 from serving.cases.service import CaseView
 from serving.operations import authority, prepare
 from serving.services import Services, with_services
 from serving.settings import Settings
 from serving.store.session import tenant_transaction
+from training.overrides import OverrideStatistics
 
 
 def cases(settings: Settings, wanted: Wanted, *, overdue: bool = False) -> list[CaseRow]:
