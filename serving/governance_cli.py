@@ -138,8 +138,11 @@ def _show_file(path: Path, *, as_json: bool) -> None:
 def _show_points(points: PointTable) -> None:
     console.print(points.told, markup=False)
     cells = [
-        (one.feature, f"{one.zh} {one.en}", one.bin, *(("", "") if one.goods is None else (one.goods, one.bads)), one.points)
-        for one in points.lines
+        (
+            *((one.feature, f"{one.zh} {one.en}") if head else ("", "")), one.bin,
+            *(("", "") if one.goods is None else (one.goods, one.bads)), one.points,
+        )
+        for head, one in zip(points.heads, points.lines, strict=True)
     ]  # fmt: skip
     show_table(
         f"{len(cells)} bins; everybody starts with {points.start} points",

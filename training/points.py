@@ -53,11 +53,17 @@ class PointLine(msgspec.Struct, frozen=True):
 
 
 class PointTable(msgspec.Struct, frozen=True):
-    """The points of every bin; ``start`` is what they are added to."""
+    """The points of every bin, those of a feature together; ``start`` is what they are added to."""
 
     scale: PointScale
     start: int
     lines: tuple[PointLine, ...]
+
+    @property
+    def heads(self) -> tuple[bool, ...]:
+        """Which lines are the first of their feature."""
+        names = [line.feature for line in self.lines]
+        return tuple(name != before for name, before in zip(names, ["", *names], strict=False))
 
     @property
     def told(self) -> str:
@@ -114,12 +120,12 @@ def _ranges(column: BundleColumn, bins: Bins) -> tuple[str, ...]:
         return ("any other",)
     if not bins.edges:
         return ("any value",)
-    middle = (f"{low:g} to under {high:g}" for low, high in pairwise(bins.edges))
-    return (f"under {bins.edges[0]:g}", *middle, f"{bins.edges[-1]:g} or more")
+    edges = [f"{edge:.12g}" for edge in bins.edges]
+    return (f"under {edges[0]}", *(f"{a} to under {b}" for a, b in pairwise(edges)), f"{edges[-1]} or more")
 
 
 def _codes(column: BundleColumn, bins: Bins) -> tuple[str, ...]:
     if not isinstance(bins.labels, msgspec.UnsetType):
         return bins.labels
     kind = "category" if column.kind == "category" else "code"
-    return tuple(f"{kind} {code:.0f}" if code == int(code) else f"{kind} {code:g}" for code in bins.codes)
+    return tuple(f"{kind} {code:.15g}" for code in bins.codes)

@@ -71,6 +71,8 @@ def test_every_bin_stands_there_with_its_text_and_counts() -> None:
         assert len(own) == len(bins.points) + 1 + len(bins.codes)
         assert own[len(bins.points)].bin == "no record"
         assert sum(line.goods + line.bads for line in own) == 900
+    firsts = [line.feature for head, line in zip(table.heads, table.lines, strict=True) if head]
+    assert firsts == [column.name for column in bundle.columns]
     texts = {line.bin for line in table.lines if line.feature == "special"}
     assert f"code {SPECIAL:.0f}" in texts
     up = [line for line in table.lines if line.feature == "up"]
@@ -93,6 +95,15 @@ def test_a_category_is_told_by_its_texts_where_the_bundle_has_them() -> None:
     assert texts(bins)[2:] == [f"category {code:.0f}" for code in bins.codes]
     labels = tuple(f"town {k}" for k in range(len(bins.codes)))
     assert texts(msgspec.structs.replace(bins, labels=labels))[2:] == list(labels)
+
+
+def test_edges_are_told_to_the_yuan() -> None:
+    bundle = bundle_of("card")
+    bins = (Bins((12_345_678.0, 12_345_679.5), (1, 2, 3), 0),)
+    table = point_table(msgspec.structs.replace(bundle, columns=bundle.columns[:1], bins=bins))
+    assert [line.bin for line in table.lines] == [
+        "under 12345678", "12345678 to under 12345679.5", "12345679.5 or more", "no record",
+    ]  # fmt: skip
 
 
 def test_a_feature_that_counts_in_proportion_is_told_by_its_rate() -> None:
