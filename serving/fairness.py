@@ -83,7 +83,7 @@ def _door(settings: Settings) -> Door:
 
 
 def _terms(path: Path) -> tuple[int, list[float]]:
-    """The last grade that a policy approves, and the rate of each grade: of its first product, for everybody whom no
+    """The last grade that a policy approves, and the rate of each grade: of its first product by name, for whom no
     segment takes, for a year.
     """
     policy = policy_from_yaml(path)

@@ -16,6 +16,7 @@ from features.errors import Conflict, Invalid
 from serving.access.model import Authority, Permission
 from serving.registry import governance, repository
 from serving.registry import service as registry
+from serving.registry.fitting import check_policies
 from serving.registry.governance import EvidenceKind, Promotion
 from serving.registry.service import Artifact
 from serving.standing import BUNDLE, Standings, stand
@@ -75,10 +76,12 @@ def promote(
     *,
     waived: Collection[str] = (),
     reason: str = "",
+    begin: int | None = None,
 ) -> Promoted:
-    """Put approved versions (digest by slot) in force together.
+    """Put approved versions (digest by slot) in force together, now or at a later moment ``begin``.
 
     Raises:
+        BrokenPolicy: a policy that would have no row within the year after it begins.
         GatesMissed: with the figure, the limit and what to do, for each.
         NotWaived: an unknown gate, one about integrity, no reason, or the author waives.
         WrongSlot, UnknownArtifact, RefusedByStore, ClockBehind, Invalid: as ``put_in_force``.
@@ -94,13 +97,15 @@ def promote(
             {slot: [s for s in all_ if not s.met and s.gate not in given] for slot, all_ in standings.items()}
         )
         done = {slot: one.digest for slot, one in found.items()}
-        if registry.put_in_force(connection, authority, found, now):
+        check_policies(connection, done, now if begin is None else begin)
+        if registry.put_in_force(connection, authority, found, now, begin):
             _keep(connection, authority, "promote", done, standings, now, given, reason)
     return Promoted(done, standings, tuple(sorted(given)))
 
 
 def rollback(database: Database, authority: Authority, slot: str, now: int) -> Promoted:
-    """Put in force again what was in a slot before, and in those slots that changed together with it.
+    """Put in force again what was in a slot before, and in those slots that changed together with it. What is to begin
+    in the slot on a later day is called off instead.
 
     Whether models and definitions belong together is looked at again; the other gates were when it went into force
     first, and every bundle is checked whenever it is read.
@@ -112,6 +117,9 @@ def rollback(database: Database, authority: Authority, slot: str, now: int) -> P
     authority.holds(Permission.ACTIVATE)
     with tenant_transaction(database, authority.tenant) as connection:
         connection.execute(repository.LOCK_ACTIVATIONS, (authority.tenant,))
+        if registry.scheduled(connection, slot, now):
+            stays = registry.call_off(connection, authority, slot, now)
+            return Promoted({slot: stays} if stays else {}, {}, ())
         before = _before(repository.history(connection), slot)
         found = {one: registry.artifact(connection, name) for one, name in before.items()}
         standings = stand(connection, found, now)

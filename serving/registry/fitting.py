@@ -8,6 +8,9 @@ import msgspec
 
 from features.definitions.plan import FeaturePlan
 from features.errors import Conflict, Invalid
+from serving.policy.analysis import analyse
+from serving.policy.days import day_of
+from serving.policy.findings import refuse
 from serving.policy.lists import read_list
 from serving.policy.load import check_against, load_policy, read_policy
 from serving.policy.policy import Policy
@@ -89,6 +92,24 @@ def one_policy_each(found: Mapping[str, Policy]) -> None:
             if product in taken:
                 raise TwoPolicies(product, (taken[product], slot))
             taken[product] = slot
+
+
+def check_policies(connection: Connection, names: Mapping[str, str], begin: int) -> None:
+    """Each policy among these versions, looked at once more with the definitions and the day on which it begins.
+
+    Raises:
+        BrokenPolicy: it may not be used then.
+    """
+    found = policies(connection, names)
+    if not found:
+        return
+    slots = {**repository.active(connection, begin), **names}
+    columns = None
+    if "definitions" in slots:
+        plan = FeaturePlan.load(_data(connection, slots["definitions"]))
+        columns = {column.name: column for column in plan.columns}
+    for policy in found.values():
+        refuse(analyse(policy, columns, day_of(begin)))
 
 
 def _check_model_kind(data: bytes) -> None:

@@ -31,7 +31,11 @@ SELECT slot, digest FROM activation
 WHERE active_from <= %s AND (active_to IS NULL OR active_to > %s) ORDER BY slot"""
 HISTORY = """
 SELECT v.slot, v.digest, v.active_from, v.active_to, a.kind, a.note FROM activation v
-JOIN artifact a USING (tenant_id, digest) ORDER BY v.active_from, v.slot"""
+JOIN artifact a USING (tenant_id, digest)
+WHERE v.active_to IS NULL OR v.active_to > v.active_from ORDER BY v.active_from, v.slot"""
+"""Without what was called off before it began."""
+BEGINNING = "SELECT DISTINCT active_from FROM activation WHERE active_from > %s AND active_to IS NULL"
+CALLED_OFF = "SELECT 1 FROM activation WHERE slot = %s AND active_from = %s AND active_to = active_from"
 OVERVIEW = "SELECT digest, kind, note, created_by, created_at FROM artifact ORDER BY created_at, digest"
 VERDICTS = "SELECT digest, approved_by, verdict FROM approval ORDER BY approved_at, approved_by"
 

@@ -24,6 +24,9 @@ _SLOT = re.compile(
     r"(definitions|signals|scale|policy(\.[a-z][a-z0-9_]*)?|bundle\.[a-z][a-z0-9_]*|list\.[a-z][a-z0-9_]*)"
 )
 
+_AHEAD = 60_000_000
+"""µs from which on a version is one that is to begin; what began so little later had the clock behind."""
+
 
 class OwnApproval(Conflict):
     """The author approves."""
@@ -52,6 +55,17 @@ class ClockBehind(Conflict):
             f"the slot {slot} holds a version since {iso(since)}, which is not in the past.",
             place=slot,
             remedy="Send it again; if it stays, set the clock of this machine.",
+        )
+
+
+class Scheduled(Conflict):
+    """A change of a slot that another version is to have on a later day."""
+
+    def __init__(self, slot: str, since: int) -> None:
+        super().__init__(
+            f"another version begins in the slot {slot} on {iso(since)}.",
+            place=slot,
+            remedy="Call it off first: `yidai policy rollback`, or `yidai models rollback` with the slot.",
         )
 
 
@@ -138,25 +152,59 @@ def activate(database: Database, authority: Authority, slot: str, name: str, now
 
 
 def put_in_force(
-    connection: Connection, authority: Authority, wanted: Mapping[str, Artifact], now: int
+    connection: Connection,
+    authority: Authority,
+    wanted: Mapping[str, Artifact],
+    now: int,
+    begin: int | None = None,
 ) -> dict[str, Artifact]:
     """Activate versions by slot, together, in a transaction that holds ``LOCK_ACTIVATIONS``; returns those that
-    were not in force already.
+    were not in force already. They begin now, or at a later moment ``begin``.
 
     Raises:
         WrongSlot: a slot takes another kind.
         RefusedByStore: nobody else has approved one.
         Invalid: one does not fit what is active beside it (a feature that the definitions lack).
+        TwoPolicies: one would decide a product that another policy decides then.
         ClockBehind: what is in force began later than ``now``.
+        Scheduled: another version is to begin later.
     """
     check_slots(wanted)
-    before = repository.active(connection, now)
+    since = now if begin is None else max(begin, now)
+    before = repository.active(connection, since)
     new = {slot: found for slot, found in wanted.items() if before.get(slot) != found.digest}
     if new:
-        check_fit(connection, {**before, **{slot: found.digest for slot, found in new.items()}})
+        chosen = {slot: found.digest for slot, found in new.items()}
+        for moment in (since, *(row[0] for row in connection.execute(repository.BEGINNING, (since,)))):
+            check_fit(connection, {**repository.active(connection, moment), **chosen})
     for slot, found in new.items():
-        _begin(connection, authority, slot, found.digest, now)
+        _begin(connection, authority, slot, found.digest, since, now)
     return new
+
+
+def call_off(connection: Connection, authority: Authority, slot: str, now: int) -> str:
+    """Take back what is to begin in a slot on a later day; returns what stays in force, or nothing.
+
+    Raises:
+        TwoPolicies, Invalid: what stays does not fit what else is to begin.
+    """
+    begun = connection.execute(repository.BEGUN, (slot,)).fetchone()
+    assert begun is not None
+    stays = repository.active(connection, now).get(slot, "")
+    actor = authority.actor.actor_id
+    connection.execute(repository.END_ACTIVATION, (begun[0], authority.tenant, slot))
+    if stays:
+        connection.execute(repository.INSERT_ACTIVATION, (authority.tenant, slot, stays, now, actor))
+        for row in connection.execute(repository.BEGINNING, (now,)).fetchall():
+            check_fit(connection, {**repository.active(connection, row[0]), slot: stays})
+    record(connection, authority.tenant, now, actor, "artifact.called_off", stays, slot=slot)
+    return stays
+
+
+def scheduled(connection: Connection, slot: str, now: int) -> bool:
+    """Whether a version is to begin in a slot on a later day."""
+    begun = connection.execute(repository.BEGUN, (slot,)).fetchone()
+    return begun is not None and begun[0] > now + _AHEAD
 
 
 def end(connection: Connection, authority: Authority, slot: str, name: str, now: int) -> None:
@@ -169,11 +217,15 @@ def end(connection: Connection, authority: Authority, slot: str, name: str, now:
     record(connection, authority.tenant, now, authority.actor.actor_id, "artifact.ended", name, slot=slot)
 
 
-def _begin(connection: Connection, authority: Authority, slot: str, name: str, now: int) -> None:
+def _begin(connection: Connection, authority: Authority, slot: str, name: str, since: int, now: int) -> None:
     actor = authority.actor.actor_id
-    _end(connection, authority, slot, now)
-    connection.execute(repository.INSERT_ACTIVATION, (authority.tenant, slot, name, now, actor))
-    record(connection, authority.tenant, now, actor, "artifact.activated", name, slot=slot)
+    if scheduled(connection, slot, now):
+        raise Scheduled(slot, connection.execute(repository.BEGUN, (slot,)).fetchall()[0][0])
+    while connection.execute(repository.CALLED_OFF, (slot, since)).fetchone() is not None:
+        since += 1  # that moment was taken back once: the next µs is as good
+    _end(connection, authority, slot, since)
+    connection.execute(repository.INSERT_ACTIVATION, (authority.tenant, slot, name, since, actor))
+    record(connection, authority.tenant, now, actor, "artifact.activated", name, slot=slot, since=since)
 
 
 def _end(connection: Connection, authority: Authority, slot: str, now: int) -> None:

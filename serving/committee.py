@@ -1,0 +1,131 @@
+"""What the commands of a policy do, as plain functions: each takes settings and returns a value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from features.calendar import iso
+from features.errors import Invalid
+from serving import operations, promotion
+from serving.access.model import Permission
+from serving.policy.analysis import analyse
+from serving.policy.days import day_of
+from serving.policy.diff import Difference, differences
+from serving.policy.findings import Finding
+from serving.policy.load import draft, draft_from_yaml, load_policy, read_policy
+from serving.policy.model import PolicyKind
+from serving.policy.policy import Policy
+from serving.promotion import Promoted
+from serving.registry import repository
+from serving.registry import service as registry
+from serving.registry.model import Kind
+from serving.services import wall_clock
+from serving.settings import Settings
+from serving.store.session import tenant_transaction
+from training.portfolio import find_portfolio, load_portfolio
+
+SLOT = "policy"
+
+
+class Standing(NamedTuple):
+    """A policy, where and from when it is in force (µs; 0: nowhere), and until when (0: without end)."""
+
+    slot: str
+    digest: str
+    policy: Policy
+    since: int
+    until: int
+
+
+def check(path: Path, portfolio: str, on: int) -> list[Finding]:
+    """`yidai policy check`: all that is wrong with a file, against the definitions of a portfolio, if it began at a
+    moment (µs).
+
+    Raises:
+        BrokenDocument, Integrity: it is no policy.
+    """
+    columns = load_portfolio(find_portfolio(portfolio)).plan.columns
+    if path.suffix == ".json":
+        policy, found = draft(path.read_bytes(), columns)
+    else:
+        policy, found = draft_from_yaml(path, columns)
+    if policy is None:
+        return found
+    return analyse(policy, {column.name: column for column in columns}, day_of(on))
+
+
+def submit(settings: Settings, path: Path, note: str) -> str:
+    """`yidai policy submit`: check a file and store it as a draft; returns its digest."""
+    return operations.submit(settings, Kind.POLICY, operations.document_of(Kind.POLICY, str(path)), note)
+
+
+def activate(settings: Settings, name: str, slot: str = "", begin: int | None = None) -> Promoted:
+    """`yidai policy activate`: put an approved policy in force, now or at a later moment.
+
+    Raises:
+        GatesMissed, BrokenPolicy, TwoPolicies, Scheduled, WrongSlot, UnknownArtifact, Invalid: nothing changed.
+    """
+    database = operations.prepare(settings)
+    asker = operations.authority(settings, database, Permission.ACTIVATE)
+    now = wall_clock()
+    if begin is not None and begin <= now:
+        raise Invalid(
+            f"{iso(begin)} is not in the future.", place="--from", remedy="Leave it out: it begins now."
+        )
+    with tenant_transaction(database, asker.tenant) as connection:
+        found = registry.artifact(connection, name)
+    if found.kind is not Kind.POLICY:
+        raise Invalid(
+            f"{name[:12]} is a {found.kind.value}.", remedy="`yidai models promote` puts it in force."
+        )
+    where = slot or slot_of(read_policy(found.data))
+    return promotion.promote(database, asker, {where: found.digest}, now, begin=begin)
+
+
+def slot_of(policy: Policy) -> str:
+    """Where a policy belongs if nobody says otherwise: loans in ``policy``, others in a slot of their name."""
+    return SLOT if policy.document.kind is PolicyKind.CREDIT else f"{SLOT}.{policy.document.policy}"
+
+
+def standing(settings: Settings) -> list[Standing]:
+    """`yidai policy show`: the policies in force and those that are to begin, by slot and moment."""
+    database = operations.prepare(settings)
+    asker = operations.authority(settings, database, Permission.READ_REGISTRY)
+    now = wall_clock()
+    with tenant_transaction(database, asker.tenant) as connection:
+        rows = [row for row in repository.history(connection) if row["kind"] == Kind.POLICY.value]
+        current = [row for row in rows if row["active_to"] is None or row["active_to"] > now]
+        return [
+            Standing(
+                row["slot"], row["digest"], read_policy(registry.artifact(connection, row["digest"]).data),
+                row["active_from"], row["active_to"] or 0,
+            )
+            for row in current
+        ]  # fmt: skip
+
+
+def policy_of(settings: Settings, name: str) -> Policy:
+    """A policy by its file, slot or digest.
+
+    Raises:
+        UnknownArtifact, BrokenDocument, BrokenPolicy: there is none such.
+    """
+    path = Path(name)
+    if path.suffix in {".yaml", ".yml"}:
+        policy, found = draft_from_yaml(path)
+        if policy is None:
+            raise Invalid(str(found[0]), place=name, remedy="`yidai policy check` lists all that is wrong.")
+        return policy
+    if path.suffix == ".json":
+        return load_policy(path.read_bytes())
+    database = operations.prepare(settings)
+    asker = operations.authority(settings, database, Permission.READ_REGISTRY)
+    with tenant_transaction(database, asker.tenant) as connection:
+        digest = repository.active(connection, wall_clock()).get(name, name)
+        return read_policy(registry.artifact(connection, digest).data)
+
+
+def compare(settings: Settings, before: str, after: str) -> list[Difference]:
+    """`yidai policy diff`: how two policies differ, each named by file, slot or digest."""
+    return differences(policy_of(settings, before), policy_of(settings, after))
