@@ -71,6 +71,8 @@ def _figures(report: Report | None) -> str:
         f"## Figures\n\nOn {m.rows:,} rows with {m.bads:,} bad, {report.split}; in brackets 95 % intervals. Learned from "
         f"{report.learned_rows:,} rows.\n\n{_table(('figure', 'value'), lines)}"
     )
+    if report.level is not None:
+        text += f"\n\n{' '.join(report.level.told)}"
     if report.warnings:
         text += "\n\n### To look at\n\n" + "\n".join(f"- {one}" for one in report.warnings)
     return text

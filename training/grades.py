@@ -32,6 +32,30 @@ class Level(msgspec.Struct, frozen=True):
     share: float
 
     @property
+    def told(self) -> tuple[str, ...]:
+        """What was stated and what it did, in sentences."""
+        stated, told = self.stated, []
+        if stated.long_run is None:
+            whose = "of all rows before the split" if self.shift else "of the rows learned from"
+            told.append(f"The portfolio states no long-run average: PDs are at the level {whose}.")
+        else:
+            first, last = stated.long_run.years
+            told.append(
+                f"PDs are anchored to a long-run average of {stated.long_run.rate:.2%} ({first} to {last}; "
+                f"{stated.long_run.source}): {self.shift:+.3f} logits from the {self.learned_rate:.2%} of the rows learned from."
+            )
+        if stated.downturn_margin:
+            told.append(f"A downturn adds {stated.downturn_margin:.0%} of the PD.")
+        if self.few_defaults:
+            rule = stated.low_default
+            told.append(
+                f"Defaults are few, so that upper PDs at {rule.confidence:.0%} confidence and an asset correlation of "
+                f"{rule.correlation:g} are told: those that the rows of a grade and of all worse ones do not refute."
+            )
+        told.append(f"The fullest grade, {self.fullest}, holds {self.share:.1%} of the rows judged.")
+        return tuple(told)
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What somebody must look at."""
         found = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from html import escape
 
-from training.grades import Level
 from training.report import Report
 from training.tables import table
 from training.validation import GradeTest, Interval
@@ -27,7 +26,7 @@ def grades_section(report: Report) -> str:
     names += ["downturn PD"] * margin + ["upper PD (Pluto-Tasche)"] * bounds
     grades = (*report.grades, *((level.book,) if level else ()))
     lines = [_line(one, margin=margin, bounds=bounds) for one in grades]
-    told = "" if level is None else f"<p>{' '.join(_level(level))}</p>"
+    told = "" if level is None else f"<p>{escape(' '.join(level.told))}</p>"
     return f"<h2>Calibration by grade</h2><p class='soft'>{_ABOUT}</p>" + told + table(names, lines)
 
 
@@ -43,31 +42,6 @@ def _line(one: GradeTest, *, margin: bool, bounds: bool) -> list[object]:
     line += [f"{one.downturn_pd:.2%}" if of_grade else ""] * margin
     line += ["" if one.upper is None else f"{one.upper:.2%}"] * bounds
     return line
-
-
-def _level(level: Level) -> list[str]:
-    """What was stated, and what it did."""
-    stated, told = level.stated, []
-    if stated.long_run is None:
-        told.append(
-            "The portfolio states no long-run average: PDs are at the level of the rows learned from."
-        )
-    else:
-        first, last = stated.long_run.years
-        told.append(
-            f"PDs are anchored to a long-run average of {stated.long_run.rate:.2%} ({first} to {last}; "
-            f"{stated.long_run.source}): {level.shift:+.3f} logits from the {level.learned_rate:.2%} of the rows learned from."
-        )
-    if stated.downturn_margin:
-        told.append(f"A downturn adds {stated.downturn_margin:.0%} of the PD.")
-    if level.few_defaults:
-        rule = stated.low_default
-        told.append(
-            f"Defaults are few, so that upper PDs at {rule.confidence:.0%} confidence and an asset correlation of "
-            f"{rule.correlation:g} are told: those that the rows of a grade and of all worse ones do not refute."
-        )
-    told.append(f"The fullest grade, {level.fullest}, holds {level.share:.1%} of the rows judged.")
-    return [escape(text) for text in told]
 
 
 def _rate(observed: float, interval: Interval | None) -> str:

@@ -66,6 +66,7 @@ def test_it_holds_what_was_known_and_says_the_digest_of_each_file(
 
 def test_the_card_tells_use_figures_features_and_who_approved(auditor: Settings, trained: Trained) -> None:
     card = contents(auditor, trained.digest)["model_card.md"].decode()
+    assert "states no long-run average" in card
     metrics = trained.report.metrics
     for text in (
         "# flat.rating", trained.digest, "credit approval (REG-IL-01)", "| Tier | 2 |", "Rates \\| households", "No &lt;firms>",

@@ -118,6 +118,14 @@ def test_bounds_come_by_themselves_under_fifty_bads(bads, bounded) -> None:
     ]  # fmt: skip
 
 
+def test_where_nothing_is_stated_the_level_is_that_of_the_rows() -> None:
+    target, fullest = np.array([1, 0] * 60, np.int8), concentration(np.array([1]), 1)
+    plain = level_of(target, np.full(120, 0.5), fullest, None, {"rows": 2, "bads": 1})
+    later = level_of(target, np.full(120, 0.5), fullest, None, {"rows": 2, "bads": 1, "base_rate_shift": 0.2})
+    assert plain.told[0].endswith("at the level of the rows learned from.")
+    assert later.told[0].endswith("at the level of all rows before the split.")
+
+
 def test_an_average_of_few_years_is_a_finding() -> None:
     short = StatedLevel(LongRun(RATE, "own", (2020, 2023)))
     level = level_of(np.array([1, 0] * 60, np.int8), np.full(120, 0.5), concentration(np.array([1]), 1), short, {"rows": 2, "bads": 1})  # fmt: skip
