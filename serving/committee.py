@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from features.calendar import iso
-from features.errors import Invalid
+from features.canonical import canonical_bytes
+from features.contracts.model import SubjectKind, Text
+from features.errors import Invalid, YidaiError
 from serving import operations, promotion
 from serving.access.model import Permission
+from serving.consents.check import person_number
 from serving.policy.analysis import analyse
 from serving.policy.days import day_of
 from serving.policy.diff import Difference, differences
 from serving.policy.findings import Finding
+from serving.policy.lists import Entry, ListDocument, ListKind, read_list
 from serving.policy.load import draft, draft_from_yaml, load_policy, read_policy
 from serving.policy.model import PolicyKind
 from serving.policy.policy import Policy
@@ -22,10 +28,22 @@ from serving.registry import service as registry
 from serving.registry.model import Kind
 from serving.services import wall_clock
 from serving.settings import Settings
+from serving.store.keys import KeyRing
 from serving.store.session import tenant_transaction
 from training.portfolio import find_portfolio, load_portfolio
 
 SLOT = "policy"
+
+
+class BadLine(Invalid):
+    """A line of a file of persons that cannot be read; what stood in it is not repeated."""
+
+    def __init__(self, line: int, problem: str) -> None:
+        super().__init__(
+            problem,
+            place=f"line {line}",
+            remedy="Mend the line; the columns are id_number, effective_from, effective_to.",
+        )
 
 
 class Standing(NamedTuple):
@@ -129,3 +147,30 @@ def policy_of(settings: Settings, name: str) -> Policy:
 def compare(settings: Settings, before: str, after: str) -> list[Difference]:
     """`yidai policy diff`: how two policies differ, each named by file, slot or digest."""
     return differences(policy_of(settings, before), policy_of(settings, after))
+
+
+def list_document(
+    settings: Settings, name: str, kind: ListKind, title: Text, source: str, file: Path
+) -> bytes:
+    """`yidai policy list`: a file of persons (``id_number,effective_from,effective_to``) as a list of pseudonyms.
+
+    Raises:
+        BadLine: a line that is no person or has no days, by its number.
+        BrokenList: an entry that may not be used.
+    """
+    keys = KeyRing.open(settings.key_file)
+    with file.open(newline="", encoding="utf-8-sig") as rows:
+        entries = [_entry(keys, line, row) for line, row in enumerate(csv.DictReader(rows), start=2)]
+    entries.sort(key=lambda entry: entry.subject)
+    data = canonical_bytes(ListDocument(1, name, kind, title, source, tuple(entries)))
+    read_list(data)
+    return data
+
+
+def _entry(keys: KeyRing, line: int, row: Mapping[str, str | None]) -> Entry:
+    number, *days = (row.get(field) or "" for field in ("id_number", "effective_from", "effective_to"))
+    try:
+        subject = keys.pseudonym(SubjectKind.PERSON, person_number(number, "id_number"))
+    except YidaiError as error:
+        raise BadLine(line, error.message) from None
+    return Entry(subject.hex(), *days)

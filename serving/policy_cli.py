@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from features.calendar import instant, iso
+from features.contracts.model import Text
 from features.terminal import console, show_json, show_table
+from serving.policy.lists import ListKind
 
 if TYPE_CHECKING:
     from serving.committee import Standing
@@ -153,6 +155,30 @@ def diff(before: Named, after: Named, *, as_json: Json = False) -> None:
     for difference in found:
         console.print(str(difference), markup=False, soft_wrap=True)
     console.print(f"{len(found)} differences.")
+
+
+@policy_app.command("list")
+def submit_list(
+    name: Annotated[str, typer.Argument(help="Rules ask it as list.NAME; it goes into the slot list.NAME.")],
+    file: Annotated[Path, typer.Argument(help="CSV with id_number, effective_from, effective_to.")],
+    kind: Annotated[ListKind, typer.Option(help="What the list is for.")] = ListKind.DENY,
+    source: Annotated[str, typer.Option(help="Who keeps it.")] = "bank",
+    zh: Annotated[str, typer.Option(help="Its name in Chinese.")] = "名单",
+    en: Annotated[str, typer.Option(help="Its name in English.")] = "A list of this bank",
+) -> None:
+    """Submit a list of persons, kept by their pseudonyms; every entry ends within a year.
+
+    Another person approves it and puts it in force: yidai policy approve, yidai models promote list.NAME.
+    """
+    from serving import committee, operations
+    from serving.registry.model import Kind
+    from serving.settings import Settings
+
+    settings = Settings.load()
+    data = committee.list_document(settings, name, kind, Text(zh, en), source, file)
+    digest = operations.submit(settings, Kind.LIST, data)
+    console.print(f"list {digest} waits for a second person.")
+    console.print(f"Next, as another person: yidai policy approve {digest[:12]}")
 
 
 def _told(one: Standing) -> dict[str, object]:
