@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from serving.policy.analysis import analyse
 from serving.policy.days import first_day
 from serving.policy.findings import Severity
 from serving.policy.load import BrokenPolicy, check_against, draft, load_policy, read_policy
+from tests.architecture.test_guards import ROOT
 from tests.serving.policy.documents import CITY_POLICY, changed, document_of, findings, rule
 from tests.serving.world import PLAN
 
@@ -262,3 +264,11 @@ def test_a_policy_does_not_fit_definitions_that_lack_its_features() -> None:
 def test_old_policies_are_analysed_as_the_tables_that_they_amount_to() -> None:
     data = (Path(__file__).parent / "golden" / "policy_1.json").read_bytes()
     assert draft(data, PLAN.columns)[1] == []
+
+
+def test_the_page_for_the_committee_tells_every_finding() -> None:
+    page = (ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "serving" / "policy").glob("*.py")]
+    codes = {code for source in sources for code in re.findall(r'\b(?:error|warning)\(\s*"(\w+)"', source)}
+    assert len(codes) > 25
+    assert [code for code in sorted(codes) if f"`{code}`" not in page] == []
