@@ -17,8 +17,10 @@ case_id, decision_id, origin, system_outcome, grade, codes, product, amount_fen,
 name_of_actor(taken_by::text) AS taken_by, taken_at, name_of_actor(proposed_by::text) AS proposed_by, proposed_at,
 decided_at, linked_id, outcome, reason_code, override"""
 _LIST = f"""
-SELECT {_COLUMNS} FROM review_case
-WHERE ($1::text[] IS NULL OR state = ANY ($1)) AND ($2::text IS NULL OR product = $2) AND due_at < $3
+SELECT {_COLUMNS} FROM review_case c
+WHERE (state = 'decided' OR (SELECT key_of_subject(d.subject_id) FROM decision d
+                             WHERE d.tenant_id = c.tenant_id AND d.decision_id = c.decision_id) IS NOT NULL)
+  AND ($1::text[] IS NULL OR state = ANY ($1)) AND ($2::text IS NULL OR product = $2) AND due_at < $3
   AND (due_at, case_id) > ($4::bigint, $5::uuid)
 ORDER BY due_at, case_id LIMIT $6"""  # noqa: S608 - our own columns
 _GET = f"SELECT {_COLUMNS} FROM review_case WHERE case_id = $1"  # noqa: S608
@@ -81,7 +83,7 @@ class Locked:
 
 
 async def some(connection: asyncpg.Connection, wanted: Wanted) -> list[CaseRow]:
-    """Cases of the tenant, the first due first."""
+    """Cases of the tenant, the first due first; who was erased while a case waited is waited for no more."""
     states = [state.value for state in wanted.states] or None
     due, name = wanted.after
     rows = await connection.fetch(_LIST, states, wanted.product, wanted.due_before, due, name, wanted.most)

@@ -28,7 +28,9 @@ class Erased(NotFound):
 
     def __init__(self) -> None:
         super().__init__(
-            "the person was erased; this receipt can be verified, but nobody can read it.", code="erased"
+            "the person was erased; this receipt can be verified, but nobody can read it.",
+            remedy="`yidai replay` verifies it.",
+            code="erased",
         )
 
 
