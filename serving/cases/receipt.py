@@ -11,7 +11,7 @@ from features.errors import Integrity
 from serving.cases.model import Terms
 from serving.decisions.repository import StoredDecision
 from serving.decisions.schemas import AnswerReason
-from serving.offers.offer import instalment
+from serving.offers.schedule import instalment
 
 SCHEMA = 1
 

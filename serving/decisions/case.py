@@ -56,6 +56,13 @@ class CaseSubject(msgspec.Struct, frozen=True, omit_defaults=True):
         return Pin(self.version, self.tail)
 
 
+class CaseHousehold(msgspec.Struct, frozen=True):
+    """Whose promises share a cap (a household, or a person without one), and what was promised them, in fen."""
+
+    holder: int
+    promised_fen: int
+
+
 class Case(msgspec.Struct, frozen=True, omit_defaults=True):
     """One application, ready to be decided: the same case and the same versions give the same bytes.
 
@@ -79,6 +86,7 @@ class Case(msgspec.Struct, frozen=True, omit_defaults=True):
     disputed: tuple[str, ...] = ()
     causes: dict[str, str] = msgspec.field(default_factory=dict)
     lists: dict[str, int] = msgspec.field(default_factory=dict)
+    household: CaseHousehold | None = None
 
 
 def is_authorised(contract: Contract, categories: Collection[str]) -> bool:

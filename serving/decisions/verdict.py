@@ -11,6 +11,7 @@ from serving.decisions.case import Case
 from serving.decisions.grading import Graded, ModelScore, left_open, withheld_reason
 from serving.decisions.schemas import AnswerReason
 from serving.explain.reasons import MOST
+from serving.offers.bounds import REQUESTED, Wanted
 from serving.offers.offer import NoOffer, Offer, make_offer, make_random_offer
 from serving.policy.evaluate import OUTCOMES, RuleResult
 from serving.policy.facts import Fact
@@ -88,17 +89,24 @@ def _terms(tables: ReadyTables, case: Case, ruled: Ruled, grade: int) -> Terms:
 
 
 def _offered(case: Case, policy: Policy, terms: Terms, ruled: Ruled, *, by_withheld: bool) -> Verdict:
-    known = ruled.facts.get(policy.limits.income, Missing.NO_RECORD)
-    income = known if isinstance(known, float) else None
-    asked = case.asked
-    offer = make_offer(policy, terms, asked.amount_fen, asked.term_months, income, case.tenant)
+    offer = make_offer(policy, terms, _wanted(case), ruled.facts, case.tenant, case.decided_at)
     if isinstance(offer, NoOffer):
         if by_withheld:
             return Verdict(Outcome.REFER, POLICY, None, (withheld_reason(policy),), terms.ids)
-        reasons = (_limit_reason(policy, "too_small"),)
-        return Verdict(Outcome.DECLINE, POLICY, None, reasons, terms.ids)
-    bound = () if offer.bound_by == "requested" else (_limit_reason(policy, offer.bound_by),)
+        return Verdict(Outcome.DECLINE, POLICY, None, _too_small(policy, offer), terms.ids)
+    bound = () if offer.bound_by == REQUESTED else (_limit_reason(policy, offer.bound_by),)
     return Verdict(Outcome.APPROVE, POLICY, offer, bound, terms.ids)
+
+
+def _wanted(case: Case) -> Wanted:
+    promised = case.household.promised_fen if case.household else 0
+    return Wanted(case.asked.amount_fen, case.asked.term_months, promised)
+
+
+def _too_small(policy: Policy, offer: NoOffer) -> tuple[AnswerReason, ...]:
+    """Why nothing is left to lend."""
+    alone = offer.bound_by in {"debt_service", "exposure"}
+    return (_limit_reason(policy, offer.bound_by if alone else "too_small"),)
 
 
 def _random_verdict(case: Case, policy: Policy, terms: Terms, by: Graded, key: bytes) -> Verdict | None:
@@ -107,11 +115,10 @@ def _random_verdict(case: Case, policy: Policy, terms: Terms, by: Graded, key: b
         return None
     if not draws(key, case.decision_id, stream.share_ppm):
         return None
-    asked = case.asked
-    offer = make_random_offer(policy, stream, terms, asked.amount_fen, asked.term_months, case.tenant)
+    offer = make_random_offer(policy, stream, terms, _wanted(case), case.tenant, case.decided_at)
     if isinstance(offer, NoOffer):
         return None
-    bound = () if offer.bound_by == "requested" else (_limit_reason(policy, offer.bound_by),)
+    bound = () if offer.bound_by == REQUESTED else (_limit_reason(policy, offer.bound_by),)
     return Verdict(Outcome.APPROVE, RANDOM, offer, bound, terms.ids)
 
 

@@ -1,24 +1,26 @@
-"""Limit, price and instalment from a grade: integers all the way, each with what set it."""
+"""Limit, price and repayment from a grade: integers all the way, each with what set it."""
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Context, Decimal
-
 import msgspec
 
+from features.calendar import DAY, local_date
 from features.contracts.model import Text
+from serving.offers.bounds import PPM, REQUESTED, Bound, Facts, Wanted, bounds
+from serving.offers.schedule import all_in_ppm, instalment, schedule
+from serving.policy.lending import OfferRules
 from serving.policy.model import RandomApproval
 from serving.policy.policy import Policy
 from serving.policy.terms import Terms
 
-_PRECISE = Context(prec=40, rounding=ROUND_HALF_UP)
 
-
-class Offer(msgspec.Struct, frozen=True):
+class Offer(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the bank would lend, and the seven things that it must disclose (REG-IL-16).
 
-    ``bound_by`` says what set the limit: requested, income, unverified, grade or cap. There are no fees,
-    so the all-in cost is the rate.
+    ``bound_by`` says what set the limit: requested, income or another support, unverified, debt_service, grade, cap
+    or exposure. ``all_in_annual_ppm`` counts interest and fee, as twelve times the monthly internal rate of return.
+    ``last_instalment_fen`` takes what rounding left. A ``counter_offer`` is for less than was asked. It can be
+    accepted until the end of the day ``valid_to`` in China. Policies without offer rules leave these out.
     """
 
     limit_fen: int
@@ -33,6 +35,10 @@ class Offer(msgspec.Struct, frozen=True):
     rate_cap: str
     lender: str
     disclosure: dict[str, Text]
+    fee_fen: int = 0
+    last_instalment_fen: int = 0
+    counter_offer: bool = False
+    valid_to: str = ""
 
 
 class NoOffer(msgspec.Struct, frozen=True):
@@ -43,60 +49,73 @@ class NoOffer(msgspec.Struct, frozen=True):
 
 
 def make_offer(
-    policy: Policy, terms: Terms, amount_fen: int, term_months: int, income_yuan: float | None, lender: str
+    policy: Policy, terms: Terms, wanted: Wanted, facts: Facts, lender: str, at: int
 ) -> Offer | NoOffer:
-    """The offer of an approved case; ``income_yuan`` is None where no inflow is verified."""
-    limits, row = policy.limits, terms.limit
-    bounds = [(amount_fen, "requested"), (row.max_limit_fen, "grade"), (terms.limit_cap.value, "cap")]
-    if income_yuan is None:
-        bounds.append((limits.unverified_limit_fen, "unverified"))
-    else:
-        bounds.append((round(income_yuan * 100) * row.inflow_share_ppm // 1_000_000, "income"))
-    limit, bound_by = min(bounds, key=lambda bound: bound[0])
-    limit = max(limit, 0) // limits.step_fen * limits.step_fen
-    if limit < limits.min_limit_fen:
-        return NoOffer(limit, bound_by)
-    return _priced(policy, terms, limit, terms.price.rate_ppm, term_months, bound_by, lender)
+    """The offer of an approved case, decided at ``at`` (µs)."""
+    found = bounds(policy.limits, terms, wanted, facts)
+    return _offered(policy, terms, wanted, found, terms.price.rate_ppm, lender, at)
 
 
 def make_random_offer(
-    policy: Policy, stream: RandomApproval, terms: Terms, amount_fen: int, term_months: int, lender: str
+    policy: Policy, stream: RandomApproval, terms: Terms, wanted: Wanted, lender: str, at: int
 ) -> Offer | NoOffer:
     """The offer of the random stream: small, capped and priced."""
+    step = policy.limits.step_fen
+    most = min(stream.max_limit_fen, terms.limit_cap.value)
+    found = [Bound(wanted.amount_fen // step * step, REQUESTED), Bound(most, "grade")]
+    if terms.exposure_cap is not None:
+        found.append(Bound(max(terms.exposure_cap.value - wanted.promised_fen, 0), "exposure"))
+    return _offered(policy, terms, wanted, tuple(found), stream.rate_ppm, lender, at)
+
+
+def _offered(
+    policy: Policy,
+    terms: Terms,
+    wanted: Wanted,
+    found: tuple[Bound, ...],
+    rate_ppm: int,
+    lender: str,
+    at: int,
+) -> Offer | NoOffer:
     limits = policy.limits
-    limit = min(amount_fen, stream.max_limit_fen, terms.limit_cap.value) // limits.step_fen * limits.step_fen
-    bound_by = "requested" if limit >= amount_fen // limits.step_fen * limits.step_fen else "grade"
+    least = min(found, key=lambda bound: bound.most_fen)
+    limit = max(least.most_fen, 0) // limits.step_fen * limits.step_fen
     if limit < limits.min_limit_fen:
-        return NoOffer(limit, bound_by)
-    return _priced(policy, terms, limit, stream.rate_ppm, term_months, bound_by, lender)
-
-
-def instalment(principal_fen: int, annual_rate_ppm: int, months: int) -> int:
-    """Fen a month of equal instalments, rounded half up to the fen."""
-    if annual_rate_ppm == 0:
-        return -(-principal_fen // months)
-    rate = _PRECISE.divide(Decimal(annual_rate_ppm), Decimal(12_000_000))
-    growth = _PRECISE.power(1 + rate, months)
-    amount = _PRECISE.divide(_PRECISE.multiply(_PRECISE.multiply(principal_fen, rate), growth), growth - 1)
-    return int(amount.quantize(Decimal(1), rounding=ROUND_HALF_UP))
-
-
-def _priced(
-    policy: Policy, terms: Terms, limit: int, rate_ppm: int, months: int, bound_by: str, lender: str
-) -> Offer:
+        return NoOffer(limit, least.name)
     rate = min(rate_ppm, terms.rate_cap.value)
-    each = instalment(limit, rate, months)
-    return Offer(
+    each = instalment(limit, rate, wanted.term_months)
+    offer = Offer(
         limit_fen=limit,
         annual_rate_ppm=rate,
         all_in_annual_ppm=rate,
-        term_months=months,
+        term_months=wanted.term_months,
         repayment="equal_instalments",
         instalment_fen=each,
-        total_interest_fen=max(each * months - limit, 0),
-        bound_by=bound_by,
+        total_interest_fen=max(each * wanted.term_months - limit, 0),
+        bound_by=least.name,
         limit_cap=terms.limit_cap.id,
         rate_cap=terms.rate_cap.id,
         lender=lender,
         disclosure=policy.document.disclosure,
+    )
+    rules = policy.document.offers
+    return offer if rules is None else _by_rules(offer, rules, terms.rate_cap.value, at)
+
+
+def _by_rules(offer: Offer, rules: OfferRules, cap_ppm: int, at: int) -> Offer:
+    """The offer with its schedule to the fen. A fee that would lift the all-in rate over the cap is not charged."""
+    limit, rate, months = offer.limit_fen, offer.annual_rate_ppm, offer.term_months
+    fee = limit * rules.fee_ppm // PPM
+    payments = schedule(limit, rate, months, fee)
+    cost = max(all_in_ppm(limit, payments), rate) if fee else rate
+    if cost > cap_ppm:
+        fee, cost, payments = 0, rate, schedule(limit, rate, months)
+    return msgspec.structs.replace(
+        offer,
+        all_in_annual_ppm=cost,
+        total_interest_fen=sum(payment.interest_fen for payment in payments),
+        fee_fen=fee,
+        last_instalment_fen=payments[-1].total_fen - payments[-1].fee_fen,
+        counter_offer=offer.bound_by != REQUESTED,
+        valid_to=local_date(at + rules.valid_days * DAY).isoformat(),
     )

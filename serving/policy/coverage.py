@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from serving.offers.schedule import all_in_ppm, schedule
 from serving.policy.days import FOREVER, date_text
-from serving.policy.findings import Finding, error
-from serving.policy.model import CapRow, CutoffRow, LimitPolicy, Outcome
+from serving.policy.findings import Finding, error, warning
+from serving.policy.lending import LimitPolicy
+from serving.policy.model import CapRow, CutoffRow, Outcome
 from serving.policy.policy import Policy
 from serving.policy.table import Box, Cell, DatedTable, meet
 from serving.policy.terms import CAPS, NAMES, ReadyTables, segment_names
 
+MILLION = 1_000_000
 YEAR = 365
 """Days ahead for which a policy must have rows when it goes into force."""
 
@@ -23,6 +26,7 @@ def coverage(policy: Policy, on: int | None = None) -> Iterator[Finding]:
     for name in NAMES:
         yield from _covered(policy, name, _table(tables, name), on)
     yield from _capped(tables)
+    yield from _all_in(policy, tables)
     yield from _large_enough(policy.limits, tables)
     yield from _ordered(tables)
     yield from _random(policy, tables)
@@ -82,6 +86,25 @@ def _capped(tables: ReadyTables) -> Iterator[Finding]:
             )
 
 
+def _all_in(policy: Policy, tables: ReadyTables) -> Iterator[Finding]:
+    """With the fee too a rate stays under its cap; a fee weighs most on the shortest term."""
+    rules = policy.document.offers
+    if rules is None or not rules.fee_ppm:
+        return
+    caps = list(zip(tables.rate_caps.rows, tables.rate_caps.boxes, strict=True))
+    for row, box in zip(tables.prices.rows, tables.prices.boxes, strict=True):
+        payments = schedule(MILLION, row.rate_ppm, row.terms[0], MILLION * rules.fee_ppm // MILLION)
+        cost = all_in_ppm(MILLION, payments)
+        over = _lower(cost, (*box[:2], box[-1]), caps)
+        if over is not None and row.rate_ppm <= over.value:
+            problem = (
+                f"with the fee {row.terms[0]} months cost {cost} ppm a year, above the cap {over.id} of "
+                f"{over.value} ppm: the fee would not be charged."
+            )
+            remedy = "Lower offers.fee_ppm, or begin the row at a longer term."
+            yield warning("above_cap", f"tables.prices: {row.id}", problem, remedy)
+
+
 def _lower(value: int, box: Box, caps: Sequence[tuple[CapRow, Box]]) -> CapRow | None:
     return next((cap for cap, where in caps if cap.value < value and meet(box, where)), None)
 
@@ -96,10 +119,11 @@ def _large_enough(limits: LimitPolicy, tables: ReadyTables) -> Iterator[Finding]
             if row.inflow_share_ppm <= 0:
                 problem = "a grade that may be lent to has no share of the inflow."
             yield error("too_small", f"tables.limits: {row.id}", problem, remedy)
-    for cap in tables.limit_caps.rows:
-        if cap.value < limits.min_limit_fen:
-            problem = f"a cap of {cap.value} fen is below the smallest loan."
-            yield error("too_small", f"tables.limit_caps: {cap.id}", problem, remedy)
+    for name in ("limit_caps", "exposure_caps"):
+        for cap in getattr(tables, name).rows:
+            if cap.value < limits.min_limit_fen:
+                problem = f"a cap of {cap.value} fen is below the smallest loan."
+                yield error("too_small", f"tables.{name}: {cap.id}", problem, remedy)
     if limits.unverified_limit_fen < limits.min_limit_fen:
         problem = "unverified_limit_fen is below the smallest loan."
         yield error("too_small", "limits", problem, remedy)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from features.contracts.model import Text
+from serving.policy.lending import Document, LimitPolicy, Reason
 from serving.policy.model import (
     CapRow,
     CutoffRow,
-    Document,
     Force,
     Gate,
-    LimitPolicy,
     LimitRow,
     OnMissing,
     Outcome,
@@ -19,7 +18,6 @@ from serving.policy.model import (
     PolicyKind,
     PriceRow,
     RandomApproval,
-    Reason,
     Rule,
     Tables,
     When,

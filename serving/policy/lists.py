@@ -13,7 +13,7 @@ from features.canonical import canonical_bytes
 from features.contracts.model import Text
 from features.errors import Integrity, Invalid
 from serving.policy.days import end_day, first_day
-from serving.policy.model import Document
+from serving.policy.lending import Document
 
 LONGEST = 366
 """Days after which an entry must have been looked at again (REG-IL-19)."""

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from features.contracts.model import Text
+from serving.policy.lending import Document, LimitPolicy, OfferRules, Reason
 
 GRADES = 10
 """Of the master scale."""
@@ -44,10 +45,6 @@ class Operator(StrEnum):
     NE = "ne"
     IN = "in"
     NOT_IN = "not_in"
-
-
-class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Parts of a policy refuse fields that they do not know."""
 
 
 class Condition(Document, frozen=True):
@@ -179,7 +176,7 @@ class CapRow(Row, frozen=True, kw_only=True):
     value: int
 
 
-class Tables(Document, frozen=True):
+class Tables(Document, frozen=True, omit_defaults=True):
     """Of cut-offs, limits and prices exactly one row holds for every case and day; of caps at least one."""
 
     cutoffs: tuple[CutoffRow, ...]
@@ -187,28 +184,8 @@ class Tables(Document, frozen=True):
     prices: tuple[PriceRow, ...]
     limit_caps: tuple[CapRow, ...]
     rate_caps: tuple[CapRow, ...]
-
-
-class Reason(Document, frozen=True):
-    """A reason as it is told."""
-
-    code: str
-    zh: str
-    en: str
-
-
-class LimitPolicy(Document, frozen=True):
-    """``income`` names the feature with a year's verified inflow in yuan.
-
-    ``reasons`` are the texts for each thing that can lower a limit: ``income``, ``unverified``,
-    ``grade``, ``cap``; and ``too_small`` when what is left is not worth granting.
-    """
-
-    income: str
-    unverified_limit_fen: int
-    min_limit_fen: int
-    step_fen: int
-    reasons: dict[str, Reason]
+    exposure_caps: tuple[CapRow, ...] = ()
+    """The most, in fen, that is promised to one household at a time; without a row nothing bounds it."""
 
 
 class RandomApproval(Document, frozen=True):
@@ -280,6 +257,7 @@ class PolicyDocument(Document, frozen=True, omit_defaults=True):
     limits: LimitPolicy | None = None
     random_approval: RandomApproval | None = None
     withheld: Withheld | None = None
+    offers: OfferRules | None = None
     disclosure: dict[str, Text] = msgspec.field(default_factory=dict)
 
 

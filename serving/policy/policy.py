@@ -10,9 +10,10 @@ from features.canonical import digest
 from features.errors import Integrity
 from serving.policy.days import first_day
 from serving.policy.facts import LIST
-from serving.policy.model import LimitPolicy, PolicyDocument, PolicyKind, Reason, Row, Rule, Tables
+from serving.policy.lending import LimitPolicy, Reason
+from serving.policy.model import PolicyDocument, PolicyKind, Row, Rule, Tables
 from serving.policy.ready import ReadyRule, ReadySegment, ready_rule, ready_when
-from serving.policy.terms import NAMES, ReadyTables, ready_tables
+from serving.policy.terms import NAMES, OPTIONAL, ReadyTables, ready_tables
 
 _Part = TypeVar("_Part")
 
@@ -39,7 +40,7 @@ class Policy:
         """Every name that a rule, a segment or the limit asks for."""
         whens = [rule.when for rule in self.ready] + [segment.when for segment in self.segments]
         asked = {condition.fact for when in whens for condition in when.conditions}
-        return frozenset(asked | ({self.document.limits.income} if self.document.limits else set()))
+        return frozenset(asked | (self.document.limits.facts if self.document.limits else set()))
 
     @property
     def lists(self) -> tuple[str, ...]:
@@ -81,7 +82,7 @@ def ready_policy(document: PolicyDocument, data: bytes, schema: int) -> Policy:
 
 
 def _begun(tables: Tables) -> Iterable[str]:
-    for name in NAMES:
+    for name in (*NAMES, *OPTIONAL):
         rows: tuple[Row, ...] = getattr(tables, name)
         yield from (row.effective_from for row in rows)
 

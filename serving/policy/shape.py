@@ -24,7 +24,7 @@ from serving.policy.model import (
     Tables,
     When,
 )
-from serving.policy.terms import NAMES, segment_names
+from serving.policy.terms import NAMES, OPTIONAL, segment_names
 
 _PLURAL = {Operator.IN, Operator.NOT_IN}
 _OF_TEXTS = _PLURAL | {Operator.EQ, Operator.NE}
@@ -144,9 +144,9 @@ def _known(place: str, what: str, named: Iterable[str], known: Iterable[str]) ->
 
 
 def _tables(document: PolicyDocument, tables: Tables) -> Iterator[Finding]:
-    for name in NAMES:
+    for name in (*NAMES, *OPTIONAL):
         rows: tuple[Row, ...] = getattr(tables, name)
-        if not rows:
+        if not rows and name not in OPTIONAL:
             yield error("empty", f"tables.{name}", "there is no row.", "Write at least one.")
         for finding in _twice("row id", [row.id for row in rows]):
             yield error("twice", f"tables.{name}: {finding.place}", finding.problem, finding.remedy)

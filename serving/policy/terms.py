@@ -25,6 +25,8 @@ from serving.policy.model import (
 from serving.policy.table import Axis, Box, DatedTable, Range, make_table
 
 NAMES = ("cutoffs", "limits", "prices", "limit_caps", "rate_caps")
+OPTIONAL = ("exposure_caps",)
+"""Tables that a policy may do without, and that need not hold for every case."""
 R = TypeVar("R")
 CAPS = ("limit_caps", "rate_caps")
 
@@ -49,12 +51,14 @@ class Terms:
     price: PriceRow
     limit_cap: CapRow
     rate_cap: CapRow
+    exposure_cap: CapRow | None = None
 
     @property
     def ids(self) -> dict[str, str]:
         """The id of each row by its table."""
         found = (self.cutoff, self.limit, self.price, self.limit_cap, self.rate_cap)
-        return {name: row.id for name, row in zip(NAMES, found, strict=True)}
+        ids = {name: row.id for name, row in zip(NAMES, found, strict=True)}
+        return ids | ({"exposure_caps": self.exposure_cap.id} if self.exposure_cap else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,7 @@ class ReadyTables:
     prices: DatedTable[PriceRow]
     limit_caps: DatedTable[CapRow]
     rate_caps: DatedTable[CapRow]
+    exposure_caps: DatedTable[CapRow]
 
     def cutoff(self, product: str, segment: str, grade: int, day: int) -> CutoffRow:
         """What becomes of a grade.
@@ -90,6 +95,7 @@ class ReadyTables:
             _held(self.prices, "prices", (*case, grade, term, day)),
             _held(self.limit_caps, "limit_caps", (*case, day)),
             _held(self.rate_caps, "rate_caps", (*case, day)),
+            self.exposure_caps.find((*case, day)),
         )
 
     def places(
@@ -108,6 +114,7 @@ class ReadyTables:
             "prices": self.prices.places((product, segment, grade, term, day)),
             "limit_caps": self.limit_caps.places(capped),
             "rate_caps": self.rate_caps.places(capped),
+            "exposure_caps": self.exposure_caps.places(capped),
         }
 
     def _case(self, product: str, segment: str) -> tuple[int, int]:
@@ -136,6 +143,7 @@ def ready_tables(document: PolicyDocument) -> ReadyTables | None:
         make_table(tables.prices, boxes(tables.prices, _grades, _terms), (*case, grade, term, day)),
         make_table(tables.limit_caps, boxes(tables.limit_caps), (*case, day), _value),
         make_table(tables.rate_caps, boxes(tables.rate_caps), (*case, day), _value),
+        make_table(tables.exposure_caps, boxes(tables.exposure_caps), (*case, day), _value),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from features.contracts.model import Text
 from serving.policy.findings import Finding, error
+from serving.policy.lending import LimitPolicy
 from serving.policy.model import PolicyDocument
 
 LIMIT_REASONS = frozenset({"income", "unverified", "grade", "cap", "too_small"})
@@ -38,7 +39,7 @@ def wording(document: PolicyDocument) -> Iterator[Finding]:
 
 def _reasons(document: PolicyDocument) -> Iterator[Finding]:
     if document.limits is not None:
-        for name in sorted(LIMIT_REASONS - document.limits.reasons.keys()):
+        for name in sorted(_limit_reasons(document, document.limits) - document.limits.reasons.keys()):
             problem = f"there is no text for {name!r}."
             yield error("text_missing", "limits.reasons", problem, "Add it, in zh and en.")
         for name, reason in document.limits.reasons.items():
@@ -47,6 +48,16 @@ def _reasons(document: PolicyDocument) -> Iterator[Finding]:
         yield from _text("score_reason", document.score_reason.zh, document.score_reason.en)
     if document.withheld is not None:
         yield from _told("withheld.reason", document.withheld.reason.zh, document.withheld.reason.en)
+
+
+def _limit_reasons(document: PolicyDocument, limits: LimitPolicy) -> set[str]:
+    """The names of all that can lower a limit under this policy."""
+    asked = {*LIMIT_REASONS, *(support.id for support in limits.supports)}
+    if limits.debt_service is not None:
+        asked.add("debt_service")
+    if document.tables is not None and document.tables.exposure_caps:
+        asked.add("exposure")
+    return asked
 
 
 def _text(place: str, zh: str, en: str) -> Iterator[Finding]:

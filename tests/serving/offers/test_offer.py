@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.offers.offer import NoOffer, Offer, instalment, make_offer, make_random_offer
+from features.matrix import Missing
+from serving.offers.bounds import Wanted
+from serving.offers.offer import NoOffer, Offer, make_offer, make_random_offer
+from serving.offers.schedule import affordable, all_in_ppm, instalment, schedule
 from serving.policy.days import first_day
 from serving.policy.load import CITY, policy_from_yaml, read_policy
 from serving.policy.policy import Policy
@@ -32,25 +35,124 @@ def terms(grade: int, term: int = 12, day: int = DAY, policy: Policy = POLICY) -
 LENT = [terms(grade) for grade in range(1, 9)]
 
 
-@given(AMOUNTS, TERMS, st.none() | st.floats(-1e6, 1e7), st.sampled_from(LENT))
-def test_the_limit_is_the_smallest_bound_in_whole_steps(amount, term, income, found) -> None:
-    offer = make_offer(POLICY, found, amount, term, income, "city")
-    verified = (
-        LIMITS.unverified_limit_fen
-        if income is None
-        else round(income * 100) * found.limit.inflow_share_ppm // 1_000_000
-    )
+AT = 1_735_800_000_000_000
+
+
+def offered(amount: int, term: int, found: Terms, policy: Policy = POLICY, promised: int = 0, **known: float):
+    """The offer to whom just ``known`` is known."""
+    return make_offer(policy, found, Wanted(amount, term, promised), known, "city", AT)
+
+
+@given(
+    AMOUNTS, TERMS, st.sampled_from(LENT), st.integers(0, 30_000_000),
+    st.fixed_dictionaries({}, optional={
+        "bank_inflow_sum_12m": st.floats(-1e6, 1e7), "tax_amt_sum_12m": st.floats(0, 1e6), "land_total_mu": st.floats(0, 1e3),
+        "agri_subsidy_amt_12m": st.floats(0, 1e5), "bank_inflow_mean_12m": st.floats(-1e5, 1e6), "bur_monthly_debt_1m": st.floats(0, 1e5),
+    }),
+)  # fmt: skip
+def test_the_limit_is_the_smallest_bound_in_whole_steps(amount, term, found, promised, known) -> None:
+    offer = offered(amount, term, found, promised=promised, **known)
+    supports = {
+        one.id: int(known[one.fact]) * one.fen_per_unit for one in LIMITS.supports if one.fact in known
+    }
+    if "bank_inflow_sum_12m" in known:
+        supports["income"] = (
+            round(known["bank_inflow_sum_12m"] * 100) * found.limit.inflow_share_ppm // 1_000_000
+        )
+    best = max(supports, key=supports.__getitem__) if supports else "unverified"
     bounds = {
         "requested": amount,
         "grade": found.limit.max_limit_fen,
         "cap": found.limit_cap.value,
-        "unverified" if income is None else "income": verified,
+        "exposure": max(20_000_000 - promised, 0),
+        best: max(supports.values()) if supports else LIMITS.unverified_limit_fen,
     }
     smallest = min(bounds.values())
     expected = max(smallest - smallest % LIMITS.step_fen, 0)
-    assert bounds[offer.bound_by] == smallest
-    assert offer.limit_fen == expected
-    assert isinstance(offer, NoOffer) == (expected < LIMITS.min_limit_fen)
+    if offer.bound_by == "debt_service":
+        each = instalment(offer.limit_fen, found.price.rate_ppm, term)
+        room = 0.6 * known["bank_inflow_mean_12m"] - known.get("bur_monthly_debt_1m", 0.0)
+        assert offer.limit_fen <= expected
+        assert offer.limit_fen == 0 or each <= room * 100 + 2
+        above = offer.limit_fen + LIMITS.step_fen
+        assert instalment(above, found.price.rate_ppm, term) >= room * 100 - 2
+    else:
+        assert offer.limit_fen == expected
+        assert bounds.get(offer.bound_by, supports.get(offer.bound_by)) == smallest
+    assert isinstance(offer, NoOffer) == (offer.limit_fen < LIMITS.min_limit_fen)
+
+
+def test_the_bound_that_binds_is_named() -> None:
+    first = LENT[0]
+    rich = {"bank_inflow_sum_12m": 1e6, "bank_inflow_mean_12m": 1e5}
+    assert offered(1_000_000, 12, first, **rich).bound_by == "requested"
+    assert offered(90_000_000, 12, first, **rich).bound_by == "grade"
+    assert offered(9_000_000, 12, first, promised=15_000_000, **rich).bound_by == "exposure"
+    assert offered(9_000_000, 12, first, **rich, bur_monthly_debt_1m=58_000.0).bound_by == "debt_service"
+    assert offered(9_000_000, 12, first, land_total_mu=20.0, tax_amt_sum_12m=10.0).bound_by == "land"
+    assert offered(9_000_000, 12, first, tax_amt_sum_12m=9_000.0).bound_by == "tax"
+    assert offered(9_000_000, 12, first).bound_by == "unverified"
+
+
+@pytest.mark.parametrize("name", ["bank_inflow_mean_12m", "bur_monthly_debt_1m"])
+@pytest.mark.parametrize("why", [Missing.SOURCE_DOWN, Missing.NOT_AUTHORISED])
+def test_debts_or_income_that_could_not_be_asked_never_raise_a_limit(name, why) -> None:
+    known = {"tax_amt_sum_12m": 90_000.0, "bank_inflow_mean_12m": 1e5, "bur_monthly_debt_1m": 100.0}
+    offer = make_offer(POLICY, LENT[0], Wanted(20_000_000, 12), known | {name: why}, "city", AT)
+    assert (offer.bound_by, offer.limit_fen) == ("unverified", LIMITS.unverified_limit_fen)
+
+
+@given(st.integers(200_000, 30_000_000), st.integers(10_000, 240_000), st.integers(3, 120))
+def test_a_schedule_adds_up_to_the_fen_and_its_rate_of_return_is_the_stated_one(
+    principal, rate, months
+) -> None:
+    payments = schedule(principal, rate, months)
+    assert sum(payment.principal_fen for payment in payments) == principal
+    assert payments[-1].balance_fen == 0
+    owed = principal
+    for payment in payments:
+        assert payment.interest_fen == round_half_up(Fraction(owed * rate, 12_000_000))
+        owed -= payment.principal_fen
+        assert payment.balance_fen == owed
+    assert {payment.total_fen for payment in payments[:-1]} == {instalment(principal, rate, months)}
+    assert abs(all_in_ppm(principal, payments) - rate) <= 100
+
+
+def round_half_up(number: Fraction) -> int:
+    """To the nearest whole number."""
+    return int(number + Fraction(1, 2))
+
+
+@given(st.integers(1, 100_000_000), st.integers(0, 400_000), TERMS)
+def test_what_is_affordable_is_the_most_that_the_instalment_repays(each, rate, months) -> None:
+    most = affordable(each, rate, months)
+    assert instalment(most, rate, months) <= each
+    assert instalment(most + 1, rate, months) > each
+    assert affordable(0, rate, months) == affordable(-each, rate, months) == 0
+
+
+def test_a_fee_counts_in_the_all_in_rate_and_is_dropped_where_it_would_break_the_cap() -> None:
+    def with_fee(ppm: int, term: int) -> Offer:
+        policy = read_policy(policy_with(offers={"valid_days": 14, "line_months": 12, "fee_ppm": ppm}))
+        found = offered(2_000_000, term, terms(1, term, policy=policy), policy, bank_inflow_sum_12m=1e6)
+        assert isinstance(found, Offer)
+        return found
+
+    charged = with_fee(10_000, 12)
+    assert charged.fee_fen == 20_000
+    assert 55_000 < charged.all_in_annual_ppm < 65_000
+    assert charged.all_in_annual_ppm == all_in_ppm(2_000_000, schedule(2_000_000, 42_000, 12, 20_000))
+    dropped = with_fee(50_000, 1)
+    assert (dropped.fee_fen, dropped.all_in_annual_ppm) == (0, dropped.annual_rate_ppm)
+
+
+def test_less_than_was_asked_is_a_counter_offer_with_a_last_day() -> None:
+    less = offered(90_000_000, 12, LENT[0], bank_inflow_sum_12m=1e6, bank_inflow_mean_12m=1e5)
+    assert isinstance(less, Offer)
+    assert (less.counter_offer, less.limit_fen, less.valid_to) == (True, 20_000_000, "2025-02-01")
+    full = offered(1_000_000, 12, LENT[0], bank_inflow_sum_12m=1e6, bank_inflow_mean_12m=1e5)
+    assert isinstance(full, Offer)
+    assert not full.counter_offer
 
 
 @given(st.integers(1, 30_000_000), st.integers(0, 400_000), TERMS)
@@ -68,10 +170,11 @@ def test_the_instalment_repays_the_loan_to_half_a_fen_a_month(principal, rate, m
 @given(AMOUNTS, TERMS)
 def test_the_price_discloses_all_that_is_paid(amount, term) -> None:
     found = terms(1, term)
-    offer = make_offer(POLICY, found, amount, term, 1e6, "city")
+    offer = offered(amount, term, found, bank_inflow_sum_12m=1e6)
     if isinstance(offer, Offer):
         assert offer.annual_rate_ppm == offer.all_in_annual_ppm == found.price.rate_ppm
-        assert offer.total_interest_fen == max(offer.instalment_fen * term - offer.limit_fen, 0)
+        paid = offer.instalment_fen * (term - 1) + offer.last_instalment_fen
+        assert offer.total_interest_fen == paid - offer.limit_fen
         assert (offer.lender, offer.term_months, offer.disclosure) == (
             "city",
             term,
@@ -82,7 +185,7 @@ def test_the_price_discloses_all_that_is_paid(amount, term) -> None:
 def test_a_lower_rate_cap_lowers_the_rate_and_is_named() -> None:
     low = {"id": "low", "effective_from": "2020-07-17", "source": "test", "value": 30_000}
     policy = read_policy(policy_with(tables=plain()["tables"] | {"rate_caps": [low]}))
-    offer = make_offer(policy, terms(1, policy=policy), 2_000_000, 12, None, "city")
+    offer = offered(2_000_000, 12, terms(1, policy=policy), policy)
     assert isinstance(offer, Offer)
     assert (offer.annual_rate_ppm, offer.rate_cap) == (30_000, "low")
 
@@ -101,7 +204,7 @@ def test_before_the_policy_began_nothing_is_offered() -> None:
 def test_the_random_stream_is_small_and_priced_apart(amount, term) -> None:
     stream = POLICY.document.random_approval
     assert stream is not None
-    offer = make_random_offer(POLICY, stream, LENT[7], amount, term, "city")
+    offer = make_random_offer(POLICY, stream, LENT[7], Wanted(amount, term), "city", AT)
     assert offer.limit_fen <= min(amount, stream.max_limit_fen)
     assert offer.limit_fen % LIMITS.step_fen == 0
     if isinstance(offer, Offer):
