@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,12 +19,12 @@ from serving.policy.table import NONE
 from serving.policy.terms import segment_names
 
 FALSE, TRUE, UNKNOWN = 0, 1, 2
+_PASS, _NO_RECORD = Effect.PASS, Missing.NO_RECORD
 OUTCOMES = (Outcome.APPROVE, Outcome.REFER, Outcome.DECLINE)
 """In the order of the effects that lead to them."""
 
 
-@dataclass(frozen=True, slots=True)
-class RuleResult:
+class RuleResult(msgspec.Struct, frozen=True):
     """What one rule found: ``truth`` is None where unknown; ``actual`` are the facts in order.
 
     A rule that does not apply (another product, segment, region or day) is not asked: its truth is None too.
@@ -169,15 +170,30 @@ def truth_in(when: ReadyWhen, facts: Mapping[str, Fact | Missing]) -> bool | Non
 def _evaluate_rule(
     ready: ReadyRule, facts: Mapping[str, Fact | Missing], segment: str, day: int
 ) -> RuleResult:
-    actual = _actual(ready.when, facts)
-    if not ready.applies(facts, segment, day):
-        return RuleResult(ready.rule, None, Effect.PASS, actual, applies=False)
-    truth = _truth(ready.when, actual)
+    when = ready.when
+    if ready.narrow and not ready.applies(facts, segment, day):
+        return RuleResult(ready.rule, None, _PASS, _actual(when, facts), applies=False)
+    if when.only is not None:
+        return _evaluate_one(ready, when.only, facts)
+    actual = _actual(when, facts)
+    truth = _truth(when, actual)
     if truth is None:
         effect = max(ready.on_missing[value] for value in actual if isinstance(value, Missing))
     else:
-        effect = ready.effect if truth else Effect.PASS
+        effect = ready.effect if truth else _PASS
     return RuleResult(ready.rule, truth, effect, actual)
+
+
+def _evaluate_one(
+    ready: ReadyRule, condition: ReadyCondition, facts: Mapping[str, Fact | Missing]
+) -> RuleResult:
+    """The same for the many rules that have one condition, which are most of a decision's rules."""
+    value = facts.get(condition.fact, _NO_RECORD)
+    if isinstance(value, Missing):
+        return RuleResult(ready.rule, None, ready.on_missing[value], (value,))
+    if condition.compare(value, condition.operand):
+        return RuleResult(ready.rule, True, ready.effect, (value,))
+    return RuleResult(ready.rule, False, _PASS, (value,))
 
 
 def _actual(when: ReadyWhen, facts: Mapping[str, Fact | Missing]) -> tuple[Fact | Missing, ...]:

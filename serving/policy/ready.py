@@ -26,6 +26,7 @@ COMPARE: dict[Operator, Compare] = {
     Operator.IN: lambda value, among: value in among,
     Operator.NOT_IN: lambda value, among: value not in among,
 }
+"""Of one value; the second operand of the last two is a set."""
 COMPARE_MANY: dict[Operator, Compare] = COMPARE | {
     Operator.IN: lambda values, among: np.isin(values, list(among)),
     Operator.NOT_IN: lambda values, among: ~np.isin(values, list(among)),
@@ -49,15 +50,19 @@ class ReadyCondition:
 
 @dataclass(frozen=True, slots=True)
 class ReadyWhen:
-    """Conditions, all or any of which make it true."""
+    """Conditions, all or any of which make it true; ``only`` is the one where there is one."""
 
     conditions: tuple[ReadyCondition, ...]
     all: bool
+    only: ReadyCondition | None
 
 
 @dataclass(frozen=True, slots=True)
 class ReadyRule:
-    """``on_missing`` by ``Missing`` code; it holds on days from ``since`` to before ``end``."""
+    """``on_missing`` by ``Missing`` code; it holds on days from ``since`` to before ``end``.
+
+    A rule that is not ``narrow`` is asked of everybody, always.
+    """
 
     rule: Rule
     when: ReadyWhen
@@ -66,6 +71,7 @@ class ReadyRule:
     scope: Scope | None
     since: int
     end: int
+    narrow: bool
 
     def applies(self, facts: Mapping[str, Fact | Missing], segment: str, day: int) -> bool:
         """Whether it is asked at all. Only what is known takes a case out of its scope."""
@@ -95,12 +101,14 @@ def ready_rule(rule: Rule) -> ReadyRule:
     return ReadyRule(
         rule, ready_when(rule.when), EFFECTS[rule.effect], _on_missing(rule.missing), scope,
         first_day(rule.effective_from), end_day(rule.effective_to),
+        narrow=bool(scope or rule.effective_from or rule.effective_to),
     )  # fmt: skip
 
 
 def ready_when(when: When) -> ReadyWhen:
     """A condition made ready."""
-    return ReadyWhen(tuple(_condition(condition) for condition in when.conditions), bool(when.all))
+    conditions = tuple(_condition(condition) for condition in when.conditions)
+    return ReadyWhen(conditions, bool(when.all), conditions[0] if len(conditions) == 1 else None)
 
 
 def truth_of(condition: ReadyCondition, value: Fact | Missing) -> bool | None:
@@ -121,7 +129,7 @@ def joined(when: ReadyWhen, truths: list[bool | None]) -> bool | None:
 def _condition(condition: Condition) -> ReadyCondition:
     value = condition.value
     operand = (
-        tuple(_operand(condition.fact, one) for one in value)
+        frozenset(_operand(condition.fact, one) for one in value)
         if isinstance(value, list | tuple)
         else _operand(condition.fact, value)
     )
