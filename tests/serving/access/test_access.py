@@ -15,11 +15,13 @@ from serving.access.model import GRANTED, NobodyKnown, NotPermitted, Permission,
 from serving.access.repository import RolesDiffer, UnknownActor, actor_of, create_token, new_id, revoke_tokens
 from serving.store.engine import APP_ROLE
 from serving.store.session import owner_transaction, tenant_transaction
-from tests.serving.world import GOOD, LATE, NOBODY, NOW, Bank, Client, application, asking, problem
+from tests.serving.access.routes import NOBODYS, ROUTES, described, nobodys
+from tests.serving.world import GOOD, LATE, NOW, Bank, Client, application, asking, problem
 
 UNDER_TENANT = (
     "consent", "subject_timeline", "artifact", "approval", "activation", "decision", "budget", "audit_log", "alert",
     "dispute", "erasure", "access_log", "model_entry", "evidence", "promotion",
+    "decision_link", "review_case", "subject_statement", "subject_report",
 )  # fmt: skip
 
 
@@ -99,6 +101,9 @@ def test_a_row_cannot_be_written_for_another_tenant(bank: Bank, statement: str) 
     [
         "UPDATE consent SET valid_to = valid_to + 1",
         "UPDATE consent SET categories = '{bank}'",
+        "UPDATE review_case SET system_outcome = 'approve'",
+        "UPDATE decision_link SET parent_id = decision_id",
+        "DELETE FROM review_case",
         "UPDATE alert SET subject_id = 1",
         "UPDATE activation SET activated_by = gen_random_uuid()",
         "SET ROLE postgres",
@@ -117,7 +122,8 @@ def test_the_application_may_change_only_what_its_use_cases_change(bank: Bank, s
 @pytest.mark.parametrize(
     ("method", "path"),
     [("GET", "/v1/decisions/{decision}"), ("GET", "/v1/decisions/{decision}/explanation"),
-     ("GET", "/v1/decisions/{decision}/receipt"), ("GET", "/v1/consents/{consent}"), ("DELETE", "/v1/consents/{consent}")],
+     ("GET", "/v1/decisions/{decision}/receipt"), ("GET", "/v1/decisions/{decision}/notice"),
+     ("POST", "/v1/decisions/{decision}/human-review"), ("GET", "/v1/consents/{consent}"), ("DELETE", "/v1/consents/{consent}")],
 )  # fmt: skip
 def test_another_tenants_ids_are_unknown_ids(client: Client, decided: dict, method: str, path: str) -> None:
     stranger = client.as_("stranger")
@@ -140,46 +146,10 @@ def test_a_key_of_another_tenant_is_another_key(client: Client, decided: dict) -
     problem(client.as_("stranger").decide(GOOD, decided["consent"], key="shared"), 403, "consent_missing")
 
 
-ROUTES: dict[tuple[str, str], Permission] = {
-    ("POST", "/v1/decisions"): Permission.DECIDE,
-    ("GET", "/v1/decisions/{decision}"): Permission.READ_DECISIONS,
-    ("GET", "/v1/decisions/{decision}/explanation"): Permission.READ_DECISIONS,
-    ("GET", "/v1/decisions/{decision}/receipt"): Permission.READ_RECEIPTS,
-    ("POST", "/v1/consents"): Permission.MANAGE_CONSENTS,
-    ("GET", "/v1/consents/{consent}"): Permission.MANAGE_CONSENTS,
-    ("DELETE", "/v1/consents/{spare}"): Permission.MANAGE_CONSENTS,
-    ("POST", "/v1/prefill"): Permission.PREFILL,
-    ("POST", "/v1/records/{dataset}"): Permission.SEND_RECORDS,
-    ("POST", "/v1/disputes"): Permission.HANDLE_DISPUTES,
-    ("GET", "/v1/disputes"): Permission.HANDLE_DISPUTES,
-    ("POST", "/v1/disputes/{dispute_id}/answer"): Permission.HANDLE_DISPUTES,
-    ("DELETE", "/v1/subjects"): Permission.ERASE,
-}
-NOBODYS = {
-    "/v1/disputes": {
-        "id_number": NOBODY,
-        "dataset": "court_case",
-        "key": {"case_id": "C1"},
-        "ground": "paid",
-    },
-    "/v1/disputes/{dispute_id}/answer": {"verdict": "confirmed"},
-    "/v1/subjects": {"id_number": NOBODY, "reason": "asked"},
-}
-"""Bodies about somebody or something that is not there: who may ask is told so."""
-
-
 def test_the_matrix_names_every_route(client: Client) -> None:
     paths = client.http.get("/openapi.json").json()["paths"]
     there = {(m.upper(), path) for path, methods in paths.items() if path.startswith("/v1") for m in methods}
-    named = {
-        (
-            m,
-            p.replace("{decision}", "{decision_id}")
-            .replace("{consent}", "{consent_id}")
-            .replace("{spare}", "{consent_id}"),
-        )
-        for m, p in ROUTES
-    }
+    named = {(method, described(path)) for method, path in ROUTES}
     assert there == named
 
 
@@ -198,14 +168,12 @@ def test_a_role_does_what_it_is_granted_and_nothing_else(
             "id_number": LATE, "categories": ["bank"], "purpose": "credit_assessment", "recipient": "city",
             "form": "paper", "valid_from": "2025-01-01", "valid_to": "2026-01-01",
         }}  # fmt: skip
-    if path in NOBODYS and method != "GET":
-        more = {"json": NOBODYS[path]}
+    if route in NOBODYS:
+        more = {"json": NOBODYS[route]}
     spare = client.consent_id(LATE, categories=["bank"]) if "{spare}" in path else ""
-    got = client.as_(role.value).ask(
-        method, path.format(**decided, spare=spare, dataset="court_case", dispute_id=uuid4()), **more
-    )
+    got = client.as_(role.value).ask(method, path.format(**decided, **nobodys(), spare=spare), **more)
     if ROUTES[route] in GRANTED[role]:
-        assert got.status_code in ({404} if "json" in more and path in NOBODYS else {200, 201}), got.text
+        assert got.status_code in ({404} if route in NOBODYS else {200, 201}), got.text
     else:
         assert "roles" in problem(got, 403, "not_permitted")["remedy"]
 

@@ -1,0 +1,66 @@
+"""Every route with the permission that it takes, and bodies about what is not there."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+from serving.access.model import Permission
+from tests.serving.world import NOBODY
+
+ROUTES: dict[tuple[str, str], Permission] = {
+    ("POST", "/v1/decisions"): Permission.DECIDE,
+    ("GET", "/v1/decisions/{decision}"): Permission.READ_DECISIONS,
+    ("GET", "/v1/decisions/{decision}/explanation"): Permission.READ_DECISIONS,
+    ("GET", "/v1/decisions/{decision}/notice"): Permission.READ_DECISIONS,
+    ("GET", "/v1/decisions/{decision}/receipt"): Permission.READ_RECEIPTS,
+    ("POST", "/v1/decisions/{nobodys}/human-review"): Permission.EXERCISE_RIGHTS,
+    ("POST", "/v1/consents"): Permission.MANAGE_CONSENTS,
+    ("GET", "/v1/consents/{consent}"): Permission.MANAGE_CONSENTS,
+    ("DELETE", "/v1/consents/{spare}"): Permission.MANAGE_CONSENTS,
+    ("POST", "/v1/prefill"): Permission.PREFILL,
+    ("POST", "/v1/records/{dataset}"): Permission.SEND_RECORDS,
+    ("POST", "/v1/disputes"): Permission.HANDLE_DISPUTES,
+    ("GET", "/v1/disputes"): Permission.HANDLE_DISPUTES,
+    ("POST", "/v1/disputes/{dispute_id}/answer"): Permission.HANDLE_DISPUTES,
+    ("POST", "/v1/disputes/{dispute_id}/decide-again"): Permission.DECIDE,
+    ("DELETE", "/v1/subjects"): Permission.ERASE,
+    ("POST", "/v1/subjects/report"): Permission.EXERCISE_RIGHTS,
+    ("POST", "/v1/subjects/statement"): Permission.EXERCISE_RIGHTS,
+    ("GET", "/v1/cases"): Permission.READ_CASES,
+    ("GET", "/v1/cases/{case_id}"): Permission.READ_CASES,
+    ("POST", "/v1/cases/{case_id}/take"): Permission.DECIDE_CASES,
+    ("POST", "/v1/cases/{case_id}/decide"): Permission.DECIDE_CASES,
+    ("POST", "/v1/cases/{case_id}/second"): Permission.DECIDE_CASES,
+}
+_SEEN = "0" * 64
+NOBODYS: dict[tuple[str, str], Any] = {
+    ("POST", "/v1/disputes"): {
+        "id_number": NOBODY, "dataset": "court_case", "key": {"case_id": "C1"}, "ground": "paid",
+    },
+    ("POST", "/v1/disputes/{dispute_id}/answer"): {"verdict": "upheld"},
+    ("POST", "/v1/disputes/{dispute_id}/decide-again"): {"id_number": NOBODY},
+    ("DELETE", "/v1/subjects"): {"id_number": NOBODY, "reason": "asked"},
+    ("POST", "/v1/subjects/report"): {"id_number": NOBODY},
+    ("POST", "/v1/subjects/statement"): {"id_number": NOBODY, "dataset": "court_case", "text": "paid"},
+    ("POST", "/v1/decisions/{nobodys}/human-review"): None,
+    ("GET", "/v1/cases/{case_id}"): None,
+    ("POST", "/v1/cases/{case_id}/take"): {},
+    ("POST", "/v1/cases/{case_id}/decide"): {
+        "outcome": "decline", "reason_code": "RV_SYSTEM_CONFIRMED", "reason": "seen", "seen": _SEEN,
+    },
+    ("POST", "/v1/cases/{case_id}/second"): {"agree": False, "seen": _SEEN},
+}  # fmt: skip
+"""Bodies about somebody or something that is not there: who may ask is told so."""
+
+
+def nobodys() -> dict[str, str]:
+    """Ids of what is not there, by the places of paths."""
+    return {name: str(uuid4()) for name in ("dispute_id", "case_id", "nobodys")} | {"dataset": "court_case"}
+
+
+def described(path: str) -> str:
+    """A path as the API describes it."""
+    for name, place in (("decision", "decision_id"), ("nobodys", "decision_id"), ("consent", "consent_id"), ("spare", "consent_id")):  # fmt: skip
+        path = path.replace(f"{{{name}}}", f"{{{place}}}")
+    return path
