@@ -54,7 +54,7 @@ serve: setup  ## the decision API on http://127.0.0.1:8100, and a worker beside 
 mlflow: setup  ## the MLflow server of the analysts on http://127.0.0.1:5100
 	@$(BIN)/yidai mlflow
 
-peers: setup .venv-peers/ready  ## the peers of the feature benchmarks, in an environment of their own
+peers: setup .venv-peers/ready  ## the peers of the feature and policy benchmarks, in an environment of their own
 .venv-peers/ready: requirements/feature-peers.txt
 	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
 	@$(BIN)/uv pip install -q --python .venv-peers/bin/python --require-hashes --link-mode copy -r requirements/feature-peers.txt
@@ -73,7 +73,7 @@ spark: setup .venv/spark-ready  ## pyspark and, where there is none, a Java runt
 	@touch $@
 
 bench: setup  ## the benchmarks, in their quick form; those beside peers where `make peers` was run
-	@for name in serve score portfolios lift withheld rejects counterfactuals ingest city_scale identity features_online; do $(BIN)/python -m benchmarks.$$name --quick; done
+	@for name in serve score policy portfolios lift withheld rejects counterfactuals ingest city_scale identity features_online; do $(BIN)/python -m benchmarks.$$name --quick; done
 	@if test -f .venv-peers/ready; then $(BIN)/python -m benchmarks.features_vs_peers --quick; else echo "features_vs_peers: run make peers first"; fi
 
 lock:  ## compile the locks anew from pyproject.toml

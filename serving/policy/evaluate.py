@@ -14,7 +14,7 @@ from features.matrix import Missing
 from serving.policy.facts import PRODUCT, REGION, TERM, Fact
 from serving.policy.model import GENERAL, Effect, Outcome, Rule, Unknown
 from serving.policy.policy import Policy
-from serving.policy.ready import ReadyCondition, ReadyRule, ReadyWhen, joined, truth_of
+from serving.policy.ready import ReadyCondition, ReadyRule, ReadyWhen
 from serving.policy.table import NONE
 from serving.policy.terms import segment_names
 
@@ -93,7 +93,21 @@ def evaluate(
 ) -> list[RuleResult]:
     """Every rule in order, on a day. A fact that is not in ``facts`` counts as ``NO_RECORD``."""
     within = segment_of(policy, facts) if segment is None else segment
-    return [_evaluate_rule(rule, facts, within, day) for rule in policy.ready]
+    results = []
+    for ready in policy.ready:
+        condition = ready.direct
+        if condition is None:
+            results.append(_evaluate_rule(ready, facts, within, day))
+            continue
+        value = facts.get(condition.fact, _NO_RECORD)
+        if type(value) is Missing:
+            result = RuleResult(ready.rule, None, ready.on_missing[value], (value,))
+        elif condition.compare(value, condition.operand):
+            result = RuleResult(ready.rule, True, ready.effect, (value,))
+        else:
+            result = RuleResult(ready.rule, False, _PASS, (value,))
+        results.append(result)
+    return results
 
 
 def worst(results: Sequence[RuleResult]) -> Effect:
@@ -163,8 +177,18 @@ def evaluate_whole_many(
 
 
 def truth_in(when: ReadyWhen, facts: Mapping[str, Fact | Missing]) -> bool | None:
-    """Whether a condition is true of a case; None where it is not known."""
-    return _truth(when, _actual(when, facts))
+    """Whether a condition is true of a case; None where it is not known.
+
+    Of several joined by ``all`` one that is false decides, by ``any`` one that is true, despite an unknown.
+    """
+    decisive, unknown = not when.all, False
+    for condition in when.conditions:
+        value = facts.get(condition.fact, _NO_RECORD)
+        if type(value) is Missing:
+            unknown = True
+        elif bool(condition.compare(value, condition.operand)) is decisive:
+            return decisive
+    return None if unknown else not decisive
 
 
 def _evaluate_rule(
@@ -173,10 +197,7 @@ def _evaluate_rule(
     when = ready.when
     if ready.narrow and not ready.applies(facts, segment, day):
         return RuleResult(ready.rule, None, _PASS, _actual(when, facts), applies=False)
-    if when.only is not None:
-        return _evaluate_one(ready, when.only, facts)
-    actual = _actual(when, facts)
-    truth = _truth(when, actual)
+    actual, truth = _actual(when, facts), truth_in(when, facts)
     if truth is None:
         effect = max(ready.on_missing[value] for value in actual if isinstance(value, Missing))
     else:
@@ -184,24 +205,8 @@ def _evaluate_rule(
     return RuleResult(ready.rule, truth, effect, actual)
 
 
-def _evaluate_one(
-    ready: ReadyRule, condition: ReadyCondition, facts: Mapping[str, Fact | Missing]
-) -> RuleResult:
-    """The same for the many rules that have one condition, which are most of a decision's rules."""
-    value = facts.get(condition.fact, _NO_RECORD)
-    if isinstance(value, Missing):
-        return RuleResult(ready.rule, None, ready.on_missing[value], (value,))
-    if condition.compare(value, condition.operand):
-        return RuleResult(ready.rule, True, ready.effect, (value,))
-    return RuleResult(ready.rule, False, _PASS, (value,))
-
-
 def _actual(when: ReadyWhen, facts: Mapping[str, Fact | Missing]) -> tuple[Fact | Missing, ...]:
     return tuple(facts.get(condition.fact, Missing.NO_RECORD) for condition in when.conditions)
-
-
-def _truth(when: ReadyWhen, actual: tuple[Fact | Missing, ...]) -> bool | None:
-    return joined(when, [truth_of(c, value) for c, value in zip(when.conditions, actual, strict=True)])
 
 
 def _column(facts: Mapping[str, FactColumn], name: str, rows: int) -> FactColumn:

@@ -50,18 +50,18 @@ class ReadyCondition:
 
 @dataclass(frozen=True, slots=True)
 class ReadyWhen:
-    """Conditions, all or any of which make it true; ``only`` is the one where there is one."""
+    """Conditions, all or any of which make it true."""
 
     conditions: tuple[ReadyCondition, ...]
     all: bool
-    only: ReadyCondition | None
 
 
 @dataclass(frozen=True, slots=True)
 class ReadyRule:
     """``on_missing`` by ``Missing`` code; it holds on days from ``since`` to before ``end``.
 
-    A rule that is not ``narrow`` is asked of everybody, always.
+    A rule that is not ``narrow`` is asked of everybody, always; most of these have one condition, which is asked
+    ``direct``.
     """
 
     rule: Rule
@@ -72,6 +72,7 @@ class ReadyRule:
     since: int
     end: int
     narrow: bool
+    direct: ReadyCondition | None
 
     def applies(self, facts: Mapping[str, Fact | Missing], segment: str, day: int) -> bool:
         """Whether it is asked at all. Only what is known takes a case out of its scope."""
@@ -98,17 +99,18 @@ class ReadySegment:
 def ready_rule(rule: Rule) -> ReadyRule:
     """A rule that was checked, made ready."""
     scope = rule.scope if rule.scope != Scope() else None
+    narrow = bool(scope or rule.effective_from or rule.effective_to)
+    when = ready_when(rule.when)
+    direct = when.conditions[0] if len(when.conditions) == 1 and not narrow else None
     return ReadyRule(
-        rule, ready_when(rule.when), EFFECTS[rule.effect], _on_missing(rule.missing), scope,
-        first_day(rule.effective_from), end_day(rule.effective_to),
-        narrow=bool(scope or rule.effective_from or rule.effective_to),
+        rule, when, EFFECTS[rule.effect], _on_missing(rule.missing), scope, first_day(rule.effective_from),
+        end_day(rule.effective_to), narrow, direct,
     )  # fmt: skip
 
 
 def ready_when(when: When) -> ReadyWhen:
     """A condition made ready."""
-    conditions = tuple(_condition(condition) for condition in when.conditions)
-    return ReadyWhen(conditions, bool(when.all), conditions[0] if len(conditions) == 1 else None)
+    return ReadyWhen(tuple(_condition(condition) for condition in when.conditions), bool(when.all))
 
 
 def truth_of(condition: ReadyCondition, value: Fact | Missing) -> bool | None:
@@ -116,14 +118,6 @@ def truth_of(condition: ReadyCondition, value: Fact | Missing) -> bool | None:
     if isinstance(value, Missing):
         return None
     return bool(condition.compare(value, condition.operand))
-
-
-def joined(when: ReadyWhen, truths: list[bool | None]) -> bool | None:
-    """What the truths of its conditions make of a whole: all is false, any true, despite an unknown."""
-    decisive = not when.all
-    if decisive in truths:
-        return decisive
-    return None if None in truths else not decisive
 
 
 def _condition(condition: Condition) -> ReadyCondition:
