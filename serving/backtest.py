@@ -115,7 +115,7 @@ def request_facts(
 
     ``request`` maps ``amount``, ``term_months`` and ``purpose`` to fields of ``dataset``; ``birth`` is each
     applicant's birth instant (``NULL`` where unknown). Everybody is taken to have consented, in the region,
-    for the first product: history does not say otherwise.
+    for a consumer's loan, with checks that found nothing: history does not say otherwise.
     """
     count = len(people)
     contract = plan.contracts[dataset]
@@ -134,6 +134,8 @@ def request_facts(
     found[names.AGE_AT_END] = FactColumn(age + np.floor(term / 12), unknown)
     found[names.REGION] = _present(np.full(count, "city"))
     found[names.PRODUCT] = _present(np.full(count, "consumer"))
+    found[names.IDENTITY] = _present(np.full(count, names.Identity.PASSED.value))
+    found[names.AML] = _present(np.full(count, names.Aml.CLEAR.value))
     for category in {contract.consent_category for contract in plan.contracts.values()}:
         found[names.CONSENT + category] = _present(np.ones(count))
     return found
