@@ -22,6 +22,7 @@ from serving.policy_cli import policy_app
 from serving.quality.cli import quality_app, show_findings
 from serving.records import cli as records
 from serving.rights import cli as rights
+from serving.swaps.cli import backtest
 from serving.work.cli import jobs_app, worker
 from training import cli as analysts
 from training import features_cli
@@ -54,6 +55,7 @@ features_app.command("show")(show_features)
 features_app.command("build")(features_cli.build_features)
 features_app.command("verify")(features_cli.verify_features)
 app.command("worker")(worker)
+app.command("backtest")(backtest)
 app.command("prefill")(prefill)
 app.command("access-log")(access_log)
 

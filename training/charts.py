@@ -158,6 +158,22 @@ def points_chart(names: Sequence[str], logits: Sequence[float]) -> str:
     ))  # fmt: skip
 
 
+def pairs_chart(lines: Sequence[tuple[str, float, float]], title: str, form: str) -> str:
+    """Two bars a line, before and after."""
+    points = [
+        {"name": name, "value": value, "when": when}
+        for name, *both in lines
+        for when, value in zip(("before", "after"), both, strict=True)
+    ]
+    bars = _chart(points).mark_bar().encode(
+        y=alt.Y("name:N", title=None, sort=[name for name, *_ in lines]),
+        yOffset=alt.YOffset("when:N", sort=["before", "after"]),
+        x=alt.X("value:Q", title=title, axis=alt.Axis(format=form)),
+        color=alt.Color("when:N", scale=alt.Scale(domain=["before", "after"], range=[PALE, INK])),
+    )  # fmt: skip
+    return _svg(bars)
+
+
 def _chart(points: list[dict[str, Any]]) -> alt.Chart:
     """A chart over plain values, so that no DataFrame is made."""
     return alt.Chart(alt.Data(values=points), width=WIDTH, height=HEIGHT)
