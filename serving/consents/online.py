@@ -113,9 +113,29 @@ class WorkingSet:
             readable = relatives.readable(plan, views, await relatives.consented(connection, views, now))
             tables, pin = await asyncio.to_thread(_hydrate, door, plan, subject, seen, readable)
         disputed = [row[0] for row in await connection.fetch(repository.DISPUTED, subject)]
+        household = await self._household(connection, tenant, subject, plan, seen, now)
         packed = pack(tables, pin.tail, disputed)
-        await connection.execute(repository.PUT_TIMELINE, tenant, subject, pin.lake, packed, now, seen.tail)
+        await connection.execute(
+            repository.PUT_TIMELINE, tenant, subject, pin.lake, packed, now, seen.tail, household
+        )
         return seen
+
+    async def _household(
+        self,
+        connection: asyncpg.Connection,
+        tenant: str,
+        subject: int,
+        plan: FeaturePlan,
+        seen: Pin,
+        now: int,
+    ) -> int | None:
+        """Whose cap the subject shares now. Whoever is asked for it withholds no consent: it is no part of an
+        assessment, and a household's cap that one could leave by withholding would bind nobody.
+        """
+        at = now if self._as_of is None else self._as_of
+        access = Access(ACTOR, Purpose.UPKEEP, tenant, now)
+        async with live_door(self._lake, connection, access) as door:
+            return await asyncio.to_thread(relatives.household_of, door, plan, subject, seen, at)
 
     async def refresh_all(self, tenant: str, subjects: list[int], now: int) -> int:
         """Bring these rows up to date, each in a transaction of its own; returns how many."""

@@ -10,6 +10,7 @@ from features.consent import Purpose
 from features.definitions.plan import FeaturePlan
 from features.timeline.door import Door
 from features.timeline.events import Pin
+from features.timeline.life import standing
 from features.timeline.views import Seen
 from serving.consents import repository
 from serving.decisions.case import is_authorised
@@ -18,6 +19,25 @@ from serving.decisions.case import is_authorised
 def read(door: Door, plan: FeaturePlan, subject: int, pin: Pin, at: int) -> dict[str, Seen]:
     """What the subject would see through the links that the definitions use, from the moment ``at`` on."""
     return door.seen(plan.contracts, subject, plan.datasets, pin=pin, at=at)
+
+
+def household_of(door: Door, plan: FeaturePlan, subject: int, pin: Pin, at: int) -> int | None:
+    """The household in which a subject lives at a moment, by the links of the views that the definitions use.
+
+    Of several the one that it joined last; None where there is none.
+    """
+    used = [view for name, view in plan.views.items() if view.relatives and name in plan.datasets]
+    found: list[tuple[int, int]] = []
+    for source, field in sorted({(view.source, view.field) for view in used}):
+        contract = plan.contracts[source]
+        rows = standing(contract, door.rows(contract, [subject]), pin)
+        holds = (
+            (rows.valid_from <= at) & (at < rows.valid_to) & (rows.known_from <= at) & (at < rows.known_to)
+        )
+        household = rows.columns[field]
+        holds &= household >= 0
+        found += zip(rows.valid_from[holds].tolist(), household[holds].tolist(), strict=True)
+    return max(found)[1] if found else None
 
 
 async def consented(

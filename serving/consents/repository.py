@@ -30,11 +30,11 @@ LOCK_SUBJECT = (
     "SELECT pg_advisory_xact_lock(hashtextextended(current_setting('yidai.tenant') || $1::text, 742))"
 )
 PUT_TIMELINE = """
-INSERT INTO subject_timeline (tenant_id, subject_id, version, packed, hydrated_at, tail)
-VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO subject_timeline (tenant_id, subject_id, version, packed, hydrated_at, tail, household)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (tenant_id, subject_id) DO UPDATE
 SET version = EXCLUDED.version, packed = EXCLUDED.packed, hydrated_at = EXCLUDED.hydrated_at,
-    tail = EXCLUDED.tail"""
+    tail = EXCLUDED.tail, household = EXCLUDED.household"""
 TIMELINE = "SELECT version, packed FROM subject_timeline WHERE subject_id = $1"
 EMPTY_TIMELINE = "DELETE FROM subject_timeline WHERE subject_id = $1"
 IS_ERASED = "SELECT key_of_subject($1) IS NULL"

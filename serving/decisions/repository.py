@@ -9,6 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from features.errors import NotFound
+from serving.decisions.budgets import Full, Reservation, give_back, reserve
 from serving.decisions.linking import Link, Referral, complete
 from serving.store.session import Connection, store_errors, tenant_connection
 
@@ -21,12 +22,6 @@ GET = """
 SELECT decision_id, subject_id, decided_at, outcome, consent_id, actor_id, answer, receipt, receipt_hash,
        key_of_subject(subject_id) AS wrapped_key, kind, parent_id
 FROM decision LEFT JOIN decision_link USING (tenant_id, decision_id)"""
-RESERVE = """
-INSERT INTO budget (tenant_id, name, period, used) VALUES ($1, $2, $3, 1)
-ON CONFLICT (tenant_id, name, period) DO UPDATE SET used = budget.used + 1 WHERE budget.used < $4
-RETURNING used"""
-
-RELEASE = "UPDATE budget SET used = used - 1 WHERE name = $1 AND period = $2 AND used > 0"
 
 
 class UnknownDecision(NotFound):
@@ -38,7 +33,7 @@ class UnknownDecision(NotFound):
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What one round trip reads; absent parts are None."""
+    """What one round trip reads; absent parts are None. ``promised`` is what of its cap the ``holder`` was promised."""
 
     stored_digest: bytes | None
     stored_answer: bytes | None
@@ -54,6 +49,8 @@ class Inputs:
     packed: bytes | None
     slots: list[str] | None
     digests: list[str] | None
+    holder: int | None
+    promised: int
     late: list[str] | None
     poor: list[str] | None
 
@@ -88,6 +85,7 @@ class NewDecision:
     receipt_hash: bytes
     referral: Referral | None = None
     link: Link | None = None
+    reservations: tuple[Reservation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +134,15 @@ async def read(
     return Inputs(*row.values())
 
 
-async def store(connection: asyncpg.Connection, tenant: str, rows: list[NewDecision]) -> dict[bytes, Taken]:
-    """Write the decisions of one tenant inside the caller's transaction; returns the keys that were taken."""
+async def store(
+    connection: asyncpg.Connection, tenant: str, rows: list[NewDecision]
+) -> dict[bytes, Taken | Full]:
+    """Write the decisions of one tenant inside the caller's transaction, with what they reserve.
+
+    Returns, by key, what is not written: the key was taken, or a budget is full.
+    """
+    reserved = await reserve(connection, tenant, rows)
+    rows = [row for row in rows if row.key_hash not in reserved.full]
     columns = (
         [row.decision_id for row in rows], [row.key_hash for row in rows], [row.request_digest for row in rows],
         [row.subject_id for row in rows], [row.consent_id for row in rows], [row.actor_id for row in rows],
@@ -146,21 +151,10 @@ async def store(connection: asyncpg.Connection, tenant: str, rows: list[NewDecis
     )  # fmt: skip
     found = await connection.fetch(STORE, tenant, *columns)
     await complete(connection, rows)
-    return {row["key_hash"]: Taken(row["request_digest"], row["answer"]) for row in found}
-
-
-async def reserve(pool: asyncpg.Pool, tenant: str, name: str, period: str, most: int) -> bool:
-    """Take one of a period's budget; False when it is used up."""
-    if most <= 0:
-        return False
-    async with tenant_connection(pool, tenant) as connection:
-        return await connection.fetchval(RESERVE, tenant, name, period, most) is not None
-
-
-async def release(pool: asyncpg.Pool, tenant: str, name: str, period: str) -> None:
-    """Give back what ``reserve`` took for a decision that was not stored."""
-    async with tenant_connection(pool, tenant) as connection:
-        await connection.execute(RELEASE, name, period)
+    taken = {row["key_hash"]: Taken(row["request_digest"], row["answer"]) for row in found}
+    for key in taken.keys() & reserved.took.keys():  # by another process, since they were reserved
+        await give_back(connection, reserved.took[key])
+    return taken | reserved.full
 
 
 async def get(pool: asyncpg.Pool, tenant: str, decision_id: UUID) -> StoredDecision:

@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from features.calendar import DAY, iso, months_before
+from features.calendar import DAY, months_before
 from features.canonical import canonical_bytes
 from features.consent import Consent, Purpose
 from features.contracts.model import SubjectKind
@@ -37,8 +37,16 @@ from serving.decisions.linking import Link, Referral
 from serving.decisions.live import Live, LiveCache
 from serving.decisions.receipt import seal_receipt, write_receipt
 from serving.decisions.repository import Inputs, NewDecision, Taken
+from serving.decisions.reserving import (
+    MOST_TRIALS,
+    Contended,
+    Made,
+    Trial,
+    has_exposure_cap,
+    household_of,
+    reservations_of,
+)
 from serving.decisions.schemas import Asked, DecisionRequest, KeyReused, asked_of, check_loan, read_request
-from serving.decisions.verdict import RANDOM
 from serving.decisions.writer import GroupWriter
 from serving.policy.facts import age_years
 from serving.policy.model import Outcome
@@ -48,7 +56,6 @@ from serving.store.vault import UnknownSubject
 
 RANDOM_KEY = "random approvals"
 _REQUEST_KEY = "request digest"
-BUDGET = "random_approval"
 NUMBER = "applicant.id_number"
 """Where an application has the number of a person."""
 
@@ -101,7 +108,7 @@ class DecisionService:
             BadRequest, WrongNumber, WrongKey, UnknownProduct: the request.
             UnknownSubject, ConsentRefused: who may be looked at.
             KeyReused: the key belongs to another application.
-            NotHydrated, NothingActive, StoreUnavailable: nothing was decided; ask again.
+            NotHydrated, NothingActive, Contended, StoreUnavailable: nothing was decided; ask again.
         """
         return await self.answer(authority, _key_hash(key), read_request(body))
 
@@ -113,19 +120,21 @@ class DecisionService:
         number = person_number(request.applicant.id_number, NUMBER)
         asked = asked_of(request)
         request_digest = self._request_digest(request, number, asked)
-        now = self._clock()
-        inputs = await self._read(authority, key_hash, number, request, now)
-        if inputs.stored_answer is not None and inputs.stored_digest is not None:
-            return _repeat(Taken(inputs.stored_digest, inputs.stored_answer), request_digest)
-        decision, data_key = await self._decide(authority, number, request.consent_id, asked, inputs, now)
-        row = _row(decision, data_key, authority, request.consent_id, key_hash, request_digest)
-        row = replace(row, referral=self._referral(decision), link=link)
-        taken = await self._writer.put(row)
-        if taken is not None:
-            if decision.answer.stream == RANDOM:
-                await repository.release(self._pool, authority.tenant, BUDGET, _month(now))
-            return _repeat(taken, request_digest)
-        return Answer(decision.answer_bytes, decision.answer.outcome.value, repeated=False)
+        trial = Trial(new_id(), self._clock())
+        for _ in range(MOST_TRIALS):
+            inputs = await self._read(authority, key_hash, number, request, trial.now)
+            if inputs.stored_answer is not None and inputs.stored_digest is not None:
+                return _repeat(Taken(inputs.stored_digest, inputs.stored_answer), request_digest)
+            made = await self._decide(authority, number, request.consent_id, asked, inputs, trial)
+            row = _row(made, authority, request.consent_id, key_hash, request_digest)
+            row = replace(row, referral=self._referral(made.decision), link=link)
+            refused = await self._writer.put(row)
+            if isinstance(refused, Taken):
+                return _repeat(refused, request_digest)
+            if refused is None:
+                return Answer(made.decision.answer_bytes, made.decision.answer.outcome.value, repeated=False)
+            trial = trial.after(refused)
+        raise Contended
 
     async def _read(
         self, authority: Authority, key_hash: bytes, number: str, request: DecisionRequest, now: int
@@ -144,10 +153,11 @@ class DecisionService:
         )
 
     async def _decide(
-        self, authority: Authority, number: str, consent_id: UUID, asked: Asked, inputs: Inputs, now: int
-    ) -> tuple[Decision, bytes]:
+        self, authority: Authority, number: str, consent_id: UUID, asked: Asked, inputs: Inputs, trial: Trial
+    ) -> Made:
         if inputs.subject_id is None or inputs.wrapped_key is None:
             raise UnknownSubject(NUMBER)
+        now = trial.now
         consent = check_consent(
             consent_of(consent_id, inputs, authority.tenant),
             inputs.subject_id,
@@ -162,16 +172,14 @@ class DecisionService:
         tables = unpack(inputs.packed)
         causes = inputs.down(self._settings.sources_down)
         down = unavailable(live, consent.categories, causes, tables)
-        case = self._case(authority, number, consent, asked, live, tables, inputs.version, down, now)
+        case = self._case(authority, number, consent, asked, live, tables, inputs.version, down, trial)
         lists = listed(live, self._keys.pseudonym(SubjectKind.PERSON, number), now)
-        case = msgspec.structs.replace(case, causes=causes_of(causes, down), lists=lists)
+        household = household_of(inputs) if has_exposure_cap(live.policy) else None
+        case = msgspec.structs.replace(case, causes=causes_of(causes, down), lists=lists, household=household)
         row = features_of(case, tables, live)
         sources = sources_with_record(case, tables, live.plan.sources_of_subject)
         decision = decide(case, row, sources, live, self._random_key)
-        if decision.answer.stream == RANDOM and not await self._reserve(authority.tenant, live, now):
-            without = msgspec.structs.replace(case, random_budget=False)
-            decision = decide(without, row, sources, live, self._random_key)
-        return decision, self._keys.unwrap(inputs.wrapped_key)
+        return Made(decision, self._keys.unwrap(inputs.wrapped_key), reservations_of(decision, live.policy))
 
     def _case(
         self,
@@ -183,8 +191,9 @@ class DecisionService:
         tables: PackedTimeline,
         version: int,
         down: dict[str, int],
-        now: int,
+        trial: Trial,
     ) -> Case:
+        now = trial.now
         as_of = now if self._settings.as_of is None else self._settings.as_of
         given = CaseConsent(
             str(consent.consent_id), consent.purpose, consent.categories, consent.valid_from, consent.valid_to
@@ -194,7 +203,7 @@ class DecisionService:
             SubjectKind.PERSON.value, consent.subject_id, version, age_years(number, now), at_end, tables.tail
         )
         return Case(
-            decision_id=str(new_id()),
+            decision_id=str(trial.decision_id),
             tenant=authority.tenant,
             actor_id=str(authority.actor.actor_id),
             actor=authority.actor.name,
@@ -204,15 +213,10 @@ class DecisionService:
             as_of=as_of,
             decided_at=now,
             unavailable=down,
-            random_budget=True,
+            random_budget=trial.random,
             key=self._keys.identity,
             disputed=disputed_sources(live, tables.disputed, down),
         )
-
-    async def _reserve(self, tenant: str, live: Live, now: int) -> bool:
-        stream = live.policy.document.random_approval
-        most = stream.monthly_budget if stream else 0
-        return await repository.reserve(self._pool, tenant, BUDGET, _month(now), most)
 
     def _referral(self, decision: Decision) -> Referral | None:
         """What the case of a referred decision says; None where there is none."""
@@ -243,11 +247,6 @@ def consent_of(consent_id: UUID, inputs: Inputs, tenant: str) -> Consent | None:
     )
 
 
-def _month(moment: int) -> str:
-    """The period of a budget."""
-    return iso(moment)[:7]
-
-
 def _key_hash(key: str | None) -> bytes:
     if key is None or not 1 <= len(key) <= 128 or not key.isprintable():
         raise WrongKey
@@ -255,15 +254,10 @@ def _key_hash(key: str | None) -> bytes:
 
 
 def _row(
-    decision: Decision,
-    data_key: bytes,
-    authority: Authority,
-    consent_id: UUID,
-    key_hash: bytes,
-    request_digest: bytes,
+    made: Made, authority: Authority, consent_id: UUID, key_hash: bytes, request_digest: bytes
 ) -> NewDecision:
-    case = decision.case
-    sealed = seal_receipt(write_receipt(decision), data_key, case.decision_id)
+    decision, case = made.decision, made.decision.case
+    sealed = seal_receipt(write_receipt(decision), made.data_key, case.decision_id)
     return NewDecision(
         tenant=authority.tenant,
         decision_id=UUID(case.decision_id),
@@ -277,6 +271,7 @@ def _row(
         answer=decision.answer_bytes,
         receipt=sealed,
         receipt_hash=hashlib.sha256(sealed).digest(),
+        reservations=made.reservations,
     )
 
 

@@ -8,10 +8,13 @@ from collections.abc import Callable
 
 import asyncpg
 
+from serving.decisions.budgets import Full
 from serving.decisions.repository import NewDecision, Taken, store
 from serving.store.session import StoreUnavailable, store_errors
 
-_Waiting = tuple[NewDecision, "asyncio.Future[Taken | None]"]
+Refused = Taken | Full
+"""Why a decision is not stored: its key holds another one, or what it reserves is not there."""
+_Waiting = tuple[NewDecision, "asyncio.Future[Refused | None]"]
 
 
 class GroupWriter:
@@ -38,13 +41,13 @@ class GroupWriter:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def put(self, decision: NewDecision) -> Taken | None:
-        """Store a decision; returns after the commit: None, or what its key already held.
+    async def put(self, decision: NewDecision) -> Refused | None:
+        """Store a decision with what it reserves; returns after the commit: None, or why it was not stored.
 
         Raises:
             StoreUnavailable: not stored, or not known to be; the same key asked again tells.
         """
-        waiting: asyncio.Future[Taken | None] = asyncio.get_running_loop().create_future()
+        waiting: asyncio.Future[Refused | None] = asyncio.get_running_loop().create_future()
         self._queue.put_nowait((decision, waiting))
         return await waiting
 
@@ -75,11 +78,11 @@ class GroupWriter:
                     taken.get((decision.tenant, decision.key_hash, decision.decision_id.bytes))
                 )
 
-    async def _commit(self, decisions: list[NewDecision]) -> dict[tuple[str, bytes, bytes], Taken]:
+    async def _commit(self, decisions: list[NewDecision]) -> dict[tuple[str, bytes, bytes], Refused]:
         by_tenant: defaultdict[str, list[NewDecision]] = defaultdict(list)
         for decision in decisions:
             by_tenant[decision.tenant].append(decision)
-        taken: dict[tuple[str, bytes, bytes], Taken] = {}
+        taken: dict[tuple[str, bytes, bytes], Refused] = {}
         async with store_errors(), self._pool.acquire() as connection, connection.transaction():
             for tenant, rows in sorted(by_tenant.items()):
                 first = _first_of_key(rows)

@@ -177,6 +177,13 @@ def _random(policy: Policy, tables: ReadyTables) -> Iterator[Finding]:
     if stream.max_limit_fen < policy.limits.min_limit_fen:
         problem = "its limit is below the smallest loan."
         yield error("too_small", "random_approval", problem, "Raise max_limit_fen.")
+    if (stream.monthly_loss_fen is None) != (stream.lgd_ppm is None):
+        problem = "a cap on expected loss needs monthly_loss_fen and lgd_ppm, both."
+        yield error("part_missing", "random_approval", problem, "Write the other, or take it out.")
+    if stream.lgd_ppm is not None and not 0 < stream.lgd_ppm <= MILLION:
+        yield error(
+            "range", "random_approval", "lgd_ppm is not within 1 to 1000000.", "Write 600000 for 60 %."
+        )
 
 
 def _table(tables: ReadyTables, name: str) -> DatedTable[object]:

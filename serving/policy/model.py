@@ -188,10 +188,11 @@ class Tables(Document, frozen=True, omit_defaults=True):
     """The most, in fen, that is promised to one household at a time; without a row nothing bounds it."""
 
 
-class RandomApproval(Document, frozen=True):
+class RandomApproval(Document, frozen=True, omit_defaults=True):
     """A small, capped stream of approvals among those whom the score refuses, so that models can learn.
 
-    ``share_ppm`` of the refused in the grades ``first`` to ``last``, ``monthly_budget`` of them at most.
+    ``share_ppm`` of the refused in the grades ``first`` to ``last``, ``monthly_budget`` of them at most, with limits of
+    ``monthly_amount_fen`` and expected losses (limit x PD x ``lgd_ppm``) of ``monthly_loss_fen`` in all.
     """
 
     share_ppm: int
@@ -200,6 +201,9 @@ class RandomApproval(Document, frozen=True):
     max_limit_fen: int
     rate_ppm: int
     monthly_budget: int
+    monthly_amount_fen: int | None = None
+    monthly_loss_fen: int | None = None
+    lgd_ppm: int | None = None
 
 
 class GradeFrom(StrEnum):

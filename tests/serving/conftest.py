@@ -14,6 +14,7 @@ import pytest
 from serving.settings import Settings
 from serving.store.engine import Database, open_database, stop_embedded
 from serving.store.migrate import migrate
+from serving.store.session import owner_transaction
 from tests.serving.sending import counts
 from tests.serving.world import GOOD, Bank, Client, make_bank
 from tests.serving.world import serving as serving_bank
@@ -81,3 +82,10 @@ def nothing_stored(bank: Bank, consent: str) -> Iterator[None]:
     before = counts(bank)
     yield
     assert counts(bank) == before
+
+
+@pytest.fixture
+def nothing_promised(bank: Bank) -> None:
+    """No household's cap is taken from, by tests that ask for the same people again and again."""
+    with owner_transaction(bank.database) as owner:
+        owner.execute("UPDATE budget SET used = 0 WHERE name = 'household'")

@@ -31,6 +31,7 @@ from tests.serving.world import (
     scorecard,
 )
 
+pytestmark = pytest.mark.usefixtures("nothing_promised")
 PEOPLE = (GOOD, LATE, MIDDLE, STRANGER)
 
 

@@ -11,11 +11,14 @@ from uuid import UUID
 import pytest
 
 from serving.access.model import Permission
+from serving.decisions.budgets import RANDOM_AMOUNT, RANDOM_COUNT, RANDOM_LOSS
 from serving.decisions.replay import ReplayStatus, replay
+from serving.decisions.reserving import expected_loss
 from serving.decisions.verdict import draws
 from serving.registry.model import Kind
 from serving.store.keys import KeyRing
 from serving.store.session import tenant_transaction
+from tests.serving.policy.documents import plain
 from tests.serving.world import DISHONEST, GOOD, MIDDLE, Bank, Client, policy_with
 
 BUDGET = 5
@@ -31,15 +34,17 @@ def streams(client: Client, count: int) -> list[dict]:
 
 
 def use(bank: Bank, **changes: object) -> None:
-    """Put a stream in force."""
+    """Put a stream in force, and nothing that bounds a household."""
     stream = {"share_ppm": 1_000_000, "first": 8, "last": 9, "max_limit_fen": 1_000_000, "rate_ppm": 180_000}
-    bank.approved("policy", Kind.POLICY, policy_with(random_approval={**stream, **changes}))
+    tables = plain()["tables"] | {"exposure_caps": []}
+    bank.approved("policy", Kind.POLICY, policy_with(random_approval={**stream, **changes}, tables=tables))
 
 
-def used(bank: Bank) -> dict[str, int]:
+def used(bank: Bank, name: str = RANDOM_COUNT) -> dict[str, int]:
     """What of the budgets is spent, by month."""
     with tenant_transaction(bank.database, "city") as connection:
-        return dict(connection.execute("SELECT period, used FROM budget ORDER BY period").fetchall())
+        asked = "SELECT period, used FROM budget WHERE name = %s AND used > 0 ORDER BY period"
+        return dict(connection.execute(asked, (name,)).fetchall())
 
 
 def test_a_crowd_does_not_overdraw_the_budget_and_the_next_month_begins_anew(
@@ -111,3 +116,29 @@ def test_the_share_is_the_share_over_many_ids() -> None:
     assert 500 < drawn < 700
     assert not any(draws(b"key", f"id{k}", 0) for k in range(1_000))
     assert all(draws(b"key", f"id{k}", 1_000_000) for k in range(1_000))
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "most"),
+    [
+        (RANDOM_AMOUNT, {"monthly_amount_fen": 2_500_000}, 2_500_000),
+        (RANDOM_LOSS, {"monthly_loss_fen": 200_000, "lgd_ppm": 500_000}, 200_000),
+    ],
+)
+def test_a_crowd_overdraws_neither_the_month_s_amount_nor_its_expected_loss(
+    client: Client, bank: Bank, name: str, changes: dict, most: int
+) -> None:
+    use(bank, monthly_budget=10_000, **changes)
+    bank.clock.now += 31 * 86_400 * 1_000_000
+    taken = [answer for answer in streams(client, 12) if answer["stream"] == "random"]
+    each = taken[0]["limit_fen"]
+    if name == RANDOM_LOSS:
+        each = expected_loss(each, taken[0].get("graded_pd", taken[0]["pd"]), 500_000)
+    assert len(taken) == most // each
+    assert list(used(bank, name).values())[-1] == len(taken) * each
+
+
+def test_an_expected_loss_is_rounded_up_to_the_fen() -> None:
+    assert expected_loss(1_000_000, 0.1, 600_000) == 60_000
+    assert expected_loss(1, 0.000000001, 1) == 1
+    assert expected_loss(1_000_000, 0.123456789, 1_000_000) == 123_457

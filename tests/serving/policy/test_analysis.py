@@ -127,6 +127,10 @@ ERRORS: dict[str, tuple[Change, str, str, str]] = {
     ),
     "an unverified limit too small": (at("limits", "unverified_limit_fen", value=5), "too_small", "limits", "below"),
     "a random limit too small": (at("random_approval", "max_limit_fen", value=5), "too_small", "random_approval", "below"),
+    "a cap on loss without a loss given default": (
+        at("random_approval", "lgd_ppm", value=None), "part_missing", "random_approval", "both",
+    ),
+    "more lost than was lent": (at("random_approval", "lgd_ppm", value=1_000_001), "range", "random_approval", "within 1"),
     "no step": (at("limits", "step_fen", value=0), "step", "limits", "step_fen is above zero"),
     "a worse grade pays less": (
         row("prices", 11, rate_ppm=1), "price_order", "tables.prices: p2024-1-year", "pays less in p2024-9-year",

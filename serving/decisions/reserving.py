@@ -1,0 +1,115 @@
+"""What a decision takes of the limits that it shares with others, read from its answer and its policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from features.calendar import iso
+from features.errors import Unavailable
+from serving.decisions.budgets import (
+    HOUSEHOLD,
+    RANDOM_AMOUNT,
+    RANDOM_BUDGETS,
+    RANDOM_COUNT,
+    RANDOM_LOSS,
+    Full,
+    Reservation,
+)
+from serving.decisions.case import CaseHousehold
+from serving.decisions.decider import Decision
+from serving.decisions.repository import Inputs
+from serving.decisions.schemas import DecisionAnswer
+from serving.decisions.verdict import RANDOM
+from serving.offers.offer import Offer
+from serving.policy.model import RandomApproval
+from serving.policy.policy import Policy
+
+_NANO, _PPM = 1_000_000_000, 1_000_000
+MOST_TRIALS = 8
+"""How often an application is decided while others take what it would reserve."""
+
+
+class Contended(Unavailable):
+    """Others kept taking what is left of a shared limit while this application was decided."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "too many applications share one limit just now; nothing was decided.",
+            remedy="Send the same request again with the same Idempotency-Key.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One attempt to decide: later ones keep id and moment, so that chance draws once; ``random`` whether it may."""
+
+    decision_id: UUID
+    now: int
+    random: bool = True
+
+    def after(self, full: Full) -> Trial:
+        """The next one, when these budgets had too little left."""
+        return replace(self, random=self.random and not RANDOM_BUDGETS & set(full.names))
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A decision that is not stored yet, with its subject's key and what it takes of shared limits."""
+
+    decision: Decision
+    data_key: bytes
+    reservations: tuple[Reservation, ...]
+
+
+def household_of(inputs: Inputs) -> CaseHousehold | None:
+    """With whom the applicant shares a cap, and what of it is promised."""
+    return None if inputs.holder is None else CaseHousehold(inputs.holder, inputs.promised)
+
+
+def has_exposure_cap(policy: Policy) -> bool:
+    """Whether a policy bounds what is promised to a household."""
+    return policy.document.tables is not None and bool(policy.document.tables.exposure_caps)
+
+
+def reservations_of(decision: Decision, policy: Policy) -> tuple[Reservation, ...]:
+    """The limit of the household that an approval promises; of a random one also its part of the month's budgets."""
+    offer = decision.answer.offer
+    if not isinstance(offer, Offer):
+        return ()
+    found = [*_exposure(decision, offer, policy)]
+    stream = policy.document.random_approval
+    if stream is not None and decision.answer.stream == RANDOM:
+        found += _random(decision, offer, stream)
+    return tuple(found)
+
+
+def _exposure(decision: Decision, offer: Offer, policy: Policy) -> Iterator[Reservation]:
+    household, tables = decision.case.household, policy.document.tables
+    row = decision.answer.rows.get("exposure_caps")
+    if household is not None and tables is not None and row is not None:
+        cap = next(each.value for each in tables.exposure_caps if each.id == row)
+        yield Reservation(HOUSEHOLD, str(household.holder), offer.limit_fen, cap)
+
+
+def _random(decision: Decision, offer: Offer, stream: RandomApproval) -> Iterator[Reservation]:
+    month = iso(decision.case.decided_at)[:7]
+    yield Reservation(RANDOM_COUNT, month, 1, stream.monthly_budget)
+    if stream.monthly_amount_fen is not None:
+        yield Reservation(RANDOM_AMOUNT, month, offer.limit_fen, stream.monthly_amount_fen)
+    if stream.monthly_loss_fen is not None and stream.lgd_ppm is not None:
+        loss = expected_loss(offer.limit_fen, _pd(decision.answer), stream.lgd_ppm)
+        yield Reservation(RANDOM_LOSS, month, loss, stream.monthly_loss_fen)
+
+
+def expected_loss(limit_fen: int, pd: float, lgd_ppm: int) -> int:
+    """Limit x PD x loss given default in fen, rounded up; a PD counts to the billionth, as it is kept."""
+    return -(-limit_fen * round(pd * _NANO) * lgd_ppm // (_NANO * _PPM))
+
+
+def _pd(answer: DecisionAnswer) -> float:
+    """The PD by which it was graded."""
+    pd = answer.pd if answer.graded_pd is None else answer.graded_pd
+    assert isinstance(pd, float)
+    return pd
