@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,12 @@ from serving.cases import receipt as person
 from serving.cases.evidence import facts_of
 from serving.cases.opening import Opened, Opener, opened_bytes
 from serving.decisions.linking import LinkKind
+from serving.decisions.live import compile_live
 from serving.decisions.receipt import Receipt
 from serving.decisions.repository import get_on
+from serving.explain.helps import actions_of, helps_of
 from serving.explain.reasons import MOST
+from serving.registry.repository import artifacts_async
 from serving.settings import Settings
 from serving.store.session import tenant_connection
 
@@ -28,11 +32,6 @@ FILE = Path(__file__).parent / "notice.yaml"
 SCHEMA = 1
 GRADES = 10
 """Of the master scale; 1 is best."""
-
-Helps = Callable[[Receipt], tuple[Text, ...]]
-"""What would help, in sentences for the applicant: the hook for `training.counterfactual`, which is no part of the
-request's path yet. A service without it tells nothing, rather than something that no engine has checked.
-"""
 
 
 class Right(msgspec.Struct, frozen=True):
@@ -102,7 +101,9 @@ class Granted(msgspec.Struct, frozen=True):
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """``kind`` is system, again (after a correction) or person; ``helps`` is what would help, where an engine says it."""
+    """``kind`` is system, again (after a correction) or person; ``helps`` is what the applicant can do, found and checked by deciding
+    again.
+    """
 
     schema: int
     decision_id: UUID
@@ -127,13 +128,10 @@ class Notice(msgspec.Struct, frozen=True):
 class NoticeService:
     """The use case of GET /v1/decisions/{id}/notice."""
 
-    def __init__(
-        self, settings: Settings, pool: asyncpg.Pool, opener: Opener, helps: Helps = lambda _: ()
-    ) -> None:
+    def __init__(self, settings: Settings, pool: asyncpg.Pool, opener: Opener) -> None:
         self._settings = settings
         self._pool = pool
         self._opener = opener
-        self._helps = helps
 
     async def notice(self, authority: Authority, decision_id: UUID) -> Notice:
         """The notice of a decision of the system or of a person.
@@ -152,11 +150,20 @@ class NoticeService:
                     opened, decision_id, lender, LinkKind.PERSON, opened.stored.decision_id, read.answer
                 )
             opened = await self._opener.receipt(connection, decision_id)
+            data = await artifacts_async(connection, sorted(opened.receipt.digests.values()))
         kind = stored.kind or "system"
-        return self._told(opened, decision_id, lender, kind, stored.parent_id, opened.receipt.answer)
+        helps = await asyncio.to_thread(_helps, opened.receipt, data)
+        return self._told(opened, decision_id, lender, kind, stored.parent_id, opened.receipt.answer, helps)
 
     def _told(
-        self, opened: Opened, name: UUID, lender: str, kind: str, parent: UUID | None, answer: dict[str, Any]
+        self,
+        opened: Opened,
+        name: UUID,
+        lender: str,
+        kind: str,
+        parent: UUID | None,
+        answer: dict[str, Any],
+        helps: tuple[Text, ...] = (),
     ) -> Notice:
         receipt, words = opened.receipt, notice_words()
         asked, outcome = receipt.case.asked, str(answer["outcome"])
@@ -169,7 +176,7 @@ class NoticeService:
             reasons=tuple(told[:MOST]),
             factors=tuple(Factor(f.zh, f.en, f.log_odds > 0) for f in facts_of(receipt, opened.plan, MOST)),
             score=score_of(receipt), offer=offer_of(answer, asked.term_months), sources=sources_of(opened),
-            helps=() if outcome == "approve" else self._helps(receipt), rights=self._rights(words, kind),
+            helps=helps, rights=self._rights(words, kind),
         )  # fmt: skip
 
     def _rights(self, words: Words, kind: str) -> tuple[Right, ...]:
@@ -180,6 +187,15 @@ class NoticeService:
             for right in words.rights
             if not (right.id == "review" and kind == LinkKind.PERSON)
         )
+
+
+def _helps(receipt: Receipt, data: Mapping[str, bytes]) -> tuple[Text, ...]:
+    """What would help, by the versions that decided; () for a portfolio that says nothing of what people can do."""
+    if not receipt.answer.get("score"):
+        return ()
+    live = compile_live(receipt.digests, data)
+    actions = actions_of(live.scorers[live.model].bundle.portfolio, live.plan.columns)
+    return () if actions is None else helps_of(receipt, live, actions)
 
 
 def score_of(receipt: Receipt) -> NoticeScore | None:
