@@ -93,17 +93,24 @@ def activate(settings: Settings, name: str, slot: str = "", begin: int | None = 
         )
     with tenant_transaction(database, asker.tenant) as connection:
         found = registry.artifact(connection, name)
+        held = repository.active(connection, begin or now).get(SLOT)
+        main = None if held is None else read_policy(registry.artifact(connection, held).data)
     if found.kind is not Kind.POLICY:
         raise Invalid(
             f"{name[:12]} is a {found.kind.value}.", remedy="`yidai models promote` puts it in force."
         )
-    where = slot or slot_of(read_policy(found.data))
+    where = slot or slot_of(read_policy(found.data), main)
     return promotion.promote(database, asker, {where: found.digest}, now, begin=begin)
 
 
-def slot_of(policy: Policy) -> str:
-    """Where a policy belongs if nobody says otherwise: loans in ``policy``, others in a slot of their name."""
-    return SLOT if policy.document.kind is PolicyKind.CREDIT else f"{SLOT}.{policy.document.policy}"
+def slot_of(policy: Policy, main: Policy | None) -> str:
+    """Where a policy belongs if nobody says otherwise: in ``policy`` the bank's ``main`` one, which is the first for
+    credit and whatever bears its name later; every other in a slot of its own name.
+    """
+    own = policy.document
+    if main is None:
+        return SLOT if own.kind is PolicyKind.CREDIT else f"{SLOT}.{own.policy}"
+    return SLOT if own.policy == main.document.policy else f"{SLOT}.{own.policy}"
 
 
 def standing(settings: Settings) -> list[Standing]:

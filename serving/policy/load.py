@@ -23,6 +23,8 @@ CITY = Path(__file__).parent / "city.yaml"
 """The policy that Yidai ships for loans of its sample city."""
 HOUSING = Path(__file__).parent / "housing.yaml"
 """The policy that Yidai ships for public rental housing of its sample city."""
+TAX_LOAN = Path(__file__).parent / "tax_loan.yaml"
+"""The policy that Yidai ships for loans to its tax-paying micro-businesses."""
 SCHEMAS = (1, 2)
 
 
