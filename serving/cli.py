@@ -16,6 +16,7 @@ from serving.access_cli import access_log
 from serving.cases import cli as cases
 from serving.consents.cli import prefill
 from serving.features_cli import show_features
+from serving.grants.cli import grants
 from serving.identity.cli import identity_app
 from serving.models_cli import models_app
 from serving.policy_cli import policy_app
@@ -56,6 +57,7 @@ features_app.command("build")(features_cli.build_features)
 features_app.command("verify")(features_cli.verify_features)
 app.command("worker")(worker)
 app.command("backtest")(backtest)
+app.command("grants")(grants)
 app.command("prefill")(prefill)
 app.command("access-log")(access_log)
 

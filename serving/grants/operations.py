@@ -1,0 +1,141 @@
+"""``yidai grants``: a village decided together, its report, and the list of whom it pre-approves."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import hashlib
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from features.calendar import DAY, local_date
+from features.errors import Invalid, Unavailable, YidaiError
+from features.files import put_file
+from features.terminal import Step
+from serving.access.model import Authority, Permission
+from serving.grants.model import Applicant, Granted, Refused, Report
+from serving.grants.reading import read_applicants, refused
+from serving.grants.report import granted_of, report_of
+from serving.operations import authority, prepare
+from serving.policy.days import first_day
+from serving.policy.lists import LONGEST
+from serving.services import Services, wall_clock, with_services
+from serving.settings import Settings
+
+THIN = "thin_file"
+"""The segment of the shipped policy whose applicants few sources know."""
+TOGETHER = 8
+"""Applicants that are decided at a time; the writer commits them in groups."""
+
+
+class TooLong(Invalid):
+    """A list that would outlive the year after which whom it names must be looked at again (REG-IL-19)."""
+
+    def __init__(self, until: str) -> None:
+        super().__init__(
+            f"{until} is not within a year from today.",
+            place="--until",
+            remedy="Give an earlier day after today.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The report, and the files that were written: page, twin, answers and list."""
+
+    report: Report
+    page: Path
+    twin: Path
+    answers: Path
+    listed: Path
+
+
+def grant(
+    settings: Settings,
+    file: Path,
+    village: str,
+    out: Path,
+    *,
+    until: str = "",
+    apart: str = THIN,
+    progress: Step | None = None,
+) -> Grant:
+    """Decide every applicant of a file as the API decides, and write what came of it under ``out``.
+
+    Whoever runs it again with the same file gets the same answers, because each line has a key of its own, made of
+    the village and of what the line says; a run that was killed goes on.
+
+    Raises:
+        NoColumn, TooLong: nothing was decided.
+        Unavailable: it stopped on the way; run it again.
+    """
+    now = wall_clock()
+    last = until or local_date(now + (LONGEST - 1) * DAY).isoformat()
+    today = local_date(now).isoformat()
+    if not 0 < first_day(last) - first_day(today) < LONGEST:
+        raise TooLong(last)
+    lines = list(read_applicants(file))
+    applicants = [one for one in lines if isinstance(one, Applicant)]
+    database = prepare(settings)
+    asker = authority(settings, database, Permission.DECIDE)
+    answers = with_services(
+        settings,
+        database,
+        lambda held: _decide(held, asker, village, applicants, progress or (lambda *_: None)),
+    )
+    told = [
+        granted_of(one.line, body)
+        for one, body in zip(applicants, answers, strict=True)
+        if isinstance(body, bytes)
+    ]
+    wrong = [one for one in [*lines, *answers] if isinstance(one, Refused)]
+    report = report_of(village, apart, told, wrong, last)
+    return _written(out, report, applicants, answers, told, today)
+
+
+async def _decide(
+    held: Services, asker: Authority, village: str, applicants: Sequence[Applicant], progress: Step
+) -> list[bytes | Refused]:
+    found: list[bytes | Refused] = []
+    for at in range(0, len(applicants), TOGETHER):
+        some = applicants[at : at + TOGETHER]
+        found += await asyncio.gather(*(_one(held, asker, village, one) for one in some))
+        progress("deciding", len(found), len(applicants))
+    return found
+
+
+async def _one(held: Services, asker: Authority, village: str, one: Applicant) -> bytes | Refused:
+    key = hashlib.sha256(b"grant\0" + village.encode() + b"\0" + one.body).hexdigest()
+    try:
+        return (await held.decisions.decide(asker, key, one.body)).body
+    except Unavailable:
+        raise
+    except YidaiError as error:
+        return refused(one.line, error)
+
+
+def _written(
+    out: Path, report: Report, applicants: Sequence[Applicant], answers: Sequence[bytes | Refused],
+    told: Sequence[Granted], today: str,
+) -> Grant:  # fmt: skip
+    from serving.grants.page import render  # noqa: PLC0415 - draws
+
+    out.mkdir(parents=True, exist_ok=True)
+    done = Grant(
+        report, out / "report.html", out / "report.json", out / "answers.ndjson", out / "preapproved.csv"
+    )
+    put_file(done.page, render(report).encode())
+    put_file(done.twin, msgspec.json.format(msgspec.json.encode(report)))
+    put_file(done.answers, b"".join(body + b"\n" for body in answers if isinstance(body, bytes)))
+    approved = {one.line for one in told if one.outcome == "approve"}
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["id_number", "effective_from", "effective_to"])
+    rows.writerows([one.number, today, report.until] for one in applicants if one.line in approved)
+    put_file(done.listed, text.getvalue().encode())
+    done.listed.chmod(0o600)
+    return done

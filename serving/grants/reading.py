@@ -1,0 +1,82 @@
+"""A file of applicants, line by line: what cannot be an application is told, the rest goes on."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from features.errors import Invalid, YidaiError
+from serving.decisions.schemas import read_request
+from serving.grants.model import Applicant, Refused
+
+COLUMNS = (
+    "id_number",
+    "consent_id",
+    "product",
+    "amount_yuan",
+    "term_months",
+    "purpose",
+    "region",
+    "identity",
+    "aml",
+)
+
+
+class NoColumn(Invalid):
+    """A file whose first line lacks a name."""
+
+    def __init__(self, path: Path, lacking: list[str]) -> None:
+        super().__init__(
+            f"there is no column {lacking[0]!r}.",
+            place=f"{path.name}, line 1",
+            remedy=f"The columns are {', '.join(COLUMNS)}.",
+        )
+
+
+def read_applicants(path: Path) -> Iterator[Applicant | Refused]:
+    """Every line of a CSV file in order; a number that stands twice is refused the second time.
+
+    Raises:
+        NoColumn: its first line does not name the columns.
+    """
+    seen: set[str] = set()
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = csv.DictReader(file)
+        lacking = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
+        if lacking:
+            raise NoColumn(path, lacking)
+        for line, row in enumerate(rows, start=2):
+            found = _applicant(line, row)
+            if isinstance(found, Applicant) and found.number in seen:
+                yield Refused(
+                    line, "id_number", "this applicant stands in the file before.", "Take one line out."
+                )
+                continue
+            if isinstance(found, Applicant):
+                seen.add(found.number)
+            yield found
+
+
+def _applicant(line: int, row: Mapping[str, str | None]) -> Applicant | Refused:
+    told = {name: (row.get(name) or "").strip() for name in COLUMNS}
+    body = msgspec.json.encode(
+        {
+            "applicant": {"id_number": told["id_number"]}, "consent_id": told["consent_id"], "product": told["product"],
+            "amount_yuan": told["amount_yuan"], "purpose": told["purpose"], "region": told["region"],
+            "term_months": int(told["term_months"]) if told["term_months"].isdecimal() else told["term_months"],
+            "checks": {name: told[name] for name in ("identity", "aml") if told[name]},
+        }
+    )  # fmt: skip
+    try:
+        read_request(body)
+    except YidaiError as error:
+        return refused(line, error)
+    return Applicant(line, told["id_number"], body)
+
+
+def refused(line: int, error: YidaiError) -> Refused:
+    """An error at a line."""
+    return Refused(line, error.place or "", error.message, error.remedy or "")
