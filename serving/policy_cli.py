@@ -88,7 +88,8 @@ def approve(
 def activate(
     digest: Digest,
     slot: Annotated[
-        str, typer.Option(help="policy or policy.NAME; that of the policy of the same name, else its own name.")
+        str,
+        typer.Option(help="policy or policy.NAME; that of the policy of the same name, else its own name."),
     ] = "",
     begin: Annotated[str, typer.Option("--from", help="A later day or moment; now without it.")] = "",
     *,
