@@ -38,14 +38,18 @@ def quality(
     Ingest and flush put that in force by themselves. A sample is judged as of YIDAI_AS_OF.
     """
     from features.quality.scores import Period
-    from serving.quality.operations import quality_of, write_page
+    from serving.quality.operations import quality_of
     from serving.settings import Settings
 
     if context.invoked_subcommand:
         return
     with progress("reading the feeds") as step:
         found = quality_of(Settings.load(), Period(by), step, dataset=dataset, apply=apply)
-    written = write_page(found, out) if out else None
+    written = None
+    if out:
+        from serving.quality.page import write_page  # seconds that only a page pays
+
+        written = write_page(found, out)
     if as_json:
         show_json(_document(found))
         return

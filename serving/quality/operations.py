@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from features.calendar import iso
 from features.contracts.load import BUILTIN, load_contracts
@@ -102,13 +101,3 @@ def recent_findings(found: Quality) -> list[Drift]:
     months = sorted({month for drift in found.assessment.drift.values() for month in drift.months})[-RECENT:]
     recent = sorted((e for e in every if e.month in months), key=lambda e: (e.level, e.dataset))
     return sorted(recent, key=lambda each: each.month, reverse=True)
-
-
-def write_page(found: Quality, folder: Path) -> Path:
-    """`quality.html` in a folder."""
-    from serving.quality.page import render  # noqa: PLC0415 - seconds that only a page pays
-
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "quality.html"
-    path.write_text(render(found), encoding="utf-8")
-    return path

@@ -6,6 +6,7 @@ import string
 from collections.abc import Iterable, Sequence
 from html import escape
 from importlib.resources import files
+from pathlib import Path
 
 from features.calendar import iso
 from features.contracts.model import Contract
@@ -56,6 +57,14 @@ _HOW = {
         "代码与上下限之内的值, 占其与因未知代码、低于下限、高于上限而隔离的值之和。",
     ),
 }
+
+
+def write_page(found: Quality, folder: Path) -> Path:
+    """`quality.html` in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "quality.html"
+    path.write_text(render(found), encoding="utf-8")
+    return path
 
 
 def render(found: Quality) -> str:
