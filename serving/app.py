@@ -19,6 +19,7 @@ from features.errors import Invalid, Unavailable, YidaiError
 from serving.cases import api as cases
 from serving.consents import api as consents
 from serving.decisions import api as decisions
+from serving.offers import api as offers
 from serving.problems import MEDIA, BodyLimit, add_problems
 from serving.records import api as records
 from serving.records import life_api as life
@@ -83,6 +84,7 @@ def create_app(settings: Settings, database: Database, clock: Clock = wall_clock
     app.include_router(life.router)
     app.include_router(cases.router)
     app.include_router(rights.router)
+    app.include_router(offers.router)
     _add_health(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app

@@ -19,6 +19,7 @@ from serving.features_cli import show_features
 from serving.grants.cli import grants
 from serving.identity.cli import identity_app
 from serving.models_cli import models_app
+from serving.offers.cli import offers_app
 from serving.policy_cli import policy_app
 from serving.quality.cli import quality_app, show_findings
 from serving.records import cli as records
@@ -39,6 +40,7 @@ app.add_typer(city_app, name="city")
 app.add_typer(features_app, name="features")
 app.add_typer(models_app, name="models")
 app.add_typer(policy_app, name="policy")
+app.add_typer(offers_app, name="offers")
 app.add_typer(identity_app, name="identity")
 app.add_typer(tokens_app, name="tokens")
 app.add_typer(jobs_app, name="jobs")

@@ -24,6 +24,7 @@ from serving.decisions.reading import DecisionReader
 from serving.decisions.service import DecisionService
 from serving.decisions.writer import GroupWriter
 from serving.metrics import Metrics
+from serving.offers.service import OfferService
 from serving.records.disputes import DisputeService
 from serving.records.service import RecordService
 from serving.records.subjects import SubjectService
@@ -64,6 +65,7 @@ class Services:
     rights: RightsService
     again: AgainService
     notices: NoticeService
+    offers: OfferService
     writer: GroupWriter
     metrics: Metrics
     clock: Clock
@@ -103,6 +105,7 @@ async def open_services(settings: Settings, database: Database, clock: Clock) ->
         rights=RightsService(settings, pool, database, keys, online, lake, disputes, clock),
         again=AgainService(pool, opener, decisions),
         notices=NoticeService(settings, pool, opener),
+        offers=OfferService(pool, opener, decisions, clock),
         writer=writer,
         metrics=metrics,
         clock=clock,

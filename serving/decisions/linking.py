@@ -18,15 +18,28 @@ class LinkKind(StrEnum):
     """A person decided the case of it."""
     AGAIN = "again"
     """A record was corrected, and the same application was decided once more."""
+    DRAWDOWN = "drawdown"
+    """Something is to be drawn of the line that it offered."""
+    REAPPROVAL = "reapproval"
+    """Its line is to go on for another year."""
+
+    @property
+    def of_line(self) -> bool:
+        """Whether it looks at a line that there is already: it promises nothing more, and chance does not decide."""
+        return self in {LinkKind.DRAWDOWN, LinkKind.REAPPROVAL}
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The earlier decision; ``about`` is the case, or the dispute."""
+    """The earlier decision; ``about`` is the case, the dispute or what is asked of a line.
+
+    ``held_fen`` is what the earlier one holds of its household's cap, where this one looks at its line.
+    """
 
     kind: LinkKind
     parent: UUID
     about: UUID
+    held_fen: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ import asyncpg
 from features.errors import NotFound
 from serving.decisions.budgets import Full, Reservation, give_back, reserve
 from serving.decisions.linking import Link, Referral, complete
+from serving.offers.model import NewOffer
+from serving.offers.repository import open_offers
 from serving.store.session import Connection, store_errors, tenant_connection
 
 READ = """
@@ -86,6 +88,7 @@ class NewDecision:
     referral: Referral | None = None
     link: Link | None = None
     reservations: tuple[Reservation, ...] = ()
+    offer: NewOffer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,7 @@ async def store(
     )  # fmt: skip
     found = await connection.fetch(STORE, tenant, *columns)
     await complete(connection, rows)
+    await open_offers(connection, rows)
     taken = {row["key_hash"]: Taken(row["request_digest"], row["answer"]) for row in found}
     for key in taken.keys() & reserved.took.keys():  # by another process, since they were reserved
         await give_back(connection, reserved.took[key])

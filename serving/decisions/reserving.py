@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from features.calendar import iso
+from features.calendar import DAY, instant, iso
 from features.errors import Unavailable
 from serving.decisions.budgets import (
     HOUSEHOLD,
@@ -19,9 +19,11 @@ from serving.decisions.budgets import (
 )
 from serving.decisions.case import CaseHousehold
 from serving.decisions.decider import Decision
+from serving.decisions.linking import Link
 from serving.decisions.repository import Inputs
 from serving.decisions.schemas import DecisionAnswer
 from serving.decisions.verdict import RANDOM
+from serving.offers.model import NewOffer
 from serving.offers.offer import Offer
 from serving.policy.model import RandomApproval
 from serving.policy.policy import Policy
@@ -43,11 +45,22 @@ class Contended(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One attempt to decide: later ones keep id and moment, so that chance draws once; ``random`` whether it may."""
+    """One attempt to decide: later ones keep id and moment, so that chance draws once; ``random`` whether it may.
+
+    With ``line_fen`` it looks at a line that holds so much of its household's cap: it reserves and offers nothing.
+    """
 
     decision_id: UUID
     now: int
     random: bool = True
+    line_fen: int | None = None
+
+    @staticmethod
+    def first(link: Link | None, decision_id: UUID, now: int) -> Trial:
+        """Of an application, or of a decision that follows another."""
+        if link is None or not link.kind.of_line:
+            return Trial(decision_id, now)
+        return Trial(decision_id, now, random=False, line_fen=link.held_fen)
 
     def after(self, full: Full) -> Trial:
         """The next one, when these budgets had too little left."""
@@ -61,16 +74,24 @@ class Made:
     decision: Decision
     data_key: bytes
     reservations: tuple[Reservation, ...]
+    offer: NewOffer | None
 
 
-def household_of(inputs: Inputs) -> CaseHousehold | None:
-    """With whom the applicant shares a cap, and what of it is promised."""
-    return None if inputs.holder is None else CaseHousehold(inputs.holder, inputs.promised)
+def made_of(decision: Decision, data_key: bytes, policy: Policy, trial: Trial) -> Made:
+    """A decision with what it is stored with."""
+    if trial.line_fen is not None:
+        return Made(decision, data_key, (), None)
+    return Made(decision, data_key, reservations_of(decision, policy), offer_of(decision, policy))
 
 
-def has_exposure_cap(policy: Policy) -> bool:
-    """Whether a policy bounds what is promised to a household."""
-    return policy.document.tables is not None and bool(policy.document.tables.exposure_caps)
+def household_of(inputs: Inputs, policy: Policy, trial: Trial) -> CaseHousehold | None:
+    """With whom the applicant shares a cap, and what of it is promised but for the line that is looked at.
+
+    None where the policy bounds nothing of the kind.
+    """
+    if inputs.holder is None or policy.document.tables is None or not policy.document.tables.exposure_caps:
+        return None
+    return CaseHousehold(inputs.holder, max(inputs.promised - (trial.line_fen or 0), 0))
 
 
 def reservations_of(decision: Decision, policy: Policy) -> tuple[Reservation, ...]:
@@ -83,6 +104,23 @@ def reservations_of(decision: Decision, policy: Policy) -> tuple[Reservation, ..
     if stream is not None and decision.answer.stream == RANDOM:
         found += _random(decision, offer, stream)
     return tuple(found)
+
+
+def offer_of(decision: Decision, policy: Policy) -> NewOffer | None:
+    """The offer of an approval, under a policy that says how long offers stand."""
+    case, offer, rules = decision.case, decision.answer.offer, policy.document.offers
+    if not isinstance(offer, Offer) or rules is None:
+        return None
+    holds = case.household is not None and "exposure_caps" in decision.answer.rows
+    return NewOffer(
+        subject_id=case.subject.subject_id,
+        holder=case.household.holder if holds and case.household else None,
+        product=case.asked.product,
+        limit_fen=offer.limit_fen,
+        line_months=rules.line_months,
+        made_at=case.decided_at,
+        valid_to=instant(offer.valid_to) + DAY,
+    )
 
 
 def _exposure(decision: Decision, offer: Offer, policy: Policy) -> Iterator[Reservation]:

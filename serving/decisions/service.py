@@ -42,9 +42,8 @@ from serving.decisions.reserving import (
     Contended,
     Made,
     Trial,
-    has_exposure_cap,
     household_of,
-    reservations_of,
+    made_of,
 )
 from serving.decisions.schemas import Asked, DecisionRequest, KeyReused, asked_of, check_loan, read_request
 from serving.decisions.writer import GroupWriter
@@ -110,7 +109,7 @@ class DecisionService:
             KeyReused: the key belongs to another application.
             NotHydrated, NothingActive, Contended, StoreUnavailable: nothing was decided; ask again.
         """
-        return await self.answer(authority, _key_hash(key), read_request(body))
+        return await self.answer(authority, hash_of_key(key), read_request(body))
 
     async def answer(
         self, authority: Authority, key_hash: bytes, request: DecisionRequest, link: Link | None = None
@@ -120,7 +119,7 @@ class DecisionService:
         number = person_number(request.applicant.id_number, NUMBER)
         asked = asked_of(request)
         request_digest = self._request_digest(request, number, asked)
-        trial = Trial(new_id(), self._clock())
+        trial = Trial.first(link, new_id(), self._clock())
         for _ in range(MOST_TRIALS):
             inputs = await self._read(authority, key_hash, number, request, trial.now)
             if inputs.stored_answer is not None and inputs.stored_digest is not None:
@@ -174,12 +173,12 @@ class DecisionService:
         down = unavailable(live, consent.categories, causes, tables)
         case = self._case(authority, number, consent, asked, live, tables, inputs.version, down, trial)
         lists = listed(live, self._keys.pseudonym(SubjectKind.PERSON, number), now)
-        household = household_of(inputs) if has_exposure_cap(live.policy) else None
+        household = household_of(inputs, live.policy, trial)
         case = msgspec.structs.replace(case, causes=causes_of(causes, down), lists=lists, household=household)
         row = features_of(case, tables, live)
         sources = sources_with_record(case, tables, live.plan.sources_of_subject)
         decision = decide(case, row, sources, live, self._random_key)
-        return Made(decision, self._keys.unwrap(inputs.wrapped_key), reservations_of(decision, live.policy))
+        return made_of(decision, self._keys.unwrap(inputs.wrapped_key), live.policy, trial)
 
     def _case(
         self,
@@ -247,7 +246,12 @@ def consent_of(consent_id: UUID, inputs: Inputs, tenant: str) -> Consent | None:
     )
 
 
-def _key_hash(key: str | None) -> bytes:
+def hash_of_key(key: str | None) -> bytes:
+    """What is kept of an Idempotency-Key.
+
+    Raises:
+        WrongKey: none, or not printable.
+    """
     if key is None or not 1 <= len(key) <= 128 or not key.isprintable():
         raise WrongKey
     return hashlib.sha256(key.encode()).digest()
@@ -272,6 +276,7 @@ def _row(
         receipt=sealed,
         receipt_hash=hashlib.sha256(sealed).digest(),
         reservations=made.reservations,
+        offer=made.offer,
     )
 
 

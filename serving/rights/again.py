@@ -23,7 +23,7 @@ from serving.store.vault import subject_of_async
 
 _LATEST = """
 SELECT decision_id FROM decision LEFT JOIN decision_link USING (tenant_id, decision_id)
-WHERE subject_id = $1 AND kind IS DISTINCT FROM 'person' AND decided_at < $2 AND ($3::uuid IS NULL OR decision_id = $3)
+WHERE subject_id = $1 AND (kind IS NULL OR kind = 'again') AND decided_at < $2 AND ($3::uuid IS NULL OR decision_id = $3)
 ORDER BY decided_at DESC, decision_id DESC LIMIT 1"""
 _MADE = """
 SELECT answer FROM decision JOIN decision_link USING (tenant_id, decision_id)
@@ -118,12 +118,12 @@ class AgainService:
         if made is None:
             link = Link(LinkKind.AGAIN, name, dispute_id)
             key = hashlib.sha256(b"\0again" + dispute_id.bytes + name.bytes).digest()
-            request = _request(parent, normal, consent_id)
+            request = request_of(parent, normal, consent_id)
             made = (await self._decisions.answer(authority, key, request, link)).body
         return Again(dispute_id, name, str(parent.stored.outcome), made)
 
 
-def _request(parent: Opened, number: str, consent_id: UUID | None) -> DecisionRequest:
+def request_of(parent: Opened, number: str, consent_id: UUID | None) -> DecisionRequest:
     """The application as it was asked: a receipt keeps its parts by the same names, zero or empty where left out."""
     asked = msgspec.to_builtins(parent.receipt.case.asked)
     given = {

@@ -9,12 +9,14 @@ from features.contracts.load import BUILTIN, load_contracts
 from features.timeline.compaction import crowded
 from features.timeline.lake import Lake
 from serving.identity import operations as identity
+from serving.offers import repository as offers
 from serving.operations import champion, moment_of
 from serving.promotion import MIRROR
 from serving.quality.sources import judge
 from serving.records import operations as records
 from serving.records.drop import DropFolder
 from serving.services import with_services
+from serving.store.session import tenant_transaction
 from serving.work import repository
 from serving.work.model import JobKind, Work
 from training.tracking import UnknownVersion, set_champion, tracking_uri
@@ -24,6 +26,10 @@ CROWDED = 8
 """Segments of one bucket from which on it is merged before the day ends."""
 _WHOLE = 1.0
 """Seconds in which a dropped file must not change."""
+REAPPROVAL_DUE = "REAPPROVAL_DUE"
+"""Why a line is frozen whose year is over."""
+SOON = round(30 * DAY) * 1_000_000
+"""µs before its end in which a line is told to be approved anew."""
 _KEPT = round(7 * DAY) * 1_000_000
 """How long done jobs are kept, µs."""
 
@@ -105,6 +111,19 @@ def follow_champion(work: Work) -> dict[str, Any]:
     return {"mirrored": True, "digest": digest}
 
 
+def expire_offers(work: Work) -> dict[str, Any]:
+    """End offers that nobody accepted in time, which frees what they hold of households' caps."""
+    with tenant_transaction(work.database, work.settings.tenant) as connection:
+        return {"expired": offers.expire(connection, work.now)}
+
+
+def freeze_lines(work: Work) -> dict[str, Any]:
+    """Freeze lines whose year is over (REG-IL-03), and count those that are to be approved anew soon."""
+    with tenant_transaction(work.database, work.settings.tenant) as connection:
+        frozen = offers.freeze_due(connection, work.now, REAPPROVAL_DUE)
+        return {"frozen": frozen, "due": offers.due(connection, work.now + SOON)}
+
+
 def tidy(work: Work) -> dict[str, Any]:
     """Forget the jobs that were done a week ago; dead ones stay until somebody looked."""
     return {"jobs": repository.tidy(work.connection, work.now - _KEPT)}
@@ -118,6 +137,8 @@ KINDS = (
     JobKind("resolve", resolve, every=HOUR, wanted=lambda settings: bool(settings.token)),
     JobKind("merge_crowded", merge_crowded, every=HOUR),
     JobKind("compact", compact, every=DAY),
+    JobKind("expire_offers", expire_offers, every=HOUR),
+    JobKind("freeze_lines", freeze_lines, every=HOUR),
     JobKind(MIRROR, follow_champion),
     JobKind("tidy", tidy, every=DAY),
 )

@@ -67,6 +67,10 @@ BODIES: dict[str, Any] = {
         "terms": {"limit_fen": 100_000, "annual_rate_ppm": 100_000},
     },
     "/v1/cases/{case_id}/second": {"agree": True, "seen": "0" * 64},
+    "/v1/offers/{decision_id}/accept": {},
+    "/v1/offers/{decision_id}/decline": {},
+    "/v1/offers/{decision_id}/drawdowns": {"id_number": GOOD, "amount_fen": 300_000, "checks": {"aml": "clear"}},
+    "/v1/offers/{decision_id}/reapprove": {"id_number": GOOD, "consent_id": "{consent}"},
 }  # fmt: skip
 PLACES = dict.fromkeys(("{dispute_id}", "{decision_id}", "{case_id}"), str(uuid4())) | {
     "{dataset}": "vehicle"
@@ -154,7 +158,7 @@ def test_any_id_in_a_path_is_unknown(client: Client, bank: Bank, part: str) -> N
     auditor = client.as_("auditor")
     for path in (
         "/v1/decisions/{}", "/v1/decisions/{}/explanation", "/v1/decisions/{}/receipt", "/v1/decisions/{}/notice",
-        "/v1/cases/{}",
+        "/v1/cases/{}", "/v1/offers/{}",
     ):  # fmt: skip
         got = auditor.ask("GET", path.format(quote(part, safe="")))
         assert got.status_code in {404, 422} or got.is_redirect, got.text

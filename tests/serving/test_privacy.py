@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import pyarrow.parquet as pq
 import pytest
 from psycopg import sql
@@ -59,12 +60,30 @@ def everything_asked(client: Client) -> list[str]:
             client.ask("POST", "/v1/subjects/statement", json={"id_number": number, "dataset": number, "text": number}),
             client.ask("POST", "/v1/subjects/statement", json={"id_number": number, "dataset": "bureau_repayment", "text": number}),
             client.ask("POST", f"{path}/human-review"),
+            *offered(client, path.replace("decisions", "offers"), number),
             client.ask("GET", f"/v1/consents/{consent}"),
             client.ask("GET", f"/v1/decisions/{number}"),
             client.ask("GET", f"/v1/people/{number}"),
             client.ask("POST", "/v1/decisions", json=application(number, consent), headers={"Idempotency-Key": ""}),
         ]  # fmt: skip
     return [f"{got.headers}\n{got.text}" for got in answers]
+
+
+def offered(client: Client, path: str, number: str) -> list[httpx.Response]:
+    """All that may be asked of an offer, where there is one, about its person and with numbers in wrong places."""
+    headers = {"Idempotency-Key": str(uuid4())}
+    draw = {"id_number": number, "amount_fen": 300_000}
+    return [
+        client.ask("POST", f"{path}/drawdowns", json=draw, headers=headers),
+        client.ask("POST", f"{path}/accept"),
+        client.ask("POST", f"{path}/drawdowns", json=draw, headers=headers),
+        client.ask("POST", f"{path}/drawdowns", json=draw | {"consent_id": number}, headers=headers),
+        client.ask("POST", f"{path}/drawdowns", json=draw | {"amount_fen": number}, headers=headers),
+        client.ask("POST", f"{path}/reapprove", json={"id_number": number}),
+        client.ask("POST", f"{path}/decline"),
+        client.ask("GET", path),
+        client.ask("GET", f"/v1/offers/{number}"),
+    ]
 
 
 def test_no_answer_log_or_figure_repeats_a_number(

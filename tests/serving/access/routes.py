@@ -32,6 +32,11 @@ ROUTES: dict[tuple[str, str], Permission] = {
     ("POST", "/v1/cases/{case_id}/take"): Permission.DECIDE_CASES,
     ("POST", "/v1/cases/{case_id}/decide"): Permission.DECIDE_CASES,
     ("POST", "/v1/cases/{case_id}/second"): Permission.DECIDE_CASES,
+    ("GET", "/v1/offers/{nobodys}"): Permission.READ_DECISIONS,
+    ("POST", "/v1/offers/{nobodys}/accept"): Permission.DECIDE,
+    ("POST", "/v1/offers/{nobodys}/decline"): Permission.DECIDE,
+    ("POST", "/v1/offers/{nobodys}/drawdowns"): Permission.DECIDE,
+    ("POST", "/v1/offers/{nobodys}/reapprove"): Permission.DECIDE,
 }
 _SEEN = "0" * 64
 NOBODYS: dict[tuple[str, str], Any] = {
@@ -50,6 +55,11 @@ NOBODYS: dict[tuple[str, str], Any] = {
         "outcome": "decline", "reason_code": "RV_SYSTEM_CONFIRMED", "reason": "seen", "seen": _SEEN,
     },
     ("POST", "/v1/cases/{case_id}/second"): {"agree": False, "seen": _SEEN},
+    ("GET", "/v1/offers/{nobodys}"): None,
+    ("POST", "/v1/offers/{nobodys}/accept"): None,
+    ("POST", "/v1/offers/{nobodys}/decline"): None,
+    ("POST", "/v1/offers/{nobodys}/drawdowns"): {"id_number": NOBODY, "amount_fen": 300_000},
+    ("POST", "/v1/offers/{nobodys}/reapprove"): {"id_number": NOBODY},
 }  # fmt: skip
 """Bodies about somebody or something that is not there: who may ask is told so."""
 

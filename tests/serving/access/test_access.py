@@ -21,7 +21,7 @@ from tests.serving.world import GOOD, LATE, NOW, Bank, Client, application, aski
 UNDER_TENANT = (
     "consent", "subject_timeline", "artifact", "approval", "activation", "decision", "budget", "audit_log", "alert",
     "dispute", "erasure", "access_log", "model_entry", "evidence", "promotion",
-    "decision_link", "review_case", "subject_statement", "subject_report",
+    "decision_link", "review_case", "subject_statement", "subject_report", "offer", "drawdown",
 )  # fmt: skip
 
 
@@ -169,7 +169,7 @@ def test_a_role_does_what_it_is_granted_and_nothing_else(
             "form": "paper", "valid_from": "2025-01-01", "valid_to": "2026-01-01",
         }}  # fmt: skip
     if route in NOBODYS:
-        more = {"json": NOBODYS[route]}
+        more = {"json": NOBODYS[route], "headers": {"Idempotency-Key": str(uuid4())}}
     spare = client.consent_id(LATE, categories=["bank"]) if "{spare}" in path else ""
     got = client.as_(role.value).ask(method, path.format(**decided, **nobodys(), spare=spare), **more)
     if ROUTES[route] in GRANTED[role]:
