@@ -15,6 +15,7 @@ from serving import exchange_cli, fairness_cli, governance_cli
 from serving.access_cli import access_log
 from serving.cases import cli as cases
 from serving.consents.cli import prefill
+from serving.experiments.cli import experiments_app
 from serving.features_cli import show_features
 from serving.grants.cli import grants
 from serving.identity.cli import identity_app
@@ -41,6 +42,7 @@ app.add_typer(features_app, name="features")
 app.add_typer(models_app, name="models")
 app.add_typer(policy_app, name="policy")
 app.add_typer(offers_app, name="offers")
+app.add_typer(experiments_app, name="experiments")
 app.add_typer(identity_app, name="identity")
 app.add_typer(tokens_app, name="tokens")
 app.add_typer(jobs_app, name="jobs")

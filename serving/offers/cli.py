@@ -22,7 +22,7 @@ def list_offers(
     due_days: Annotated[
         int | None, typer.Option(min=0, help="Only lines to be approved anew within so many days.")
     ] = None,
-    most: Annotated[int, typer.Option(min=1, max_=1_000, help="The first so many.")] = 50,
+    most: Annotated[int, typer.Option(min=1, max=1_000, help="The first so many.")] = 50,
     as_json: Json = False,
 ) -> None:
     """Offers and lines, the first to end first."""
