@@ -34,13 +34,14 @@ from features.contracts.model import SubjectKind
 from features.timeline.packed import unpack
 from serving import operations
 from serving.access.model import Authority, Permission, Role
-from serving.access.repository import actor_of
+from serving.access.repository import actor_of, new_id
 from serving.analyst import Trainer
 from serving.consents.check import check_consent
 from serving.decisions import repository
 from serving.decisions.case import features_of, sources_with_record, unavailable
 from serving.decisions.decider import decide
 from serving.decisions.receipt import seal_receipt, write_receipt
+from serving.decisions.reserving import Trial, household_of, made_of
 from serving.decisions.schemas import Asked
 from serving.decisions.service import _row, consent_of
 from serving.demo.access import tokens
@@ -50,6 +51,7 @@ from serving.demo.run import CATEGORIES, REQUEST, applicants
 from serving.services import open_services, wall_clock
 from serving.settings import Settings
 from serving.store.engine import open_database, stop_embedded
+from serving.store.session import owner_transaction
 
 STAGES = ("read", "unpack", "features", "decide", "receipt", "seal", "commit")
 
@@ -96,7 +98,7 @@ class Client:
     def decide(self, number: str, consent: str) -> float:
         """Seconds of one decision."""
         body = msgspec.json.encode(
-            {"applicant": {"id_number": number}, "consent_id": consent, "amount_yuan": "30000", **REQUEST}
+            {"applicant": {"id_number": number}, "consent_id": consent, "amount_yuan": "3000", **REQUEST}
         )
         began = time.perf_counter()
         headers = {**self._headers, "Idempotency-Key": str(uuid4())}
@@ -125,6 +127,12 @@ def served(settings: Settings, token: str) -> Iterator[Api]:
 def percentiles(seconds: list[float]) -> tuple[float, float]:
     """p50 and p99 in ms."""
     return float(np.quantile(seconds, 0.5)) * 1e3, float(np.quantile(seconds, 0.99)) * 1e3
+
+
+def promise_nothing(settings: Settings) -> None:
+    """Free the caps of the households, so that all who ask again and again are approved as at first."""
+    with owner_transaction(open_database(settings)) as owner:
+        owner.execute("UPDATE budget SET used = 0 WHERE name = 'household'")
 
 
 def closed_loop(api: Api, given: dict[str, str], count: int, clients: int) -> tuple[list[float], float]:
@@ -177,9 +185,11 @@ async def _one(
         authority.tenant,
         now,
     )
-    asked = Asked("consumer", 3_000_000, 12, "farming", "county")
+    asked = Asked("consumer", 300_000, 12, "farming", "county")
     down = unavailable(live, stated.categories, inputs.down(service._settings.sources_down), tables)
-    case = service._case(authority, number, stated, asked, live, tables, inputs.version, down, now)
+    trial = Trial.first(None, new_id(), now)
+    case = service._case(authority, number, stated, asked, live, tables, inputs.version, down, trial)
+    case = msgspec.structs.replace(case, household=household_of(inputs, live.policy, trial))
     row = features_of(case, tables, live)
     sources = sources_with_record(case, tables, live.plan.sources_of_subject)
     clock.lap("features")
@@ -190,7 +200,8 @@ async def _one(
     data_key = service._keys.unwrap(inputs.wrapped_key)
     seal_receipt(receipt, data_key, case.decision_id)
     clock.lap("seal")
-    stored = _row(decision, data_key, authority, consent, key, hashlib.sha256(key).digest())
+    made = made_of(decision, data_key, live.policy, trial)
+    stored = _row(made, authority, consent, key, hashlib.sha256(key).digest())
     clock.skip()
     await held.writer.put(stored)
     clock.lap("commit")
@@ -235,8 +246,10 @@ def measure(
         given = consents(api, settings.tenant, numbers)
         client = Client(api)
         closed_loop(api, given, 200, 1)
+        promise_nothing(settings)
         floor = percentiles([client.get("/health/live") for _ in range(count)])
         alone, _ = closed_loop(api, given, count, 1)
+        promise_nothing(settings)
         busy, rate = closed_loop(api, given, count, 8)
     p50, p99 = percentiles(alone)
     busy50, busy99 = percentiles(busy)
@@ -244,6 +257,7 @@ def measure(
         "p50_ms": p50, "p99_ms": p99, "decisions_per_s": rate, "p50_ms_8_clients": busy50, "p99_ms_8_clients": busy99,
         "floor_p50_ms": floor[0],
     }  # fmt: skip
+    promise_nothing(settings)
     spent = asyncio.run(stages(settings, token, given, count))
     figures |= {f"stage_us.{name}": spent[name] for name in STAGES}
     return figures, {"over_http_floor": p50 / floor[0]}

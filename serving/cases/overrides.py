@@ -10,7 +10,7 @@ SELECT count(*), count(*) FILTER (WHERE override <> ''), count(*) FILTER (WHERE 
 FROM review_case WHERE state = 'decided' AND decided_at >= %s AND decided_at < %s"""
 _DECISIONS = """
 SELECT count(*) FROM decision d LEFT JOIN decision_link l USING (tenant_id, decision_id)
-WHERE l.kind IS DISTINCT FROM 'person' AND d.decided_at >= %s AND d.decided_at < %s"""
+WHERE (l.kind IS NULL OR l.kind = 'again') AND d.decided_at >= %s AND d.decided_at < %s"""
 _LINES = """
 SELECT override, system_outcome, outcome, reason_code, coalesce(product, ''), count(*), coalesce(sum(amount_fen), 0)::bigint
 FROM review_case WHERE state = 'decided' AND override <> '' AND decided_at >= %s AND decided_at < %s
