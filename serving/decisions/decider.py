@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import msgspec
+import numpy as np
 
 from features.calendar import iso
-from features.canonical import canonical_bytes
+from features.canonical import canonical_struct
+from features.definitions.plan import FeaturePlan
 from features.matrix import FeatureMatrix, Missing
 from serving.decisions.case import Case, is_authorised
-from serving.decisions.grading import Graded, ModelScore, graded, model_score
+from serving.decisions.forms import Facts, Forms, forms_of
+from serving.decisions.grading import Graded, ModelScore, Point, graded, model_score, points
 from serving.decisions.live import Live
 from serving.decisions.schemas import AnswerReason, AnswerScore, DecisionAnswer
 from serving.decisions.verdict import Ruled, Verdict, by_rules, verdict_of
@@ -22,30 +26,53 @@ from serving.policy.evaluate import RuleResult, evaluate, segment_of, worst
 from serving.policy.facts import Fact
 from serving.policy.model import Outcome
 from serving.policy.policy import Policy
+from training.bundle import Scores
+
+_MISSING = np.array([None, *list(Missing)[1:]], dtype=object)
+"""Kinds of missing by their code."""
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
-    """The scores of a case, what the policy grades by, and why."""
+class Batch:
+    """What was computed for some cases at once, a row each. ``requests`` are the facts that are no features."""
 
-    scores: Mapping[str, ModelScore]
-    by: Graded
-    explanation: Explanation
+    live: Live
+    matrix: FeatureMatrix
+    requests: Sequence[Facts]
+    scores: Mapping[str, Scores]
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A decision with everything that led to it; a policy without a model has nothing ``scored``."""
+    """A decision with everything that led to it: the row ``at`` of ``batch``.
+
+    A policy without a model explains no score.
+    """
 
     case: Case
     answer: DecisionAnswer
     answer_bytes: bytes
-    facts: Mapping[str, Fact | Missing]
     rules: tuple[RuleResult, ...]
-    scores: Mapping[str, ModelScore]
     explanation: Explanation | None
-    row: FeatureMatrix
-    policy_schema: int
+    batch: Batch
+    at: int
+
+    @property
+    def scores(self) -> dict[str, ModelScore]:
+        """Every model's score by its name."""
+        return {
+            name: model_score(self.batch.live.scorers[name], found, self.at)
+            for name, found in self.batch.scores.items()
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The score that decides, what the policy grades by, and the sums by reason that explain it."""
+
+    point: Point
+    by: Graded
+    groups: Mapping[str, int]
 
 
 def decide(case: Case, row: FeatureMatrix, sources: int, live: Live, key: bytes) -> Decision:
@@ -54,58 +81,65 @@ def decide(case: Case, row: FeatureMatrix, sources: int, live: Live, key: bytes)
     ``row`` is the one row of features, ``sources`` the number of datasets with a record, ``key`` the
     secret behind the random stream. Reads nothing else: no clock, no store, no chance.
     """
-    ruled = _ruled(case, facts_of(case, row, sources, live), live.policy)
-    if not live.policy.grades:
-        verdict = by_rules(ruled)
-        answer = _answer(case, live, ruled, verdict, None)
-        return _decision(case, live, row, ruled, answer, None)
-    scores = {name: model_score(live, name, row) for name in live.scorers}
-    score = scores[live.model]
-    by = graded(live, row, score)
-    verdict = verdict_of(case, live.policy, ruled, score, by, key)
-    room = MOST - len(verdict.reasons)
-    by_rule = any(reason.kind in {"rule", "unknown"} for reason in verdict.reasons)
-    columns = list(score.contributions)
-    values = list(score.contributions.values())
-    explanation = explain(score.base, values, columns, live.reason_of, live.texts, 0 if by_rule else room)
-    scored = Scored(scores, by, explanation)
-    return _decision(case, live, row, ruled, _answer(case, live, ruled, verdict, scored), scored)
+    return decide_many([case], row, [sources], live, key)[0]
 
 
-def _ruled(case: Case, facts: Mapping[str, Fact | Missing], policy: Policy) -> Ruled:
+def decide_many(
+    cases: Sequence[Case], matrix: FeatureMatrix, sources: Sequence[int], live: Live, key: bytes
+) -> list[Decision]:
+    """Decide cases of which ``matrix`` has a row each; no case knows of another."""
+    forms = forms_of(live)
+    requests = [request_facts(case, each, live) for case, each in zip(cases, sources, strict=True)]
+    scores = {name: scorer.score(*live.inputs(name, matrix)) for name, scorer in live.scorers.items()}
+    batch = Batch(live, matrix, requests, scores)
+    scored = _scored(batch, forms) if live.policy.grades else [None] * len(cases)
+    asked = _asked(matrix, forms)
+    return [
+        _decided(case, {**features, **request}, one, batch, at, key)
+        for at, (case, features, request, one) in enumerate(zip(cases, asked, requests, scored, strict=True))
+    ]
+
+
+def _decided(case: Case, facts: Facts, scored: Scored | None, batch: Batch, at: int, key: bytes) -> Decision:
+    live = batch.live
+    ruled = _ruled(case, facts, live.policy)
+    if scored is None:
+        answer, told = _answer(case, live, ruled, by_rules(ruled)), None
+    else:
+        verdict = verdict_of(case, live.policy, ruled, scored.point, scored.by, key)
+        by_rule = any(reason.kind in {"rule", "unknown"} for reason in verdict.reasons)
+        most = 0 if by_rule else MOST - len(verdict.reasons)
+        told = explain(scored.point.base, scored.groups, live.texts, most)
+        answer = _with_score(_answer(case, live, ruled, verdict, told), live, verdict, scored, told)
+    return Decision(case, answer, _bytes(answer), ruled.results, told, batch, at)
+
+
+def _scored(batch: Batch, forms: Forms) -> list[Scored]:
+    live = batch.live
+    found = batch.scores[live.model]
+    groups = forms.groupings[live.model].groups(found.contributions)
+    by = graded(live, batch.matrix, found)
+    return [Scored(*each) for each in zip(points(found), by, groups, strict=True)]
+
+
+def _asked(matrix: FeatureMatrix, forms: Forms) -> list[dict[str, Fact | Missing]]:
+    """The features that the policy asks, of each row."""
+    values, missing = matrix.values[:, forms.places], matrix.missing[:, forms.places]
+    told = values.astype(object)
+    told[missing != Missing.PRESENT] = _MISSING[missing[missing != Missing.PRESENT]]
+    return [dict(zip(forms.asked, row, strict=True)) for row in told.tolist()]
+
+
+def _ruled(case: Case, facts: Facts, policy: Policy) -> Ruled:
     day, segment = day_of(case.decided_at), segment_of(policy, facts)
     results = evaluate(policy, facts, day, segment)
     return Ruled(facts, day, segment, tuple(results), worst(results))
 
 
-def _decision(
-    case: Case, live: Live, row: FeatureMatrix, ruled: Ruled, answer: DecisionAnswer, scored: Scored | None
-) -> Decision:
-    scores = {} if scored is None else scored.scores
-    told = None if scored is None else scored.explanation
-    return Decision(
-        case,
-        answer,
-        canonical_bytes(answer),
-        ruled.facts,
-        ruled.results,
-        scores,
-        told,
-        row,
-        live.policy.schema,
-    )
-
-
-def facts_of(case: Case, row: FeatureMatrix, sources: int, live: Live) -> dict[str, Fact | Missing]:
-    """What the rules may ask: features, request, age, sources, consents, checks and lists."""
+def request_facts(case: Case, sources: int, live: Live) -> dict[str, Fact | Missing]:
+    """What the rules may ask besides features: request, age, sources, consents, checks and lists."""
     asked = case.asked
     facts: dict[str, Fact | Missing] = {
-        column.name: float(value) if code == Missing.PRESENT else Missing(code)
-        for column, value, code in zip(
-            row.columns, row.values[0].tolist(), row.missing[0].tolist(), strict=True
-        )
-    }
-    facts |= {
         names.PRODUCT: asked.product,
         names.REGION: asked.region,
         names.AGE: float(case.subject.age_years),
@@ -118,21 +152,32 @@ def facts_of(case: Case, row: FeatureMatrix, sources: int, live: Live) -> dict[s
             names.PURPOSE: asked.purpose,
             names.AGE_AT_END: float(case.subject.age_years_at_end),
         }
-    for contract in live.plan.contracts.values():
-        given = is_authorised(contract, case.consent.categories)
-        facts[names.CONSENT + contract.consent_category] = float(given)
+    facts |= _consents(live.plan, case.consent.categories)
     facts |= asked.checks
     facts |= {names.LIST + name: _listed(code) for name, code in case.lists.items()}
     return facts
+
+
+@lru_cache(maxsize=1024)
+def _consents(plan: FeaturePlan, categories: tuple[str, ...]) -> dict[str, float]:
+    """Whether each category may be read, under a consent to these."""
+    return {
+        names.CONSENT + contract.consent_category: float(is_authorised(contract, categories))
+        for contract in plan.contracts.values()
+    }
 
 
 def _listed(code: int) -> Fact | Missing:
     return Missing.SOURCE_DOWN if code < 0 else float(code)
 
 
-def _answer(case: Case, live: Live, ruled: Ruled, verdict: Verdict, scored: Scored | None) -> DecisionAnswer:
-    by_score = () if scored is None else _score_reasons(scored.explanation)
-    answer = DecisionAnswer(
+def _answer(
+    case: Case, live: Live, ruled: Ruled, verdict: Verdict, told: Explanation | None = None
+) -> DecisionAnswer:
+    """The answer as far as it needs no score."""
+    by_score = () if told is None else _score_reasons(told)
+    later = live.policy.schema > 1
+    return DecisionAnswer(
         decision_id=case.decision_id,
         outcome=verdict.outcome,
         stream=verdict.stream,
@@ -145,26 +190,33 @@ def _answer(case: Case, live: Live, ruled: Ruled, verdict: Verdict, scored: Scor
         title=live.policy.document.title,
         tail_version=case.subject.tail,
         disputed_sources=case.disputed,
+        segment=ruled.segment if later else "",
+        rows=dict(verdict.rows) if later else {},
     )
-    if live.policy.schema > 1:
-        answer = msgspec.structs.replace(answer, segment=ruled.segment, rows=dict(verdict.rows))
-    return answer if scored is None else _with_score(answer, live, verdict, scored)
 
 
-def _with_score(answer: DecisionAnswer, live: Live, verdict: Verdict, scored: Scored) -> DecisionAnswer:
-    score, offer = scored.scores[live.model], verdict.offer
+def _with_score(
+    answer: DecisionAnswer, live: Live, verdict: Verdict, scored: Scored, told: Explanation
+) -> DecisionAnswer:
+    point, offer = scored.point, verdict.offer
     return msgspec.structs.replace(
         answer,
         grade=scored.by.grade,
-        pd=score.pd,
+        pd=point.pd,
         limit_fen=offer.limit_fen if offer else 0,
         annual_rate_ppm=offer.annual_rate_ppm if offer else None,
         offer=offer,
-        score=AnswerScore(live.model, score.base, scored.explanation.other, score.log_odds),
-        pd_low=None if isinstance(score.pd_low, msgspec.UnsetType) else score.pd_low,
-        pd_high=None if isinstance(score.pd_high, msgspec.UnsetType) else score.pd_high,
-        graded_pd=None if scored.by.pd == score.pd else scored.by.pd,
+        score=AnswerScore(live.model, point.base, told.other, point.log_odds),
+        pd_low=point.pd_low,
+        pd_high=point.pd_high,
+        graded_pd=None if scored.by.pd == point.pd else scored.by.pd,
     )
+
+
+def _bytes(answer: DecisionAnswer) -> bytes:
+    """The canonical bytes of an answer."""
+    floats = [answer.pd, answer.pd_low, answer.pd_high, answer.graded_pd, *(r.share for r in answer.reasons)]
+    return canonical_struct(answer, [value for value in floats if isinstance(value, float)])
 
 
 def _score_reasons(explanation: Explanation) -> tuple[AnswerReason, ...]:

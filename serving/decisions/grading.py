@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import msgspec
 import numpy as np
@@ -14,7 +13,7 @@ from serving.decisions.schemas import AnswerReason
 from serving.policy.facts import Fact
 from serving.policy.model import GradeFrom, Outcome
 from serving.policy.policy import Policy
-from training.bundle import Scores, probability
+from training.bundle import Scorer, Scores, probability
 
 
 class ModelScore(msgspec.Struct, frozen=True):
@@ -34,43 +33,66 @@ class ModelScore(msgspec.Struct, frozen=True):
     pd_high: float | msgspec.UnsetType = msgspec.UNSET
 
 
-@dataclass(frozen=True, slots=True)
-class Graded:
+class Point(msgspec.Struct, frozen=True):
+    """What a model says of one case, without its contributions; None where the bundle states no interval."""
+
+    log_odds: int
+    base: int
+    pd: float
+    grade: int
+    pd_low: float | None
+    pd_high: float | None
+
+
+class Graded(msgspec.Struct, frozen=True):
     """The PD that the policy grades by, and its grade; never better than those of the score."""
 
     pd: float
     grade: int
 
 
-def model_score(live: Live, name: str, row: FeatureMatrix) -> ModelScore:
-    """The score of one model."""
-    scorer = live.scorers[name]
-    scores = scorer.score(*live.inputs(name, row))
-    given = scores.contributions[0].tolist()
+def model_score(scorer: Scorer, scores: Scores, at: int) -> ModelScore:
+    """One model's score of the row ``at``."""
+    point = points(scores)[at]
+    ends = () if point.pd_low is None or point.pd_high is None else (point.pd_low, point.pd_high)
+    given = dict(zip(scorer.columns, scores.contributions[at].tolist(), strict=True))
     return ModelScore(
-        scorer.bundle_digest, scorer.kind, int(scores.log_odds[0]), int(scores.base), float(scores.pd[0]),
-        int(scores.grade[0]), dict(zip(scorer.columns, given, strict=True)), *_interval(scores),
-    )  # fmt: skip
+        scorer.bundle_digest, scorer.kind, point.log_odds, point.base, point.pd, point.grade, given, *ends
+    )
 
 
-def graded(live: Live, row: FeatureMatrix, score: ModelScore) -> Graded:
-    """What the deciding model's score is graded by."""
+def points(scores: Scores) -> list[Point]:
+    """The score of each row."""
+    count = len(scores.pd)
+    low, high = (
+        [None] * count if ends is None else ends.tolist() for ends in (scores.pd_low, scores.pd_high)
+    )
+    told = zip(scores.log_odds.tolist(), scores.pd.tolist(), scores.grade.tolist(), low, high, strict=True)
+    return [Point(log_odds, scores.base, pd, grade, *ends) for log_odds, pd, grade, *ends in told]
+
+
+def graded(live: Live, matrix: FeatureMatrix, scores: Scores) -> list[Graded]:
+    """What the deciding model's score of each row is graded by."""
     rule = live.policy.document.withheld
-    scorer = live.scorers[live.model]
-    values, missing = live.inputs(live.model, row)
-    if rule is None or rule.grade_from is GradeFrom.POINT or not (missing > Missing.NO_RECORD).any():
-        return Graded(score.pd, score.grade)
-    if rule.grade_from is GradeFrom.WORST:
-        bound = scorer.log_odds(values, missing, worst=True)
-    else:
-        half = scorer.half_width(missing, only_withheld=True)
-        bound = score.log_odds + (np.zeros(1, dtype=np.int64) if half is None else half)
-    pd = probability(bound, scorer.bundle.scale.floor)
-    return Graded(float(pd[0]), int(scorer.bundle.scale.grade(pd)[0]))
+    pd, grade = scores.pd.copy(), scores.grade.copy()
+    if rule is not None and rule.grade_from is not GradeFrom.POINT:
+        scorer = live.scorers[live.model]
+        values, missing = live.inputs(live.model, matrix)
+        withheld = np.flatnonzero((missing > Missing.NO_RECORD).any(axis=1))
+        if len(withheld):
+            values, missing = values[withheld], missing[withheld]
+            if rule.grade_from is GradeFrom.WORST:
+                bound = scorer.log_odds(values, missing, worst=True)
+            else:
+                half = scorer.half_width(missing, only_withheld=True)
+                bound = scores.log_odds[withheld] + (0 if half is None else half)
+            pd[withheld] = probability(bound, scorer.bundle.scale.floor)
+            grade[withheld] = scorer.bundle.scale.grade(pd[withheld])
+    return [Graded(*each) for each in zip(pd.tolist(), grade.tolist(), strict=True)]
 
 
 def left_open(
-    policy: Policy, score: ModelScore, outcomes: tuple[Outcome, Outcome], facts: Mapping[str, Fact | Missing]
+    policy: Policy, score: Point, outcomes: tuple[Outcome, Outcome], facts: Mapping[str, Fact | Missing]
 ) -> tuple[AnswerReason, ...]:
     """Why a person has to look at what the score alone would approve: () where nothing that is withheld counts.
 
@@ -83,11 +105,7 @@ def left_open(
         return ()
     income = facts.get(policy.limits.income)
     unasked = isinstance(income, Missing) and income > Missing.NO_RECORD
-    wide = (
-        rule.max_pd_high is not None
-        and score.pd_high is not msgspec.UNSET
-        and score.pd_high > rule.max_pd_high
-    )
+    wide = rule.max_pd_high is not None and score.pd_high is not None and score.pd_high > rule.max_pd_high
     point, bound = outcomes
     worse = bound is not Outcome.APPROVE and point is not bound
     if not (wide or worse or (unasked and rule.grade_from is not GradeFrom.POINT)):
@@ -100,9 +118,3 @@ def withheld_reason(policy: Policy) -> AnswerReason:
     rule = policy.document.withheld
     assert rule is not None
     return AnswerReason(rule.reason.code, "unknown", rule.reason.zh, rule.reason.en)
-
-
-def _interval(scores: Scores) -> tuple[float, float] | tuple[()]:
-    if scores.pd_low is None or scores.pd_high is None:
-        return ()
-    return float(scores.pd_low[0]), float(scores.pd_high[0])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import asyncpg
 import numpy as np
@@ -62,6 +63,8 @@ class Live:
     reason_of: Mapping[str, str]
     texts: Mapping[str, Text]
     lists: Mapping[str, SubjectList]
+    made: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What others make of these versions once, by their own names."""
 
     @property
     def model(self) -> str:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
-from features.canonical import canonical_bytes, digest
+from features.canonical import canonical_bytes, canonical_struct, digest, number_text
 from features.errors import Integrity
-from features.matrix import Missing
+from features.rows import NUMBER
 from serving.decisions.case import Case
-from serving.decisions.decider import Decision
-from serving.decisions.grading import ModelScore
+from serving.decisions.decider import Batch, Decision
+from serving.decisions.forms import Forms, RuleTrace, forms_of
+from serving.decisions.grading import ModelScore, Point, points
 from serving.explain.reasons import Explanation
-from serving.policy.evaluate import RuleResult
-from serving.policy.facts import Fact
 from serving.store.keys import seal, unseal
 
 ENGINE = "yidai 0.1.0"
@@ -24,25 +26,12 @@ SCHEMA = 3
 READABLE = (1, 2, 3)
 """Schema 1 knows no single records and no disputes, schema 2 no interval; both are written again as they were."""
 
+_ZSTD = pa.Codec("zstd", compression_level=1)
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_ENGINE = b',"engine":%s,"explanation":' % canonical_bytes(ENGINE)
+
 FactText = float | int | str
 """A fact in a receipt: its value, or ``NO_RECORD``, ``SOURCE_DOWN``, ``NOT_AUTHORISED``."""
-
-
-class RuleTrace(msgspec.Struct, frozen=True):
-    """One rule: what it asked, what it found. ``truth`` is null where unknown.
-
-    Policies of schema 1 do not say its ``force``, and ask each rule of everybody.
-    """
-
-    id: str
-    source: str
-    expected: tuple[dict[str, Any], ...]
-    joined: str
-    actual: tuple[FactText, ...]
-    truth: bool | None
-    effect: str
-    force: str | msgspec.UnsetType = msgspec.UNSET
-    applies: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -62,21 +51,75 @@ class Receipt(msgspec.Struct, frozen=True):
 
 def write_receipt(decision: Decision, schema: int = SCHEMA) -> bytes:
     """Canonical bytes of a decision's receipt; a replay writes the schema that was stored."""
-    answer = decision.answer
-    return canonical_bytes(
-        Receipt(
-            schema=schema,
-            engine=ENGINE,
-            case=decision.case,
-            digests=answer.digests,
-            facts={name: _text(fact) for name, fact in decision.facts.items()},
-            rules=tuple(_trace(result, decision.policy_schema) for result in decision.rules),
-            scores=dict(decision.scores),
-            explanation=decision.explanation,
-            answer=msgspec.to_builtins(answer),
-            answer_digest=digest(decision.answer_bytes),
-        )
+    return write_receipts([decision], schema)[0]
+
+
+def write_receipts(decisions: Sequence[Decision], schema: int = SCHEMA) -> list[bytes]:
+    """Canonical bytes of the receipts of decisions that were made together.
+
+    They are ``canonical_bytes`` of ``Receipt``, put together from texts that many rows share and from objects that
+    are written from arrays: a walk over the fifteen hundred values of a receipt takes a hundred times as long.
+    """
+    if not decisions:
+        return []
+    batch = decisions[0].batch
+    forms, rows = forms_of(batch.live), np.array([decision.at for decision in decisions], dtype=np.intp)
+    facts = forms.facts.write(batch.matrix.take(rows), [batch.requests[at] for at in rows])
+    scores = _scores(batch, forms, rows)
+    return [
+        _receipt(decision, forms, fact, score, schema)
+        for decision, fact, score in zip(decisions, facts, scores, strict=True)
+    ]
+
+
+def _receipt(decision: Decision, forms: Forms, facts: bytes, scores: bytes, schema: int) -> bytes:
+    case = decision.case
+    numbers = (
+        case.as_of,
+        case.decided_at,
+        case.consent.valid_from,
+        case.consent.valid_to,
+        case.subject.subject_id,
     )
+    parts = (
+        b'{"answer":', decision.answer_bytes, b',"answer_digest":"', digest(decision.answer_bytes).encode(),
+        b'","case":', canonical_struct(case, numbers), b',"digests":', forms.digests, _ENGINE,
+        _explained(decision.explanation), b',"facts":', facts, b',"rules":', forms.traces.write(decision.rules),
+        b',"schema":%d,"scores":' % schema, scores, b"}",
+    )  # fmt: skip
+    return b"".join(parts)
+
+
+def _explained(explanation: Explanation | None) -> bytes:
+    if explanation is None:
+        return b"null"
+    return canonical_struct(explanation, [reason.share for reason in explanation.reasons])
+
+
+def _scores(batch: Batch, forms: Forms, rows: NDArray[np.intp]) -> list[bytes]:
+    """The object of all models' scores, of each row."""
+    models = [_of_model(batch, forms, name, rows) for name in sorted(batch.scores)]
+    return [b"{" + b",".join(texts) + b"}" for texts in zip(*models, strict=True)] or [b"{}"] * len(rows)
+
+
+def _of_model(batch: Batch, forms: Forms, name: str, rows: NDArray[np.intp]) -> list[bytes]:
+    scorer, scores = batch.live.scorers[name], batch.scores[name]
+    exact = scores.contributions[rows].astype(np.float64)
+    given = forms.contributions[name].write(exact, np.full(exact.shape, NUMBER, dtype=np.int32))
+    base = b'%s:{"base":%d,"bundle":"%s","contributions":' % (
+        canonical_bytes(name), scores.base, scorer.bundle_digest.encode()
+    )  # fmt: skip
+    kind = b',"kind":%s,"log_odds":' % canonical_bytes(scorer.kind)
+    every = points(scores)
+    return [base + text + _end(every[at], kind) for at, text in zip(rows.tolist(), given, strict=True)]
+
+
+def _end(point: Point, kind: bytes) -> bytes:
+    text = b',"grade":%d%s%d,"pd":%s' % (point.grade, kind, point.log_odds, number_text(point.pd).encode())
+    if point.pd_low is None or point.pd_high is None:
+        return text + b"}"
+    ends = (number_text(point.pd_high), number_text(point.pd_low))
+    return text + b',"pd_high":%s,"pd_low":%s}' % (ends[0].encode(), ends[1].encode())
 
 
 def read_receipt(data: bytes) -> Receipt:
@@ -95,17 +138,23 @@ def read_receipt(data: bytes) -> Receipt:
 
 
 def seal_receipt(data: bytes, key: bytes, decision_id: str) -> bytes:
-    """Compressed and encrypted under the subject's data key; bound to its decision."""
-    return seal(key, zlib.compress(data, 1), _context(decision_id))
+    """Compressed and encrypted under the subject's data key; bound to its decision.
+
+    By Zstandard, which takes a third of zlib's time for a receipt and leaves it smaller.
+    """
+    return seal(key, _ZSTD.compress(data, asbytes=True), _context(decision_id))
 
 
 def open_receipt(sealed: bytes, key: bytes, decision_id: str) -> bytes:
-    """The bytes that were sealed.
+    """The bytes that were sealed, by zlib if they are older.
 
     Raises:
         Unreadable: changed bytes, another key or another decision's.
     """
-    return zlib.decompress(unseal(key, sealed, _context(decision_id)))
+    data = unseal(key, sealed, _context(decision_id))
+    if not data.startswith(_ZSTD_MAGIC):
+        return zlib.decompress(data)
+    return bytes(pa.CompressedInputStream(pa.BufferReader(data), "zstd").read())
 
 
 def differences(stored: bytes, computed: bytes, most: int = 20) -> list[str]:
@@ -128,19 +177,3 @@ def _walk(path: str, left: Any, right: Any, found: list[str]) -> None:
 
 def _context(decision_id: str) -> bytes:
     return f"receipt {decision_id}".encode()
-
-
-def _text(fact: Fact | Missing) -> FactText:
-    return fact.name if isinstance(fact, Missing) else fact
-
-
-def _trace(result: RuleResult, policy_schema: int) -> RuleTrace:
-    rule = result.rule
-    trace = RuleTrace(
-        rule.id, rule.source, tuple(msgspec.to_builtins(condition) for condition in rule.when.conditions),
-        "all" if rule.when.all else "any", tuple(_text(fact) for fact in result.actual), result.truth,
-        result.effect.name.lower(),
-    )  # fmt: skip
-    if policy_schema == 1:
-        return trace
-    return msgspec.structs.replace(trace, force=rule.force.value, applies=result.applies)

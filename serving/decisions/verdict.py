@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from features.matrix import Missing
 from serving.decisions.case import Case
-from serving.decisions.grading import Graded, ModelScore, left_open, withheld_reason
+from serving.decisions.grading import Graded, Point, left_open, withheld_reason
 from serving.decisions.schemas import AnswerReason
 from serving.explain.reasons import MOST
 from serving.offers.bounds import REQUESTED, Wanted
@@ -57,7 +57,7 @@ def draws(key: bytes, decision_id: str, share_ppm: int) -> bool:
 
 
 def verdict_of(
-    case: Case, policy: Policy, ruled: Ruled, score: ModelScore, by: Graded, key: bytes
+    case: Case, policy: Policy, ruled: Ruled, score: Point, by: Graded, key: bytes
 ) -> Verdict:
     """The verdict of a policy for credit."""
     tables = policy.tables

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from features.contracts.model import Text
 
@@ -32,19 +35,11 @@ class Explanation(msgspec.Struct, frozen=True):
     other: int
 
 
-def explain(
-    base: int, contributions: Sequence[int], columns: Iterable[str], reason_of: Mapping[str, str],
-    texts: Mapping[str, Text], most: int = MOST,
-) -> Explanation:  # fmt: skip
-    """Group contributions by the reason of their column; the ``most`` largest that raise risk are the reasons.
+def explain(base: int, groups: Mapping[str, int], texts: Mapping[str, Text], most: int = MOST) -> Explanation:
+    """Why a score is what it is; the ``most`` largest groups that raise risk are the reasons.
 
-    ``contributions`` are int, 1e-9 logits, in the order of ``columns``; ``reason_of`` maps a column to its
-    reason and ``texts`` a reason to what it says.
+    ``groups`` are the contributions by reason in order of its code, 1e-9 logits; ``texts`` what a reason says.
     """
-    groups: dict[str, int] = {}
-    for column, value in zip(columns, contributions, strict=True):
-        code = reason_of[column]
-        groups[code] = groups.get(code, 0) + int(value)
     adverse = sorted(((code, v) for code, v in groups.items() if v > 0), key=lambda pair: (-pair[1], pair[0]))
     whole = sum(value for _, value in adverse)
     reasons = tuple(
@@ -53,4 +48,31 @@ def explain(
     )
     total = base + sum(groups.values())
     other = total - base - sum(reason.log_odds for reason in reasons)
-    return Explanation(base, total, dict(sorted(groups.items())), reasons, other)
+    return Explanation(base, total, dict(groups), reasons, other)
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """The reasons of a model's columns: ``order`` brings columns of one reason together, ``starts`` where each begins."""
+
+    codes: tuple[str, ...]
+    order: NDArray[np.intp]
+    starts: NDArray[np.intp]
+
+    @staticmethod
+    def of(columns: Iterable[str], reason_of: Mapping[str, str]) -> Grouping:
+        """The groups of columns, in order of the code of their reason."""
+        reasons = [reason_of[column] for column in columns]
+        order = sorted(range(len(reasons)), key=reasons.__getitem__)
+        codes = tuple(sorted(set(reasons)))
+        told = [reasons[place] for place in order]
+        return Grouping(
+            codes, np.array(order, dtype=np.intp), np.array([told.index(c) for c in codes], dtype=np.intp)
+        )
+
+    def groups(self, contributions: NDArray[np.int64]) -> list[dict[str, int]]:
+        """The sum of contributions [rows, columns] by reason, of each row."""
+        if not self.codes:
+            return [{} for _ in contributions]
+        sums = np.add.reduceat(contributions[:, self.order], self.starts, axis=1)
+        return [dict(zip(self.codes, row, strict=True)) for row in sums.tolist()]

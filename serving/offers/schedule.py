@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Context, Decimal
+from functools import lru_cache
 
 import msgspec
 import pyxirr
@@ -71,6 +72,7 @@ def all_in_ppm(principal_fen: int, payments: Sequence[Payment]) -> int:
     return round(monthly * _PPM_MONTHS)
 
 
+@lru_cache(maxsize=4096)
 def _annuity(annual_rate_ppm: int, months: int) -> Decimal:
     """What equal payments of one fen a month are worth today."""
     rate = _PRECISE.divide(Decimal(annual_rate_ppm), Decimal(_PPM_MONTHS))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -27,6 +27,8 @@ from serving.policy.table import Axis, Box, DatedTable, Range, make_table
 NAMES = ("cutoffs", "limits", "prices", "limit_caps", "rate_caps")
 OPTIONAL = ("exposure_caps",)
 """Tables that a policy may do without, and that need not hold for every case."""
+_MOST_KEPT = 20_000
+"""Cases whose rows are kept; beyond that they are forgotten."""
 R = TypeVar("R")
 CAPS = ("limit_caps", "rate_caps")
 
@@ -73,6 +75,9 @@ class ReadyTables:
     limit_caps: DatedTable[CapRow]
     rate_caps: DatedTable[CapRow]
     exposure_caps: DatedTable[CapRow]
+    _found: dict[tuple[str, str, int, int, int], Terms] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def cutoff(self, product: str, segment: str, grade: int, day: int) -> CutoffRow:
         """What becomes of a grade.
@@ -88,6 +93,15 @@ class ReadyTables:
         Raises:
             NoRow: a table has none.
         """
+        asked = (product, segment, grade, term, day)
+        found = self._found.get(asked)
+        if found is None:
+            if len(self._found) >= _MOST_KEPT:
+                self._found.clear()
+            found = self._found[asked] = self._terms(*asked)
+        return found
+
+    def _terms(self, product: str, segment: str, grade: int, term: int, day: int) -> Terms:
         case = self._case(product, segment)
         return Terms(
             _held(self.cutoffs, "cutoffs", (*case, grade, day)),
