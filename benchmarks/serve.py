@@ -40,10 +40,11 @@ from serving.consents.check import check_consent
 from serving.decisions import repository
 from serving.decisions.case import features_of, sources_with_record, unavailable
 from serving.decisions.decider import decide
+from serving.decisions.ready import Application, row_of
 from serving.decisions.receipt import seal_receipt, write_receipt
 from serving.decisions.reserving import Trial, household_of, made_of
-from serving.decisions.schemas import Asked
-from serving.decisions.service import _row, consent_of
+from serving.decisions.schemas import Applicant, Asked, DecisionRequest
+from serving.decisions.service import consent_of
 from serving.demo.access import tokens
 from serving.demo.processes import Api, free_port, running, wait_until
 from serving.demo.promoting import put_in_force
@@ -201,7 +202,9 @@ async def _one(
     seal_receipt(receipt, data_key, case.decision_id)
     clock.lap("seal")
     made = made_of(decision, data_key, live.policy, trial)
-    stored = _row(made, authority, consent, key, hashlib.sha256(key).digest())
+    request = DecisionRequest(Applicant(number), consent, asked.product, asked.region)
+    application = Application(key, request, number, asked, hashlib.sha256(key).digest())
+    stored = row_of(made, authority, application, receipt)
     clock.skip()
     await held.writer.put(stored)
     clock.lap("commit")

@@ -16,6 +16,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 
 from features.errors import Invalid, Unavailable, YidaiError
+from serving.batch import api as batch
 from serving.cases import api as cases
 from serving.consents import api as consents
 from serving.decisions import api as decisions
@@ -76,9 +77,10 @@ def create_app(settings: Settings, database: Database, clock: Clock = wall_clock
         await close_services(held)
 
     app: FastAPI = FastAPIOffline(title=TITLE, version=VERSION, lifespan=lifespan, redoc_url=None)
-    app.add_middleware(BodyLimit, limit=settings.body_limit, larger={"/v1/records/": settings.records_limit})
+    app.add_middleware(BodyLimit, limit=settings.body_limit, larger=_larger(settings))
     add_problems(app)
     app.include_router(decisions.router)
+    app.include_router(batch.router)
     app.include_router(consents.router)
     app.include_router(records.router)
     app.include_router(life.router)
@@ -88,6 +90,11 @@ def create_app(settings: Settings, database: Database, clock: Clock = wall_clock
     _add_health(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
+
+
+def _larger(settings: Settings) -> dict[str, int]:
+    """The paths whose bodies are many lines, and how large these may be."""
+    return dict.fromkeys(("/v1/records/", "/v1/decisions:batch"), settings.records_limit)
 
 
 def open_migrated(settings: Settings) -> Database:
@@ -174,7 +181,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         schema = get_openapi(title=TITLE, version=VERSION, routes=app.routes)
         schema.setdefault("components", {}).setdefault("schemas", {}).update(
-            decisions.COMPONENTS | records.COMPONENTS
+            decisions.COMPONENTS | batch.COMPONENTS | records.COMPONENTS
         )
         schema["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
         for path, methods in schema["paths"].items():

@@ -13,6 +13,7 @@ from features.cli import city_app, features_app
 from features.terminal import console, plain_errors, progress, show_json, show_table
 from serving import exchange_cli, fairness_cli, governance_cli
 from serving.access_cli import access_log
+from serving.batch.cli import decide
 from serving.cases import cli as cases
 from serving.consents.cli import prefill
 from serving.experiments.cli import experiments_app
@@ -59,6 +60,7 @@ governance_cli.add_to(models_app)
 features_app.command("show")(show_features)
 features_app.command("build")(features_cli.build_features)
 features_app.command("verify")(features_cli.verify_features)
+app.command("decide")(decide)
 app.command("worker")(worker)
 app.command("backtest")(backtest)
 app.command("grants")(grants)

@@ -13,6 +13,7 @@ from fastapi import Request
 
 from features.timeline.lake import Lake
 from serving.access.bearer import Doorkeeper
+from serving.batch.service import BatchService
 from serving.cases.deciding import DecidingService
 from serving.cases.opening import Opener
 from serving.cases.service import CaseService
@@ -54,6 +55,7 @@ class Services:
     lives: LiveCache
     doorkeeper: Doorkeeper
     decisions: DecisionService
+    batch: BatchService
     reader: DecisionReader
     consents: ConsentService
     prefill: PrefillService
@@ -94,6 +96,7 @@ async def open_services(settings: Settings, database: Database, clock: Clock) ->
         lives=lives,
         doorkeeper=Doorkeeper(pool, clock),
         decisions=decisions,
+        batch=BatchService(decisions, metrics),
         reader=DecisionReader(pool, keys),
         consents=ConsentService(pool, keys, online, clock),
         prefill=PrefillService(settings, pool, keys, lives, clock),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -139,6 +139,7 @@ class KeyReused(Conflict):
         )
 
 
+Request = TypeVar("Request", bound=DecisionRequest)
 _decoder = msgspec.json.Decoder(DecisionRequest)
 
 
@@ -148,8 +149,13 @@ def read_request(body: bytes) -> DecisionRequest:
     Raises:
         BadRequest: with the field.
     """
+    return read_as(_decoder, body)
+
+
+def read_as(decoder: msgspec.json.Decoder[Request], body: bytes) -> Request:
+    """As ``read_request``, of an application that says more."""
     try:
-        request = _decoder.decode(body)
+        request = decoder.decode(body)
     except msgspec.ValidationError as error:
         problem, _, place = str(error).partition(" - at ")
         raise BadRequest(f"{problem}.", place.strip("`").removeprefix("$.") or "body") from None

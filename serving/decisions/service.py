@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 import asyncpg
 import msgspec
+import numpy as np
 
 from features.calendar import DAY, months_before
 from features.canonical import canonical_bytes
 from features.consent import Consent, Purpose
 from features.contracts.model import SubjectKind
 from features.errors import Invalid
+from features.matrix import FeatureMatrix
 from features.timeline.packed import PackedTimeline, unpack
 from serving.access.model import Authority, Permission
 from serving.access.repository import new_id
 from serving.consents.check import check_consent, person_number
 from serving.decisions import repository
+from serving.decisions.budgets import Full
 from serving.decisions.case import (
     Case,
     CaseConsent,
@@ -32,20 +35,20 @@ from serving.decisions.case import (
     sources_with_record,
     unavailable,
 )
-from serving.decisions.decider import Decision, decide
+from serving.decisions.decider import Decision, decide_many
 from serving.decisions.linking import Link, Referral
 from serving.decisions.live import Live, LiveCache
-from serving.decisions.receipt import seal_receipt, write_receipt
-from serving.decisions.repository import Inputs, NewDecision, Taken
+from serving.decisions.ready import Answer, Application, Ready, repeat, row_of
+from serving.decisions.receipt import write_receipts
+from serving.decisions.repository import Inputs, Taken
 from serving.decisions.reserving import (
     MOST_TRIALS,
     Contended,
-    Made,
     Trial,
     household_of,
     made_of,
 )
-from serving.decisions.schemas import Asked, DecisionRequest, KeyReused, asked_of, check_loan, read_request
+from serving.decisions.schemas import Asked, DecisionRequest, asked_of, check_loan, read_request
 from serving.decisions.writer import GroupWriter
 from serving.policy.facts import age_years
 from serving.policy.model import Outcome
@@ -69,15 +72,6 @@ class WrongKey(Invalid):
             remedy="Send a new UUID with each application, and the same one when you repeat it.",
             code="idempotency_key",
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The bytes that are sent; ``repeated`` when the key had been answered before."""
-
-    body: bytes
-    outcome: str
-    repeated: bool
 
 
 class DecisionService:
@@ -115,50 +109,87 @@ class DecisionService:
         self, authority: Authority, key_hash: bytes, request: DecisionRequest, link: Link | None = None
     ) -> Answer:
         """As ``decide``; ``link`` says which earlier decision of the same application this one follows."""
+        application = self.application(authority, key_hash, request)
+        trial = Trial.first(link, new_id(), self._clock())
+        for _ in range(MOST_TRIALS):
+            ready = await self.ready(authority, application, trial)
+            if isinstance(ready, Answer):
+                return ready
+            found = await self.store(authority, ready, *self.decided([ready])[0], link)
+            if isinstance(found, Answer):
+                return found
+            trial = trial.after(found)
+        raise Contended
+
+    def application(self, authority: Authority, key_hash: bytes, request: DecisionRequest) -> Application:
+        """A request, checked as far as it can be without reading anything.
+
+        Raises:
+            WrongNumber, BadRequest: the request.
+        """
         authority.holds(Permission.DECIDE)
         number = person_number(request.applicant.id_number, NUMBER)
         asked = asked_of(request)
-        request_digest = self._request_digest(request, number, asked)
-        trial = Trial.first(link, new_id(), self._clock())
-        for _ in range(MOST_TRIALS):
-            inputs = await self._read(authority, key_hash, number, request, trial.now)
-            if inputs.stored_answer is not None and inputs.stored_digest is not None:
-                return _repeat(Taken(inputs.stored_digest, inputs.stored_answer), request_digest)
-            made = await self._decide(authority, number, request.consent_id, asked, inputs, trial)
-            row = _row(made, authority, request.consent_id, key_hash, request_digest)
-            row = replace(row, referral=self._referral(made.decision), link=link)
-            refused = await self._writer.put(row)
-            if isinstance(refused, Taken):
-                return _repeat(refused, request_digest)
-            if refused is None:
-                return Answer(made.decision.answer_bytes, made.decision.answer.outcome.value, repeated=False)
-            trial = trial.after(refused)
-        raise Contended
+        return Application(key_hash, request, number, asked, self._request_digest(request, number, asked))
 
-    async def _read(
-        self, authority: Authority, key_hash: bytes, number: str, request: DecisionRequest, now: int
-    ) -> Inputs:
-        number_hash = self._keys.pseudonym(SubjectKind.PERSON, number)
-        kind = SubjectKind.PERSON.value
-        return await repository.read(
-            self._pool,
-            authority.tenant,
-            key_hash,
-            kind,
-            number_hash,
-            request.consent_id,
-            now,
-            self._settings.as_of,
+    def first_trial(self) -> Trial:
+        """The first attempt at an application."""
+        return Trial.first(None, new_id(), self._clock())
+
+    async def ready(self, authority: Authority, application: Application, trial: Trial) -> Ready | Answer:
+        """All that a decision is made from; or the answer that was given under the key."""
+        inputs = await self._read(authority, application, trial.now)
+        if inputs.stored_answer is not None and inputs.stored_digest is not None:
+            return repeat(Taken(inputs.stored_digest, inputs.stored_answer), application.digest)
+        return await self._ready(authority, application, inputs, trial)
+
+    def decided(self, ready: Sequence[Ready]) -> list[tuple[Decision, bytes]]:
+        """The decisions and receipts of applications under the same versions; nothing is stored yet."""
+        rows = [each.row for each in ready]
+        matrix = (
+            rows[0]
+            if len(rows) == 1
+            else FeatureMatrix(
+                rows[0].columns,
+                np.vstack([row.values for row in rows]),
+                np.vstack([row.missing for row in rows]),
+            )
         )
+        sources = [each.sources for each in ready]
+        found = decide_many([each.case for each in ready], matrix, sources, ready[0].live, self._random_key)
+        return list(zip(found, write_receipts(found), strict=True))
 
-    async def _decide(
-        self, authority: Authority, number: str, consent_id: UUID, asked: Asked, inputs: Inputs, trial: Trial
-    ) -> Made:
+    async def store(
+        self, authority: Authority, ready: Ready, decision: Decision, receipt: bytes, link: Link | None = None
+    ) -> Answer | Full:
+        """Store a decision with what it reserves; the answer, or what it found full."""
+        application = ready.application
+        made = made_of(decision, ready.data_key, ready.live.policy, ready.trial)
+        row = row_of(made, authority, application, receipt)
+        row = replace(row, referral=self._referral(decision), link=link)
+        refused = await self._writer.put(row)
+        if isinstance(refused, Taken):
+            return repeat(refused, application.digest)
+        if refused is not None:
+            return refused
+        return Answer(decision.answer_bytes, decision.answer.outcome.value, repeated=False)
+
+    async def _read(self, authority: Authority, application: Application, now: int) -> Inputs:
+        kind, consent = SubjectKind.PERSON.value, application.request.consent_id
+        number_hash = self._keys.pseudonym(SubjectKind.PERSON, application.number)
+        return await repository.read(
+            self._pool, authority.tenant, application.key_hash, kind, number_hash, consent, now, self._settings.as_of
+        )  # fmt: skip
+
+    async def _ready(
+        self, authority: Authority, application: Application, inputs: Inputs, trial: Trial
+    ) -> Ready:
+        number, asked = application.number, application.asked
         if inputs.subject_id is None or inputs.wrapped_key is None:
             raise UnknownSubject(NUMBER)
         now = trial.now
         consent = check_consent(
-            consent_of(consent_id, inputs, authority.tenant),
+            consent_of(application.request.consent_id, inputs, authority.tenant),
             inputs.subject_id,
             Purpose.CREDIT_ASSESSMENT,
             authority.tenant,
@@ -177,8 +208,7 @@ class DecisionService:
         case = msgspec.structs.replace(case, causes=causes_of(causes, down), lists=lists, household=household)
         row = features_of(case, tables, live)
         sources = sources_with_record(case, tables, live.plan.sources_of_subject)
-        decision = decide(case, row, sources, live, self._random_key)
-        return made_of(decision, self._keys.unwrap(inputs.wrapped_key), live.policy, trial)
+        return Ready(application, case, row, sources, live, self._keys.unwrap(inputs.wrapped_key), trial)
 
     def _case(
         self,
@@ -255,33 +285,3 @@ def hash_of_key(key: str | None) -> bytes:
     if key is None or not 1 <= len(key) <= 128 or not key.isprintable():
         raise WrongKey
     return hashlib.sha256(key.encode()).digest()
-
-
-def _row(
-    made: Made, authority: Authority, consent_id: UUID, key_hash: bytes, request_digest: bytes
-) -> NewDecision:
-    decision, case = made.decision, made.decision.case
-    sealed = seal_receipt(write_receipt(decision), made.data_key, case.decision_id)
-    return NewDecision(
-        tenant=authority.tenant,
-        decision_id=UUID(case.decision_id),
-        key_hash=key_hash,
-        request_digest=request_digest,
-        subject_id=case.subject.subject_id,
-        consent_id=consent_id,
-        actor_id=authority.actor.actor_id,
-        decided_at=case.decided_at,
-        outcome=decision.answer.outcome.value,
-        answer=decision.answer_bytes,
-        receipt=sealed,
-        receipt_hash=hashlib.sha256(sealed).digest(),
-        reservations=made.reservations,
-        offer=made.offer,
-    )
-
-
-def _repeat(taken: Taken, request_digest: bytes) -> Answer:
-    if taken.request_digest != request_digest:
-        raise KeyReused
-    outcome = str(msgspec.json.decode(taken.answer)["outcome"])
-    return Answer(taken.answer, outcome, repeated=True)

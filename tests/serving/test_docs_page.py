@@ -21,7 +21,7 @@ def test_the_description_names_every_route_and_what_it_answers(address: str) -> 
     told = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
     assert told == {
         "POST /v1/consents", "GET /v1/consents/{consent_id}", "DELETE /v1/consents/{consent_id}", "POST /v1/prefill",
-        "POST /v1/decisions", "GET /v1/decisions/{decision_id}", "GET /v1/decisions/{decision_id}/explanation",
+        "POST /v1/decisions", "POST /v1/decisions:batch", "GET /v1/decisions/{decision_id}", "GET /v1/decisions/{decision_id}/explanation",
         "GET /v1/decisions/{decision_id}/receipt", "GET /health/live", "GET /health/ready", "GET /metrics",
         "POST /v1/records/{dataset}", "POST /v1/disputes", "GET /v1/disputes", "POST /v1/disputes/{dispute_id}/answer",
         "DELETE /v1/subjects", "POST /v1/disputes/{dispute_id}/decide-again", "GET /v1/decisions/{decision_id}/notice",

@@ -44,6 +44,7 @@ def mutated(draw: st.DrawFn, body: dict[str, Any]) -> Any:
 
 BODIES: dict[str, Any] = {
     "/v1/decisions": application(GOOD, "{consent}"),
+    "/v1/decisions:batch": {**application(GOOD, "{consent}"), "idempotency_key": "hostile"},
     "/v1/consents": {
         "id_number": GOOD, "categories": ["bank"], "purpose": "credit_assessment", "recipient": "city",
         "form": "paper", "valid_from": "2025-01-01", "valid_to": "2026-01-01",

@@ -10,6 +10,7 @@ from tests.serving.world import NOBODY
 
 ROUTES: dict[tuple[str, str], Permission] = {
     ("POST", "/v1/decisions"): Permission.DECIDE,
+    ("POST", "/v1/decisions:batch"): Permission.DECIDE,
     ("GET", "/v1/decisions/{decision}"): Permission.READ_DECISIONS,
     ("GET", "/v1/decisions/{decision}/explanation"): Permission.READ_DECISIONS,
     ("GET", "/v1/decisions/{decision}/notice"): Permission.READ_DECISIONS,
