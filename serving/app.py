@@ -28,6 +28,7 @@ from serving.registry.repository import active_async
 from serving.rights import api as rights
 from serving.services import Clock, Services, close_services, open_services, services, wall_clock
 from serving.settings import Settings, WrongSetting
+from serving.stops import api as stops
 from serving.store.engine import Database, open_database
 from serving.store.migrate import migrate
 from serving.store.session import store_errors, tenant_connection
@@ -87,6 +88,7 @@ def create_app(settings: Settings, database: Database, clock: Clock = wall_clock
     app.include_router(cases.router)
     app.include_router(rights.router)
     app.include_router(offers.router)
+    app.include_router(stops.router)
     _add_health(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app

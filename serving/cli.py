@@ -26,6 +26,7 @@ from serving.policy_cli import policy_app
 from serving.quality.cli import quality_app, show_findings
 from serving.records import cli as records
 from serving.rights import cli as rights
+from serving.stops.cli import approvals_app
 from serving.swaps.cli import backtest
 from serving.work.cli import jobs_app, worker
 from training import cli as analysts
@@ -44,6 +45,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(policy_app, name="policy")
 app.add_typer(offers_app, name="offers")
 app.add_typer(experiments_app, name="experiments")
+app.add_typer(approvals_app, name="approvals")
 app.add_typer(identity_app, name="identity")
 app.add_typer(tokens_app, name="tokens")
 app.add_typer(jobs_app, name="jobs")

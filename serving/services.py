@@ -33,6 +33,7 @@ from serving.rights.again import AgainService
 from serving.rights.notice import NoticeService
 from serving.rights.service import RightsService
 from serving.settings import Settings
+from serving.stops.service import StopService
 from serving.store.engine import Database
 from serving.store.keys import KeyRing
 from serving.store.session import open_pool
@@ -68,6 +69,7 @@ class Services:
     again: AgainService
     notices: NoticeService
     offers: OfferService
+    stops: StopService
     writer: GroupWriter
     metrics: Metrics
     clock: Clock
@@ -109,6 +111,7 @@ async def open_services(settings: Settings, database: Database, clock: Clock) ->
         again=AgainService(pool, opener, decisions),
         notices=NoticeService(settings, pool, opener),
         offers=OfferService(pool, opener, decisions, clock),
+        stops=StopService(pool, clock),
         writer=writer,
         metrics=metrics,
         clock=clock,

@@ -42,6 +42,7 @@ class Permission(StrEnum):
     READ_ACCESS_LOG = "read_access_log"
     READ_CASES = "read_cases"
     DECIDE_CASES = "decide_cases"
+    STOP_APPROVALS = "stop_approvals"
     EXERCISE_RIGHTS = "exercise_rights"
     """Ask in a subject's name: for a person's review, a report, a statement."""
 
@@ -56,6 +57,7 @@ GRANTED: dict[Role, frozenset[Permission]] = {
     Role.RISK_OFFICER: frozenset({
         _P.APPROVE, _P.ACTIVATE, _P.SUBMIT, _P.READ_REGISTRY, _P.READ_DECISIONS, _P.READ_RECEIPTS, _P.REPLAY,
         _P.HANDLE_ALERTS, _P.RESOLVE, _P.HANDLE_DISPUTES, _P.READ_CASES, _P.DECIDE_CASES,
+        _P.STOP_APPROVALS,
     }),
     Role.AUDITOR: frozenset({
         _P.READ_REGISTRY, _P.READ_DECISIONS, _P.READ_RECEIPTS, _P.REPLAY, _P.READ_ACCESS_LOG, _P.READ_CASES,

@@ -69,6 +69,7 @@ class Case(msgspec.Struct, frozen=True, omit_defaults=True):
     ``disputed`` are the datasets that were read although their subject disputes a record in them, ``causes`` why each
     source that is down is: late, poor in the score that is named, or out of service by an operator.
     ``lists`` says of each list that the policy asks whether the applicant is on it: 1, 0, or -1 where none is in force.
+    ``stops`` are those that hold, with the operator's reason; ``full`` the breakers that have too little left for it.
     """
 
     decision_id: str
@@ -87,6 +88,8 @@ class Case(msgspec.Struct, frozen=True, omit_defaults=True):
     causes: dict[str, str] = msgspec.field(default_factory=dict)
     lists: dict[str, int] = msgspec.field(default_factory=dict)
     household: CaseHousehold | None = None
+    stops: dict[str, str] = msgspec.field(default_factory=dict)
+    full: tuple[str, ...] = ()
 
 
 def is_authorised(contract: Contract, categories: Collection[str]) -> bool:

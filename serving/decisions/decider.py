@@ -16,6 +16,7 @@ from features.matrix import FeatureMatrix, Missing
 from serving.decisions.case import Case, is_authorised
 from serving.decisions.forms import Facts, Forms, forms_of
 from serving.decisions.grading import Graded, ModelScore, Point, graded, model_score, points
+from serving.decisions.holding import HELD, hold
 from serving.decisions.live import Live
 from serving.decisions.schemas import AnswerReason, AnswerScore, DecisionAnswer
 from serving.decisions.verdict import Ruled, Verdict, by_rules, verdict_of
@@ -104,10 +105,11 @@ def _decided(case: Case, facts: Facts, scored: Scored | None, batch: Batch, at: 
     live = batch.live
     ruled = _ruled(case, facts, live.policy)
     if scored is None:
-        answer, told = _answer(case, live, ruled, by_rules(ruled)), None
+        answer, told = _answer(case, live, ruled, hold(case, live.policy, "", by_rules(ruled))), None
     else:
-        verdict = verdict_of(case, live.policy, ruled, scored.point, scored.by, key)
-        by_rule = any(reason.kind in {"rule", "unknown"} for reason in verdict.reasons)
+        found = verdict_of(case, live.policy, ruled, scored.point, scored.by, key)
+        verdict = hold(case, live.policy, live.model, found)
+        by_rule = any(reason.kind in {"rule", "unknown", HELD} for reason in verdict.reasons)
         most = 0 if by_rule else MOST - len(verdict.reasons)
         told = explain(scored.point.base, scored.groups, live.texts, most)
         answer = _with_score(_answer(case, live, ruled, verdict, told), live, verdict, scored, told)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import asyncpg
+import msgspec
 
 from features.errors import NotFound
 from serving.decisions.budgets import Full, Reservation, give_back, reserve
@@ -17,7 +18,9 @@ from serving.store.session import Connection, store_errors, tenant_connection
 
 READ = """
 SELECT r.*, (SELECT array_agg(dataset) FROM source_delivery WHERE last_known + allowed < $7) AS late,
-    (SELECT array_agg(dataset || ':' || score) FROM source_poor) AS poor
+    (SELECT array_agg(dataset || ':' || score) FROM source_poor) AS poor,
+    (SELECT jsonb_object_agg(concat_ws(':', kind, nullif(name, '')), reason)::text FROM approval_stop
+     WHERE ended_at IS NULL) AS stops
 FROM read_decision($1, $2, $3, $4, $5, $6) r"""
 STORE = "SELECT * FROM store_decisions($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 GET = """
@@ -55,11 +58,17 @@ class Inputs:
     promised: int
     late: list[str] | None
     poor: list[str] | None
+    stops: str | None = None
 
     @property
     def active(self) -> dict[str, str]:
         """Digest by slot, at the moment of the decision."""
         return dict(zip(self.slots or [], self.digests or [], strict=True))
+
+    @property
+    def stopped(self) -> dict[str, str]:
+        """The operator's reason by what is stopped."""
+        return {} if self.stops is None else msgspec.json.decode(self.stops, type=dict[str, str])
 
     def down(self, stated: Iterable[str]) -> dict[str, str]:
         """Why each source that decisions do without is down: ``operator`` took it out of service, it is ``late``,

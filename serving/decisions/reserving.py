@@ -19,16 +19,17 @@ from serving.decisions.budgets import (
 )
 from serving.decisions.case import CaseHousehold
 from serving.decisions.decider import Decision
+from serving.decisions.holding import BREAKER, graded_pd
+from serving.decisions.holding import reservations as breakers
 from serving.decisions.linking import Link
 from serving.decisions.repository import Inputs
-from serving.decisions.schemas import DecisionAnswer
 from serving.decisions.verdict import RANDOM
+from serving.offers.loss import expected_loss
 from serving.offers.model import NewOffer
 from serving.offers.offer import Offer
 from serving.policy.model import RandomApproval
 from serving.policy.policy import Policy
 
-_NANO, _PPM = 1_000_000_000, 1_000_000
 MOST_TRIALS = 8
 """How often an application is decided while others take what it would reserve."""
 
@@ -47,13 +48,15 @@ class Contended(Unavailable):
 class Trial:
     """One attempt to decide: later ones keep id and moment, so that chance draws once; ``random`` whether it may.
 
-    With ``line_fen`` it looks at a line that holds so much of its household's cap: it reserves and offers nothing.
+    With ``line_fen`` it looks at a line that holds so much of its household's cap: it reserves and offers nothing, and
+    no stop holds it. ``full`` are the breakers that had too little left.
     """
 
     decision_id: UUID
     now: int
     random: bool = True
     line_fen: int | None = None
+    full: frozenset[str] = frozenset()
 
     @staticmethod
     def first(link: Link | None, decision_id: UUID, now: int) -> Trial:
@@ -64,7 +67,10 @@ class Trial:
 
     def after(self, full: Full) -> Trial:
         """The next one, when these budgets had too little left."""
-        return replace(self, random=self.random and not RANDOM_BUDGETS & set(full.names))
+        names = set(full.names)
+        breakers = {name for name in names if name.startswith(BREAKER)}
+        random = self.random and not RANDOM_BUDGETS & names
+        return replace(self, random=random, full=self.full | breakers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +100,22 @@ def household_of(inputs: Inputs, policy: Policy, trial: Trial) -> CaseHousehold 
     return CaseHousehold(inputs.holder, max(inputs.promised - (trial.line_fen or 0), 0))
 
 
+def held_by(inputs: Inputs, trial: Trial) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The stops that hold an application, and the breakers that are full; a line that is looked at knows neither."""
+    if trial.line_fen is not None:
+        return {}, ()
+    return inputs.stopped, tuple(sorted(trial.full))
+
+
 def reservations_of(decision: Decision, policy: Policy) -> tuple[Reservation, ...]:
-    """The limit of the household that an approval promises; of a random one also its part of the month's budgets."""
+    """The limit of the household that an approval promises and its part of the day's breakers; of a random one also its
+    part of the month's budgets.
+    """
     offer = decision.answer.offer
+    found = [*breakers(decision.case, decision.answer, policy)]
     if not isinstance(offer, Offer):
-        return ()
-    found = [*_exposure(decision, offer, policy)]
+        return tuple(found)
+    found += _exposure(decision, offer, policy)
     stream = policy.document.random_approval
     if stream is not None and decision.answer.stream == RANDOM:
         found += _random(decision, offer, stream)
@@ -137,17 +153,5 @@ def _random(decision: Decision, offer: Offer, stream: RandomApproval) -> Iterato
     if stream.monthly_amount_fen is not None:
         yield Reservation(RANDOM_AMOUNT, month, offer.limit_fen, stream.monthly_amount_fen)
     if stream.monthly_loss_fen is not None and stream.lgd_ppm is not None:
-        loss = expected_loss(offer.limit_fen, _pd(decision.answer), stream.lgd_ppm)
+        loss = expected_loss(offer.limit_fen, graded_pd(decision.answer), stream.lgd_ppm)
         yield Reservation(RANDOM_LOSS, month, loss, stream.monthly_loss_fen)
-
-
-def expected_loss(limit_fen: int, pd: float, lgd_ppm: int) -> int:
-    """Limit x PD x loss given default in fen, rounded up; a PD counts to the billionth, as it is kept."""
-    return -(-limit_fen * round(pd * _NANO) * lgd_ppm // (_NANO * _PPM))
-
-
-def _pd(answer: DecisionAnswer) -> float:
-    """The PD by which it was graded."""
-    pd = answer.pd if answer.graded_pd is None else answer.graded_pd
-    assert isinstance(pd, float)
-    return pd

@@ -64,7 +64,7 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class AnswerReason(msgspec.Struct, frozen=True):
-    """``kind`` is rule, unknown (what could not be checked), limit or score; a score's reason has its log-odds and its share of all that raised it."""
+    """``kind`` is rule, unknown (what could not be checked), limit, held (stopped, or the day's breaker full) or score; a score's reason has its log-odds and its share of all that raised it."""
 
     code: str
     kind: str

@@ -45,6 +45,7 @@ from serving.decisions.reserving import (
     MOST_TRIALS,
     Contended,
     Trial,
+    held_by,
     household_of,
     made_of,
 )
@@ -205,7 +206,10 @@ class DecisionService:
         case = self._case(authority, number, consent, asked, live, tables, inputs.version, down, trial)
         lists = listed(live, self._keys.pseudonym(SubjectKind.PERSON, number), now)
         household = household_of(inputs, live.policy, trial)
-        case = msgspec.structs.replace(case, causes=causes_of(causes, down), lists=lists, household=household)
+        stops, full = held_by(inputs, trial)
+        case = msgspec.structs.replace(
+            case, causes=causes_of(causes, down), lists=lists, household=household, stops=stops, full=full
+        )
         row = features_of(case, tables, live)
         sources = sources_with_record(case, tables, live.plan.sources_of_subject)
         return Ready(application, case, row, sources, live, self._keys.unwrap(inputs.wrapped_key), trial)

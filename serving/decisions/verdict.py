@@ -56,9 +56,7 @@ def draws(key: bytes, decision_id: str, share_ppm: int) -> bool:
     return (drawn * 1_000_000) >> 64 < share_ppm
 
 
-def verdict_of(
-    case: Case, policy: Policy, ruled: Ruled, score: Point, by: Graded, key: bytes
-) -> Verdict:
+def verdict_of(case: Case, policy: Policy, ruled: Ruled, score: Point, by: Graded, key: bytes) -> Verdict:
     """The verdict of a policy for credit."""
     tables = policy.tables
     assert tables is not None

@@ -206,6 +206,21 @@ class RandomApproval(Document, frozen=True, omit_defaults=True):
     lgd_ppm: int | None = None
 
 
+class Breaker(Document, frozen=True, omit_defaults=True):
+    """The most that the machine approves on one day of China, of some products and by some models (empty: of all).
+
+    Approvals, their limits in fen, their expected losses (limit x PD x ``lgd_ppm``) in fen; beyond it a person decides.
+    """
+
+    id: str
+    products: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    daily_count: int | None = None
+    daily_amount_fen: int | None = None
+    daily_loss_fen: int | None = None
+    lgd_ppm: int | None = None
+
+
 class GradeFrom(StrEnum):
     """Which PD gives the grade where sources are withheld."""
 
@@ -263,6 +278,7 @@ class PolicyDocument(Document, frozen=True, omit_defaults=True):
     withheld: Withheld | None = None
     offers: OfferRules | None = None
     disclosure: dict[str, Text] = msgspec.field(default_factory=dict)
+    breakers: tuple[Breaker, ...] = ()
 
 
 EFFECTS = {"pass": Effect.PASS, "refer": Effect.REFER, "decline": Effect.DECLINE}

@@ -25,6 +25,7 @@ from serving.policy.model import (
     When,
 )
 from serving.policy.terms import NAMES, OPTIONAL, segment_names
+from serving.policy.trying import breakers
 
 _PLURAL = {Operator.IN, Operator.NOT_IN}
 _OF_TEXTS = _PLURAL | {Operator.EQ, Operator.NE}
@@ -45,6 +46,7 @@ def misshapen(document: PolicyDocument) -> list[Finding]:
         found += _when(f"segment {segment.id}", segment.when)
     if document.tables is not None:
         found += _tables(document, document.tables)
+    found += breakers(document)
     if document.pd_model and document.pd_model in document.challengers:
         problem = "the model that decides cannot be its own challenger."
         found.append(error("own_challenger", "challengers", problem, "Take it out."))

@@ -29,7 +29,8 @@ def test_the_description_names_every_route_and_what_it_answers(address: str) -> 
         "GET /v1/cases", "GET /v1/cases/{case_id}", "POST /v1/cases/{case_id}/take", "POST /v1/cases/{case_id}/decide",
         "POST /v1/cases/{case_id}/second", "GET /v1/offers/{decision_id}", "POST /v1/offers/{decision_id}/accept",
         "POST /v1/offers/{decision_id}/decline", "POST /v1/offers/{decision_id}/drawdowns",
-        "POST /v1/offers/{decision_id}/reapprove",
+        "POST /v1/offers/{decision_id}/reapprove", "GET /v1/approvals", "POST /v1/approvals/stop",
+        "POST /v1/approvals/resume",
     }  # fmt: skip
     for methods in paths.values():
         for operation in methods.values():

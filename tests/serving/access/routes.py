@@ -38,6 +38,9 @@ ROUTES: dict[tuple[str, str], Permission] = {
     ("POST", "/v1/offers/{nobodys}/decline"): Permission.DECIDE,
     ("POST", "/v1/offers/{nobodys}/drawdowns"): Permission.DECIDE,
     ("POST", "/v1/offers/{nobodys}/reapprove"): Permission.DECIDE,
+    ("GET", "/v1/approvals"): Permission.READ_REGISTRY,
+    ("POST", "/v1/approvals/stop"): Permission.STOP_APPROVALS,
+    ("POST", "/v1/approvals/resume"): Permission.STOP_APPROVALS,
 }
 _SEEN = "0" * 64
 NOBODYS: dict[tuple[str, str], Any] = {
@@ -61,6 +64,7 @@ NOBODYS: dict[tuple[str, str], Any] = {
     ("POST", "/v1/offers/{nobodys}/decline"): None,
     ("POST", "/v1/offers/{nobodys}/drawdowns"): {"id_number": NOBODY, "amount_fen": 300_000},
     ("POST", "/v1/offers/{nobodys}/reapprove"): {"id_number": NOBODY},
+    ("POST", "/v1/approvals/resume"): {"all": True, "reason": "seen"},
 }  # fmt: skip
 """Bodies about somebody or something that is not there: who may ask is told so."""
 

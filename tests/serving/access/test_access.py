@@ -21,7 +21,7 @@ from tests.serving.world import GOOD, LATE, NOW, Bank, Client, application, aski
 UNDER_TENANT = (
     "consent", "subject_timeline", "artifact", "approval", "activation", "decision", "budget", "audit_log", "alert",
     "dispute", "erasure", "access_log", "model_entry", "evidence", "promotion",
-    "decision_link", "review_case", "subject_statement", "subject_report", "offer", "drawdown",
+    "decision_link", "review_case", "subject_statement", "subject_report", "offer", "drawdown", "approval_stop",
 )  # fmt: skip
 
 
@@ -170,6 +170,8 @@ def test_a_role_does_what_it_is_granted_and_nothing_else(
         }}  # fmt: skip
     if route in NOBODYS:
         more = {"json": NOBODYS[route], "headers": {"Idempotency-Key": str(uuid4())}}
+    if path == "/v1/approvals/stop":
+        more = {"json": {"product": "consumer", "reason": "tried"}}
     spare = client.consent_id(LATE, categories=["bank"]) if "{spare}" in path else ""
     got = client.as_(role.value).ask(method, path.format(**decided, **nobodys(), spare=spare), **more)
     if ROUTES[route] in GRANTED[role]:

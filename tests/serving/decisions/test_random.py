@@ -13,8 +13,8 @@ import pytest
 from serving.access.model import Permission
 from serving.decisions.budgets import RANDOM_AMOUNT, RANDOM_COUNT, RANDOM_LOSS
 from serving.decisions.replay import ReplayStatus, replay
-from serving.decisions.reserving import expected_loss
 from serving.decisions.verdict import draws
+from serving.offers.loss import expected_loss
 from serving.registry.model import Kind
 from serving.store.keys import KeyRing
 from serving.store.session import tenant_transaction

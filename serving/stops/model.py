@@ -1,0 +1,101 @@
+"""The stop switch: while it is on, whom the policy would approve a person decides about."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from features.errors import Conflict, Invalid, NotFound
+
+MOST_REASON = 200
+"""Characters of the operator's reason, which stands in receipts."""
+
+
+class StopKind(StrEnum):
+    """Whose approvals are stopped."""
+
+    ALL = "all"
+    PRODUCT = "product"
+    MODEL = "model"
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """``name`` is the product or the model's slot without ``bundle.``; empty for all."""
+
+    kind: StopKind
+    name: str = ""
+
+    def __str__(self) -> str:
+        """As cases name it: ``all``, ``product:consumer``, ``model:risk``."""
+        return f"{self.kind.value}:{self.name}" if self.name else self.kind.value
+
+
+class Stop(msgspec.Struct, frozen=True):
+    """One stop with who began it and who ended it (µs, actor); a stop that holds has no end."""
+
+    kind: StopKind
+    name: str
+    reason: str
+    stopped_at: int
+    stopped_by: str
+    ended_at: int | None = None
+    ended_by: str | None = None
+    ended_for: str | None = None
+
+
+class NothingToStop(Invalid):
+    """A product or model that no policy in force has: stopping it would stop nothing."""
+
+    def __init__(self, scope: Scope, known: list[str]) -> None:
+        super().__init__(
+            f"no policy in force has the {scope.kind.value} {scope.name!r}.",
+            place=scope.kind.value,
+            remedy=f"There are: {', '.join(known) or 'none'}.",
+        )
+
+
+class TwoScopes(Invalid):
+    """A product and a model at once, or neither beside no word of all."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "it is not said what is stopped.",
+            place="body",
+            remedy="Name one of: a product, a model, all.",
+        )
+
+
+class AlreadyStopped(Conflict):
+    """A second stop of the same would hide who began the first."""
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(
+            f"approvals are stopped already: {scope}.",
+            remedy="Nothing needs to be done; `yidai approvals show` says since when and why.",
+        )
+
+
+class NotStopped(NotFound):
+    """Nothing to end."""
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(
+            f"approvals are not stopped: {scope}.", remedy="`yidai approvals show` lists what is stopped."
+        )
+
+
+def scope_of(product: str | None, model: str | None, *, everything: bool) -> Scope:
+    """What is meant by exactly one of three.
+
+    Raises:
+        TwoScopes: by none or several.
+    """
+    named = [
+        Scope(kind, name) for kind, name in ((StopKind.PRODUCT, product), (StopKind.MODEL, model)) if name
+    ]
+    if everything:
+        named.append(Scope(StopKind.ALL))
+    if len(named) != 1:
+        raise TwoScopes
+    return named[0]

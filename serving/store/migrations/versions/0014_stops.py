@@ -1,0 +1,24 @@
+"""What an operator stopped, and until when."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0014"
+down_revision = "0013"
+
+
+def upgrade() -> None:
+    _run("0014_stops.sql")
+
+
+def downgrade() -> None:
+    _run("0014_stops_back.sql")
+
+
+def _run(name: str) -> None:
+    driver = op.get_bind().connection.driver_connection
+    assert driver is not None
+    driver.execute(Path(__file__).with_name(name).read_text(encoding="utf-8"))
