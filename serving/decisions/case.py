@@ -14,7 +14,7 @@ from features.errors import Unavailable
 from features.matrix import FeatureMatrix, Missing
 from features.timeline.events import EventTable, Pin
 from serving.decisions.live import Live
-from serving.decisions.schemas import Asked
+from serving.decisions.schemas import Arm, Asked
 from serving.policy.days import day_of
 
 
@@ -69,7 +69,8 @@ class Case(msgspec.Struct, frozen=True, omit_defaults=True):
     ``disputed`` are the datasets that were read although their subject disputes a record in them, ``causes`` why each
     source that is down is: late, poor in the score that is named, or out of service by an operator.
     ``lists`` says of each list that the policy asks whether the applicant is on it: 1, 0, or -1 where none is in force.
-    ``stops`` are those that hold, with the operator's reason; ``full`` the breakers that have too little left for it.
+    ``stops`` are those that hold, with the operator's reason; ``full`` the breakers that have too little left for it,
+    ``arm`` is the subject's in the experiment that runs.
     """
 
     decision_id: str
@@ -90,6 +91,7 @@ class Case(msgspec.Struct, frozen=True, omit_defaults=True):
     household: CaseHousehold | None = None
     stops: dict[str, str] = msgspec.field(default_factory=dict)
     full: tuple[str, ...] = ()
+    arm: Arm | None = None
 
 
 def is_authorised(contract: Contract, categories: Collection[str]) -> bool:

@@ -69,8 +69,9 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """The score that decides, what the policy grades by, and the sums by reason that explain it."""
+    """The score of the ``model`` that decides, what the policy grades by, and the sums by reason that explain it."""
 
+    model: str
     point: Point
     by: Graded
     groups: Mapping[str, int]
@@ -93,7 +94,7 @@ def decide_many(
     requests = [request_facts(case, each, live) for case, each in zip(cases, sources, strict=True)]
     scores = {name: scorer.score(*live.inputs(name, matrix)) for name, scorer in live.scorers.items()}
     batch = Batch(live, matrix, requests, scores)
-    scored = _scored(batch, forms) if live.policy.grades else [None] * len(cases)
+    scored = _deciding(cases, batch, forms) if live.policy.grades else [None] * len(cases)
     asked = _asked(matrix, forms)
     return [
         _decided(case, {**features, **request}, one, batch, at, key)
@@ -108,20 +109,26 @@ def _decided(case: Case, facts: Facts, scored: Scored | None, batch: Batch, at: 
         answer, told = _answer(case, live, ruled, hold(case, live.policy, "", by_rules(ruled))), None
     else:
         found = verdict_of(case, live.policy, ruled, scored.point, scored.by, key)
-        verdict = hold(case, live.policy, live.model, found)
+        verdict = hold(case, live.policy, scored.model, found)
         by_rule = any(reason.kind in {"rule", "unknown", HELD} for reason in verdict.reasons)
         most = 0 if by_rule else MOST - len(verdict.reasons)
         told = explain(scored.point.base, scored.groups, live.texts, most)
-        answer = _with_score(_answer(case, live, ruled, verdict, told), live, verdict, scored, told)
+        answer = _with_score(_answer(case, live, ruled, verdict, told), verdict, scored, told)
     return Decision(case, answer, _bytes(answer), ruled.results, told, batch, at)
 
 
-def _scored(batch: Batch, forms: Forms) -> list[Scored]:
-    live = batch.live
-    found = batch.scores[live.model]
-    groups = forms.groupings[live.model].groups(found.contributions)
-    by = graded(live, batch.matrix, found)
-    return [Scored(*each) for each in zip(points(found), by, groups, strict=True)]
+def _deciding(cases: Sequence[Case], batch: Batch, forms: Forms) -> list[Scored]:
+    """The score of each case's model: the policy's, or that of its arm."""
+    models = [batch.live.model if case.arm is None else case.arm.model for case in cases]
+    found = {name: _scored(name, batch, forms) for name in sorted(set(models))}
+    return [found[name][at] for at, name in enumerate(models)]
+
+
+def _scored(model: str, batch: Batch, forms: Forms) -> list[Scored]:
+    found = batch.scores[model]
+    groups = forms.groupings[model].groups(found.contributions)
+    by = graded(batch.live, model, batch.matrix, found)
+    return [Scored(model, *each) for each in zip(points(found), by, groups, strict=True)]
 
 
 def _asked(matrix: FeatureMatrix, forms: Forms) -> list[dict[str, Fact | Missing]]:
@@ -194,11 +201,12 @@ def _answer(
         disputed_sources=case.disputed,
         segment=ruled.segment if later else "",
         rows=dict(verdict.rows) if later else {},
+        experiment=case.arm,
     )
 
 
 def _with_score(
-    answer: DecisionAnswer, live: Live, verdict: Verdict, scored: Scored, told: Explanation
+    answer: DecisionAnswer, verdict: Verdict, scored: Scored, told: Explanation
 ) -> DecisionAnswer:
     point, offer = scored.point, verdict.offer
     return msgspec.structs.replace(
@@ -208,7 +216,7 @@ def _with_score(
         limit_fen=offer.limit_fen if offer else 0,
         annual_rate_ppm=offer.annual_rate_ppm if offer else None,
         offer=offer,
-        score=AnswerScore(live.model, point.base, told.other, point.log_odds),
+        score=AnswerScore(scored.model, point.base, told.other, point.log_odds),
         pd_low=point.pd_low,
         pd_high=point.pd_high,
         graded_pd=None if scored.by.pd == point.pd else scored.by.pd,

@@ -71,13 +71,13 @@ def points(scores: Scores) -> list[Point]:
     return [Point(log_odds, scores.base, pd, grade, *ends) for log_odds, pd, grade, *ends in told]
 
 
-def graded(live: Live, matrix: FeatureMatrix, scores: Scores) -> list[Graded]:
-    """What the deciding model's score of each row is graded by."""
+def graded(live: Live, model: str, matrix: FeatureMatrix, scores: Scores) -> list[Graded]:
+    """What a model's score of each row is graded by."""
     rule = live.policy.document.withheld
     pd, grade = scores.pd.copy(), scores.grade.copy()
     if rule is not None and rule.grade_from is not GradeFrom.POINT:
-        scorer = live.scorers[live.model]
-        values, missing = live.inputs(live.model, matrix)
+        scorer = live.scorers[model]
+        values, missing = live.inputs(model, matrix)
         withheld = np.flatnonzero((missing > Missing.NO_RECORD).any(axis=1))
         if len(withheld):
             values, missing = values[withheld], missing[withheld]

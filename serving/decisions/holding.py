@@ -13,7 +13,8 @@ from serving.decisions.schemas import AnswerReason, DecisionAnswer
 from serving.decisions.verdict import POLICY, Verdict
 from serving.offers.loss import expected_loss
 from serving.offers.offer import Offer
-from serving.policy.model import Breaker, Outcome
+from serving.policy.experiment import Breaker
+from serving.policy.model import Outcome
 from serving.policy.policy import Policy
 
 BREAKER = "breaker."

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+import msgspec
+
 from features.canonical import digest
 from features.consent import Access, Purpose
 from features.errors import Integrity, YidaiError
@@ -18,6 +20,7 @@ from features.timeline.lake import Lake
 from serving.access.model import Authority, Permission
 from serving.cases.receipt import verify
 from serving.decisions import repository
+from serving.decisions.arms import ARM_KEY, arm_of
 from serving.decisions.case import Case, features_of, sources_with_record
 from serving.decisions.decider import decide
 from serving.decisions.linking import LinkKind
@@ -25,6 +28,7 @@ from serving.decisions.live import Live, compile_live
 from serving.decisions.receipt import Receipt, differences, open_receipt, read_receipt, write_receipt
 from serving.decisions.repository import StoredDecision
 from serving.decisions.service import RANDOM_KEY
+from serving.policy.days import day_of
 from serving.records.tail import CommandTail
 from serving.registry.repository import artifact_row
 from serving.settings import Settings
@@ -139,7 +143,7 @@ class _Replay:
         if changed:
             raise ChangedRow(changed)
         live = self._live(receipt.digests)
-        case = receipt.case
+        case = self._drawn(receipt.case, live)
         tables = self._tables(case, live)
         row = features_of(case, tables, live)
         sources = sources_with_record(case, tables, live.plan.sources_of_subject)
@@ -152,6 +156,11 @@ class _Replay:
         return Replayed(
             stored.decision_id, ReplayStatus.AGED if aged else ReplayStatus.DIFFERENT, tuple(found)
         )
+
+    def _drawn(self, case: Case, live: Live) -> Case:
+        """The case with the arm that the keys give its subject, so that a receipt cannot state another."""
+        arm = arm_of(live, self._keys.derived(ARM_KEY), case.subject.subject_id, day_of(case.decided_at))
+        return msgspec.structs.replace(case, arm=arm)
 
     def _of_person(self, stored: StoredDecision, data: bytes, parent_id: UUID) -> Replayed:
         """A person is not computed again: what they saw and decided is verified, and the decision that they reviewed

@@ -74,6 +74,14 @@ class AnswerReason(msgspec.Struct, frozen=True):
     share: float | None = None
 
 
+class Arm(msgspec.Struct, frozen=True):
+    """Where an experiment put the subject: ``arm`` is champion or challenger, ``model`` the one that decides."""
+
+    experiment: str
+    arm: str
+    model: str
+
+
 class AnswerScore(msgspec.Struct, frozen=True):
     """In 1e-9 logits of default: ``base`` + the reasons' log-odds + ``other`` == ``log_odds`` exactly."""
 
@@ -90,7 +98,8 @@ class DecisionAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     is ``disputed_sources`` where the applicant disputes nothing that was read. The PD lies between ``pd_low``
     and ``pd_high`` with the chance that the bundle states (90 %); what is in ``missing_sources`` widens them. The
     policy may grade by a higher PD where sources are missing: then that is ``graded_pd``. ``rows`` names the row of
-    each of the policy's tables that was used, ``segment`` whom it took the applicant for. An answer about a product
+    each of the policy's tables that was used, ``segment`` whom it took the applicant for,
+    ``experiment`` the arm of a split that runs. An answer about a product
     without a loan has no grade, PD, score, limit, rate or offer.
     """
 
@@ -117,6 +126,7 @@ class DecisionAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     graded_pd: float | None = None
     segment: str = ""
     rows: dict[str, str] = msgspec.field(default_factory=dict)
+    experiment: Arm | None = None
 
 
 class BadRequest(Invalid):

@@ -22,6 +22,7 @@ from serving.access.model import Authority, Permission
 from serving.access.repository import new_id
 from serving.consents.check import check_consent, person_number
 from serving.decisions import repository
+from serving.decisions.arms import ARM_KEY, arm_of
 from serving.decisions.budgets import Full
 from serving.decisions.case import (
     Case,
@@ -51,6 +52,7 @@ from serving.decisions.reserving import (
 )
 from serving.decisions.schemas import Asked, DecisionRequest, asked_of, check_loan, read_request
 from serving.decisions.writer import GroupWriter
+from serving.policy.days import day_of
 from serving.policy.facts import age_years
 from serving.policy.model import Outcome
 from serving.settings import Settings
@@ -94,6 +96,7 @@ class DecisionService:
         self._writer = writer
         self._clock = clock
         self._random_key = keys.derived(RANDOM_KEY)
+        self._arm_key = keys.derived(ARM_KEY)
 
     async def decide(self, authority: Authority, key: str | None, body: bytes) -> Answer:
         """Decide an application, or repeat the answer that its key was given.
@@ -207,9 +210,10 @@ class DecisionService:
         lists = listed(live, self._keys.pseudonym(SubjectKind.PERSON, number), now)
         household = household_of(inputs, live.policy, trial)
         stops, full = held_by(inputs, trial)
+        arm = arm_of(live, self._arm_key, inputs.subject_id, day_of(now))
         case = msgspec.structs.replace(
-            case, causes=causes_of(causes, down), lists=lists, household=household, stops=stops, full=full
-        )
+            case, causes=causes_of(causes, down), lists=lists, household=household, stops=stops, full=full, arm=arm
+        )  # fmt: skip
         row = features_of(case, tables, live)
         sources = sources_with_record(case, tables, live.plan.sources_of_subject)
         return Ready(application, case, row, sources, live, self._keys.unwrap(inputs.wrapped_key), trial)

@@ -43,7 +43,8 @@ def helps_of(receipt: Receipt, live: Live, actions: Actions) -> tuple[Text, ...]
     if grade is None:
         return ()
     row = row_of(receipt, live.plan.columns)
-    scorer = live.scorers[live.model]
+    model = str(answer["score"]["model"])
+    scorer = live.scorers[model]
     most = greatest_score(scorer.bundle.scale, grade) - _lifted(receipt)
     found = counterfactual(scorer, actions, row.values[0], row.missing[0], most, live.plan.recompose)
     if not found.reached or not found.taken:
@@ -51,7 +52,7 @@ def helps_of(receipt: Receipt, live: Live, actions: Actions) -> tuple[Text, ...]
     again = _again(receipt, live, row, found.taken)
     if not _better(again, receipt):
         return ()
-    moved = _moved(receipt, again, live.model)
+    moved = _moved(receipt, again, model)
     return tuple(_told(one, moved, live.plan.columns) for one in found.taken[:MOST])
 
 

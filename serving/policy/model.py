@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from features.contracts.model import Text
+from serving.policy.experiment import Breaker, Experiment
 from serving.policy.lending import Document, LimitPolicy, OfferRules, Reason
 
 GRADES = 10
@@ -206,21 +207,6 @@ class RandomApproval(Document, frozen=True, omit_defaults=True):
     lgd_ppm: int | None = None
 
 
-class Breaker(Document, frozen=True, omit_defaults=True):
-    """The most that the machine approves on one day of China, of some products and by some models (empty: of all).
-
-    Approvals, their limits in fen, their expected losses (limit x PD x ``lgd_ppm``) in fen; beyond it a person decides.
-    """
-
-    id: str
-    products: tuple[str, ...] = ()
-    models: tuple[str, ...] = ()
-    daily_count: int | None = None
-    daily_amount_fen: int | None = None
-    daily_loss_fen: int | None = None
-    lgd_ppm: int | None = None
-
-
 class GradeFrom(StrEnum):
     """Which PD gives the grade where sources are withheld."""
 
@@ -255,7 +241,7 @@ class PolicyKind(StrEnum):
 class PolicyDocument(Document, frozen=True, omit_defaults=True):
     """One policy, from the day ``effective_from`` in China; schema 1 is read as this (``serving.policy.first``).
 
-    ``pd_model`` names the bundle slot whose PD decides; ``challengers`` only watch. ``purposes`` and
+    ``pd_model`` names the bundle slot whose PD decides; ``challengers`` only watch, unless one of ``experiments`` lets them decide. ``purposes`` and
     ``regions`` are the words that rules may use of an application, with what they say.
     """
 
@@ -279,6 +265,7 @@ class PolicyDocument(Document, frozen=True, omit_defaults=True):
     offers: OfferRules | None = None
     disclosure: dict[str, Text] = msgspec.field(default_factory=dict)
     breakers: tuple[Breaker, ...] = ()
+    experiments: tuple[Experiment, ...] = ()
 
 
 EFFECTS = {"pass": Effect.PASS, "refer": Effect.REFER, "decline": Effect.DECLINE}

@@ -25,7 +25,7 @@ from serving.policy.model import (
     When,
 )
 from serving.policy.terms import NAMES, OPTIONAL, segment_names
-from serving.policy.trying import breakers
+from serving.policy.trying import breakers, experiments
 
 _PLURAL = {Operator.IN, Operator.NOT_IN}
 _OF_TEXTS = _PLURAL | {Operator.EQ, Operator.NE}
@@ -46,7 +46,9 @@ def misshapen(document: PolicyDocument) -> list[Finding]:
         found += _when(f"segment {segment.id}", segment.when)
     if document.tables is not None:
         found += _tables(document, document.tables)
-    found += breakers(document)
+    found += [*breakers(document), *experiments(document)]
+    for one in document.experiments:
+        found += _dates(f"experiments: {one.id}", one.effective_from, one.effective_to)
     if document.pd_model and document.pd_model in document.challengers:
         problem = "the model that decides cannot be its own challenger."
         found.append(error("own_challenger", "challengers", problem, "Take it out."))
@@ -60,7 +62,7 @@ def _kind(document: PolicyDocument) -> Iterator[Finding]:
             yield error("part_missing", name, "a policy for credit needs it.", f"Write `{name}`.")
     if credit:
         return
-    for name in (*_OF_CREDIT, "challengers", "random_approval", "withheld"):
+    for name in (*_OF_CREDIT, "challengers", "random_approval", "withheld", "experiments"):
         if getattr(document, name):
             problem = "a policy of eligibility has no model, tables or offer."
             yield error("part_foreign", name, problem, f"Take `{name}` out.")

@@ -1,11 +1,15 @@
-"""What must be so of breakers: names that exist, bounds that bind."""
+"""What must be so of breakers and experiments: names that exist, bounds that bind, one experiment at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
+from features.errors import Invalid
+from serving.policy.days import end_day, first_day
+from serving.policy.experiment import Breaker, Experiment, Guardrails
 from serving.policy.findings import Finding, error
-from serving.policy.model import Breaker, PolicyDocument, PolicyKind
+from serving.policy.model import PolicyDocument, PolicyKind
 
 _MILLION = 1_000_000
 _BOUNDS = ("daily_count", "daily_amount_fen", "daily_loss_fen")
@@ -22,6 +26,48 @@ def breakers(document: PolicyDocument) -> Iterator[Finding]:
         yield from named(place, "product", one.products, document.products)
         yield from named(place, "model", one.models, models(document))
         yield from _bounds(document, place, one)
+
+
+def experiments(document: PolicyDocument) -> Iterator[Finding]:
+    """All that is wrong with the experiments; two never run on one day, or nobody could tell which of them did it."""
+    seen: set[str] = set()
+    for one in document.experiments:
+        place = f"experiments: {one.id}"
+        if one.id in seen or not one.id:
+            yield error("twice", place, "its id is empty or stands twice.", "Rename it.")
+        seen.add(one.id)
+        yield from named(place, "challenger", (one.challenger,), document.challengers)
+        if not 0 < one.share_ppm < _MILLION:
+            problem = "share_ppm leaves one of the two arms empty."
+            yield error("range", place, problem, "Write parts per million, such as 100000.")
+        if one.guardrails is None:
+            problem = "nothing says when it has gone wrong."
+            yield error("part_missing", place, problem, "Write guardrails.")
+        else:
+            yield from _guarded(place, one.guardrails)
+    dated = sorted(filter(None, map(_dated, document.experiments)))
+    yield from (_overlap(before, after) for before, after in pairwise(dated) if after[0] < before[1])
+
+
+def _dated(one: Experiment) -> tuple[int, int, str] | None:
+    try:
+        return first_day(one.effective_from), end_day(one.effective_to), one.id
+    except Invalid:
+        return None
+
+
+def _overlap(before: tuple[int, int, str], after: tuple[int, int, str]) -> Finding:
+    problem = f"it begins while {before[2]} runs."
+    return error("overlap", f"experiments: {after[2]}", problem, "End one before the other begins.")
+
+
+def _guarded(place: str, rails: Guardrails) -> Iterator[Finding]:
+    if rails.min_outcomes < 1:
+        yield error("range", place, "min_outcomes is below 1.", "`yidai experiments size` says how many.")
+    if rails.max_bad_rate_ratio <= 1:
+        yield error("range", place, "max_bad_rate_ratio is no more than 1.", "Write such as 1.25.")
+    if not 0 < rails.max_approval_drop < 1:
+        yield error("range", place, "max_approval_drop is not between 0 and 1.", "Write such as 0.03.")
 
 
 def models(document: PolicyDocument) -> tuple[str, ...]:
