@@ -50,11 +50,15 @@ def canonical_struct(document: msgspec.Struct, numbers: Iterable[float] = ()) ->
     Raises:
         Invalid: as ``canonical_bytes``.
     """
-    if all(_is_plain(number) for number in numbers):
-        data = _SORTED.encode(document)
-        if data.isascii() or not any(byte in data for byte in _FOUR_BYTES):
-            return data
-    return canonical_bytes(document)
+    for number in numbers:
+        if not _is_plain(number):
+            return canonical_bytes(document)
+    data = _SORTED.encode(document)
+    if not data.isascii():
+        for byte in _FOUR_BYTES:
+            if byte in data:
+                return canonical_bytes(document)
+    return data
 
 
 def _is_plain(number: float) -> bool:

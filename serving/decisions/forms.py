@@ -17,7 +17,7 @@ from serving.decisions.live import Live
 from serving.explain.reasons import Grouping
 from serving.policy.evaluate import RuleResult
 from serving.policy.facts import Fact
-from serving.policy.model import Rule
+from serving.policy.ready import ReadyRule
 
 _NAME = "decisions"
 _KINDS = tuple(Missing)
@@ -60,7 +60,7 @@ def _made(live: Live) -> Forms:
         {name: Grouping.of(scorer.columns, live.reason_of) for name, scorer in live.scorers.items()},
         FactForm(columns),
         {name: Objects(scorer.columns) for name, scorer in live.scorers.items()},
-        TraceForm([ready.rule for ready in live.policy.ready], live.policy.schema),
+        TraceForm(live.policy.ready, live.policy.schema),
         canonical_bytes(dict(live.slots)),
     )
 
@@ -74,7 +74,7 @@ class FactForm:
 
     def write(self, matrix: FeatureMatrix, requests: Sequence[Facts]) -> list[bytes]:
         """The object of each row; a fact of the request stands for a feature of its name."""
-        names = tuple(sorted({name for facts in requests for name in facts}))
+        names, columns = _columns(requests)
         objects = self._of(names)
         at = {name: place for place, name in enumerate(objects.names)}
         count, own = matrix.values.shape
@@ -84,8 +84,8 @@ class FactForm:
         kinds = matrix.missing.astype(np.int32)
         words[:, :own] = np.where(kinds == Missing.PRESENT, NUMBER, kinds)
         texts = {kind.name: int(kind) for kind in _KINDS}
-        for name in names:
-            _fill(values[:, at[name]], words[:, at[name]], [facts.get(name) for facts in requests], texts)
+        for name, column in zip(names, columns, strict=True):
+            _fill(values[:, at[name]], words[:, at[name]], column, texts)
         more = [canonical_bytes(text) for text in list(texts)[len(_KINDS) :]]
         return objects.write(values, words, _KIND_TEXTS + more)
 
@@ -93,6 +93,15 @@ class FactForm:
         if names not in self._objects:
             self._objects[names] = Objects(tuple(dict.fromkeys((*self._columns, *names))))
         return self._objects[names]
+
+
+def _columns(requests: Sequence[Facts]) -> tuple[tuple[str, ...], list[Sequence[Fact | Missing | None]]]:
+    """Facts by name; None in rows that have none of the name."""
+    every = [tuple(facts) for facts in requests]
+    if len(set(every)) == 1:
+        return every[0], list(zip(*[facts.values() for facts in requests], strict=True))
+    names = tuple(sorted({name for own in every for name in own}))
+    return names, [[facts.get(name) for facts in requests] for name in names]
 
 
 def _fill(
@@ -115,26 +124,36 @@ def _fill(
 
 @dataclass(slots=True)
 class TraceForm:
-    """Writes what the rules of one policy found."""
+    """Writes what the rules of one policy found. Cases share most results, so that a text is found by its result."""
 
-    rules: Sequence[Rule]
+    rules: Sequence[ReadyRule]
     schema: int
-    _kept: dict[tuple[object, ...], bytes] = field(default_factory=dict)
+    _shared: dict[int, tuple[RuleResult, bytes]] = field(default_factory=dict)
+    _other: dict[tuple[object, ...], bytes] = field(default_factory=dict)
     _ends: dict[tuple[object, ...], bytes] = field(default_factory=dict)
 
     def write(self, results: Sequence[RuleResult]) -> bytes:
         """The list of traces, in the order of the rules."""
-        kept, found = self._kept, []
-        if len(kept) > _MOST_TRACES:
-            kept.clear()
+        shared, found = self._shared, []
         for place, result in enumerate(results):
-            actual = result.actual
-            key = (place, result.truth, result.effect, result.applies, actual, tuple(map(type, actual)))
-            text = kept.get(key)
-            if text is None:
-                text = kept[key] = self._trace(place, result)
-            found.append(text)
+            known = shared.get(id(result))
+            found.append(self._text(place, result) if known is None else known[1])
         return b"[" + b",".join(found) + b"]"
+
+    def _text(self, place: int, result: RuleResult) -> bytes:
+        """A shared result is kept beside its text, so that no other one gets its identity."""
+        if self.rules[place].direct is not None:
+            if len(self._shared) >= _MOST_TRACES:
+                self._shared.clear()
+            return self._shared.setdefault(id(result), (result, self._trace(place, result)))[1]
+        actual = result.actual
+        key = (place, result.truth, result.effect, result.applies, actual, *map(type, actual))
+        text = self._other.get(key)
+        if text is None:
+            if len(self._other) >= _MOST_TRACES:
+                self._other.clear()
+            text = self._other[key] = self._trace(place, result)
+        return text
 
     def _trace(self, place: int, result: RuleResult) -> bytes:
         key = (place, result.truth, result.effect, result.applies)

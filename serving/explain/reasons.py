@@ -40,14 +40,16 @@ def explain(base: int, groups: Mapping[str, int], texts: Mapping[str, Text], mos
 
     ``groups`` are the contributions by reason in order of its code, 1e-9 logits; ``texts`` what a reason says.
     """
-    adverse = sorted(((code, v) for code, v in groups.items() if v > 0), key=lambda pair: (-pair[1], pair[0]))
-    whole = sum(value for _, value in adverse)
+    adverse = sorted([(-value, code) for code, value in groups.items() if value > 0])
+    whole = -sum([value for value, _ in adverse])
     reasons = tuple(
-        ScoreReason(code, texts[code].zh, texts[code].en, value, round(value / whole, 4))
-        for code, value in adverse[:most]
+        [
+            ScoreReason(code, texts[code].zh, texts[code].en, -value, round(-value / whole, 4))
+            for value, code in adverse[:most]
+        ]
     )
     total = base + sum(groups.values())
-    other = total - base - sum(reason.log_odds for reason in reasons)
+    other = total - base - sum([reason.log_odds for reason in reasons])
     return Explanation(base, total, dict(groups), reasons, other)
 
 

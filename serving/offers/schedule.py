@@ -10,6 +10,8 @@ import msgspec
 import pyxirr
 
 _PRECISE = Context(prec=40, rounding=ROUND_HALF_UP)
+_KEPT = 4096
+"""Results that are kept of a function: in a batch many ask for the same loan."""
 _PPM_MONTHS = 12_000_000
 """A rate in ppm a year, over this, is one a month."""
 
@@ -29,6 +31,7 @@ class Payment(msgspec.Struct, frozen=True):
         return self.principal_fen + self.interest_fen + self.fee_fen
 
 
+@lru_cache(maxsize=_KEPT)
 def instalment(principal_fen: int, annual_rate_ppm: int, months: int) -> int:
     """Fen a month of equal instalments, rounded half up to the fen."""
     if annual_rate_ppm == 0:
@@ -49,6 +52,7 @@ def affordable(instalment_fen: int, annual_rate_ppm: int, months: int) -> int:
     return found
 
 
+@lru_cache(maxsize=_KEPT // 4)
 def schedule(principal_fen: int, annual_rate_ppm: int, months: int, fee_fen: int = 0) -> tuple[Payment, ...]:
     """Equal instalments; the last one takes what rounding left, so that the principal is paid to the fen.
 
@@ -72,7 +76,7 @@ def all_in_ppm(principal_fen: int, payments: Sequence[Payment]) -> int:
     return round(monthly * _PPM_MONTHS)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=_KEPT)
 def _annuity(annual_rate_ppm: int, months: int) -> Decimal:
     """What equal payments of one fen a month are worth today."""
     rate = _PRECISE.divide(Decimal(annual_rate_ppm), Decimal(_PPM_MONTHS))

@@ -19,6 +19,8 @@ from serving.policy.table import NONE
 from serving.policy.terms import segment_names
 
 FALSE, TRUE, UNKNOWN = 0, 1, 2
+_MOST_KEPT = 2_000
+"""Facts of which a rule's result is kept; beyond that they are forgotten."""
 _PASS, _NO_RECORD = Effect.PASS, Missing.NO_RECORD
 OUTCOMES = (Outcome.APPROVE, Outcome.REFER, Outcome.DECLINE)
 """In the order of the effects that lead to them."""
@@ -100,19 +102,28 @@ def evaluate(
             results.append(_evaluate_rule(ready, facts, within, day))
             continue
         value = facts.get(condition.fact, _NO_RECORD)
-        if type(value) is Missing:
-            result = RuleResult(ready.rule, None, ready.on_missing[value], (value,))
-        elif condition.compare(value, condition.operand):
-            result = RuleResult(ready.rule, True, ready.effect, (value,))
-        else:
-            result = RuleResult(ready.rule, False, _PASS, (value,))
+        known = ready.lacking if type(value) is Missing else ready.kept
+        result = known.get(value)
+        if result is None:
+            if len(known) >= _MOST_KEPT:
+                known.clear()
+            result = known[value] = _direct(ready, condition, value)
         results.append(result)
     return results
 
 
+def _direct(ready: ReadyRule, condition: ReadyCondition, value: Fact | Missing) -> RuleResult:
+    """What a rule of one condition that is asked of everybody finds."""
+    if isinstance(value, Missing):
+        return RuleResult(ready.rule, None, ready.on_missing[value], (value,))
+    if condition.compare(value, condition.operand):
+        return RuleResult(ready.rule, True, ready.effect, (value,))
+    return RuleResult(ready.rule, False, _PASS, (value,))
+
+
 def worst(results: Sequence[RuleResult]) -> Effect:
     """The effect of all rules together."""
-    return max((result.effect for result in results), default=Effect.PASS)
+    return max([result.effect for result in results], default=Effect.PASS)
 
 
 def evaluate_whole(policy: Policy, facts: Mapping[str, Fact | Missing], grade: int, day: int) -> Whole:

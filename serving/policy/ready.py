@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -73,6 +73,9 @@ class ReadyRule:
     end: int
     narrow: bool
     direct: ReadyCondition | None
+    kept: dict[Fact | Missing, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    lacking: dict[Fact | Missing, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Results of a ``direct`` rule by the fact that was found, and by why none was: cases share them."""
 
     def applies(self, facts: Mapping[str, Fact | Missing], segment: str, day: int) -> bool:
         """Whether it is asked at all. Only what is known takes a case out of its scope."""
