@@ -19,6 +19,7 @@ from serving.decisions.grading import Graded, ModelScore, Point, graded, model_s
 from serving.decisions.holding import HELD, hold
 from serving.decisions.live import Live
 from serving.decisions.schemas import AnswerReason, AnswerScore, DecisionAnswer
+from serving.decisions.shadows import Shadow, shadows_of
 from serving.decisions.verdict import Ruled, Verdict, by_rules, verdict_of
 from serving.explain.reasons import MOST, Explanation, explain
 from serving.policy import facts as names
@@ -57,6 +58,7 @@ class Decision:
     explanation: Explanation | None
     batch: Batch
     at: int
+    shadows: Mapping[str, Shadow]
 
     @property
     def scores(self) -> dict[str, ModelScore]:
@@ -69,12 +71,16 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """The score of the ``model`` that decides, what the policy grades by, and the sums by reason that explain it."""
+    """The score of the ``model`` that decides, what the policy grades by, and the sums by reason that explain it.
+
+    ``every`` model has a score and a grade, which only the phantom decisions ask for.
+    """
 
     model: str
     point: Point
     by: Graded
     groups: Mapping[str, int]
+    every: Mapping[str, tuple[Point, Graded]]
 
 
 def decide(case: Case, row: FeatureMatrix, sources: int, live: Live, key: bytes) -> Decision:
@@ -105,30 +111,33 @@ def decide_many(
 def _decided(case: Case, facts: Facts, scored: Scored | None, batch: Batch, at: int, key: bytes) -> Decision:
     live = batch.live
     ruled = _ruled(case, facts, live.policy)
+    shadows: Mapping[str, Shadow] = {}
     if scored is None:
         answer, told = _answer(case, live, ruled, hold(case, live.policy, "", by_rules(ruled))), None
     else:
         found = verdict_of(case, live.policy, ruled, scored.point, scored.by, key)
         verdict = hold(case, live.policy, scored.model, found)
+        shadows = shadows_of(case, live.policy, ruled, scored.every, (scored.model, found))
         by_rule = any(reason.kind in {"rule", "unknown", HELD} for reason in verdict.reasons)
         most = 0 if by_rule else MOST - len(verdict.reasons)
         told = explain(scored.point.base, scored.groups, live.texts, most)
         answer = _with_score(_answer(case, live, ruled, verdict, told), verdict, scored, told)
-    return Decision(case, answer, _bytes(answer), ruled.results, told, batch, at)
+    return Decision(case, answer, _bytes(answer), ruled.results, told, batch, at, shadows)
 
 
 def _deciding(cases: Sequence[Case], batch: Batch, forms: Forms) -> list[Scored]:
     """The score of each case's model: the policy's, or that of its arm."""
     models = [batch.live.model if case.arm is None else case.arm.model for case in cases]
-    found = {name: _scored(name, batch, forms) for name in sorted(set(models))}
-    return [found[name][at] for at, name in enumerate(models)]
-
-
-def _scored(model: str, batch: Batch, forms: Forms) -> list[Scored]:
-    found = batch.scores[model]
-    groups = forms.groupings[model].groups(found.contributions)
-    by = graded(batch.live, model, batch.matrix, found)
-    return [Scored(model, *each) for each in zip(points(found), by, groups, strict=True)]
+    groups = {name: forms.groupings[name].groups(batch.scores[name].contributions) for name in set(models)}
+    scored = {
+        name: list(zip(points(found), graded(batch.live, name, batch.matrix, found), strict=True))
+        for name, found in batch.scores.items()
+    }
+    every = [dict(zip(scored, each, strict=True)) for each in zip(*scored.values(), strict=True)]
+    return [
+        Scored(name, own[name][0], own[name][1], groups[name][at], own)
+        for at, (name, own) in enumerate(zip(models, every, strict=True))
+    ]
 
 
 def _asked(matrix: FeatureMatrix, forms: Forms) -> list[dict[str, Fact | Missing]]:

@@ -18,14 +18,17 @@ from serving.decisions.case import Case
 from serving.decisions.decider import Batch, Decision
 from serving.decisions.forms import Forms, RuleTrace, forms_of
 from serving.decisions.grading import ModelScore, Point, points
+from serving.decisions.shadows import Shadow
 from serving.explain.reasons import Explanation
 from serving.store.keys import seal, unseal
 
 ENGINE = "yidai 0.1.0"
-SCHEMA = 3
-READABLE = (1, 2, 3)
-"""Schema 1 knows no single records and no disputes, schema 2 no interval; both are written again as they were."""
+SCHEMA = 4
+READABLE = (1, 2, 3, 4)
+"""Schema 1 knows no single records and no disputes, schema 2 no interval, schema 3 no phantom
+decisions; all are written again as they were."""
 
+_SHADOWED = 4
 _ZSTD = pa.Codec("zstd", compression_level=1)
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _ENGINE = b',"engine":%s,"explanation":' % canonical_bytes(ENGINE)
@@ -47,6 +50,7 @@ class Receipt(msgspec.Struct, frozen=True):
     explanation: Explanation | None
     answer: dict[str, Any]
     answer_digest: str
+    shadows: dict[str, Shadow] | msgspec.UnsetType = msgspec.UNSET
 
 
 def write_receipt(decision: Decision, schema: int = SCHEMA) -> bytes:
@@ -85,9 +89,13 @@ def _receipt(decision: Decision, forms: Forms, facts: bytes, scores: bytes, sche
         b'{"answer":', decision.answer_bytes, b',"answer_digest":"', digest(decision.answer_bytes).encode(),
         b'","case":', canonical_struct(case, numbers), b',"digests":', forms.digests, _ENGINE,
         _explained(decision.explanation), b',"facts":', facts, b',"rules":', forms.traces.write(decision.rules),
-        b',"schema":%d,"scores":' % schema, scores, b"}",
+        b',"schema":%d,"scores":' % schema, scores, _shadows(decision) if schema >= _SHADOWED else b"", b"}",
     )  # fmt: skip
     return b"".join(parts)
+
+
+def _shadows(decision: Decision) -> bytes:
+    return b',"shadows":' + canonical_bytes(decision.shadows)
 
 
 def _explained(explanation: Explanation | None) -> bytes:

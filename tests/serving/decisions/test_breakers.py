@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
@@ -50,9 +50,7 @@ def crowd(bank: Bank, consents: dict[str, str], count: int, **changes: Any) -> l
         async def one(services: Services, k: int) -> bytes:
             number = names[k % len(names)]
             body = application(number, consents[number], **changes)
-            return (
-                await services.decisions.decide(asker, f"{consents[number]}{k}", msgspec.json.encode(body))
-            ).body
+            return (await services.decisions.decide(asker, str(uuid4()), msgspec.json.encode(body))).body
 
         try:
             return await asyncio.gather(*(one(held[k % 2], k) for k in range(count)))
