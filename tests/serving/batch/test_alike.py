@@ -89,9 +89,9 @@ def plain(decision: Decision) -> Receipt:
     facts: dict[str, Any] = {name: Missing(code) if code else value for name, value, code in pairs}
     facts |= batch.requests[at]
     return Receipt(
-        3, ENGINE, decision.case, dict(batch.live.slots), {name: told(fact) for name, fact in facts.items()},
+        4, ENGINE, decision.case, dict(batch.live.slots), {name: told(fact) for name, fact in facts.items()},
         tuple(trace(result) for result in decision.rules), decision.scores, decision.explanation,
-        msgspec.to_builtins(decision.answer), digest(canonical_bytes(decision.answer)),
+        msgspec.to_builtins(decision.answer), digest(canonical_bytes(decision.answer)), dict(decision.shadows),
     )  # fmt: skip
 
 
