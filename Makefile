@@ -28,7 +28,10 @@ setup: .venv/ready  ## make .venv from the hashed locks and compile the kernel
 demo: setup  ## a city, its models, a served decision, its replay: the whole path in minutes
 	@$(BIN)/yidai demo
 
-test: setup  ## the tests, with branch coverage (at most 10 minutes on 2 cores)
+test: setup  ## the tests (at most 10 minutes on 2 cores)
+	@$(BIN)/python -m pytest -m "not campaign" -n 2 --dist loadfile
+
+coverage: setup  ## the tests with branch coverage, which takes twice as long
 	@$(BIN)/python -m pytest -m "not campaign" -n 2 --dist loadfile --cov --cov-report=term:skip-covered
 
 campaign: setup  ## the long runs: everything marked campaign
