@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,6 +10,8 @@ import typer
 from features.terminal import console, show_json, show_table
 
 if TYPE_CHECKING:
+    from serving.experiments.comparing import Shown
+    from serving.experiments.reading import Report
     from serving.experiments.sizing import Size
 
 experiments_app = typer.Typer(
@@ -17,6 +20,8 @@ experiments_app = typer.Typer(
 )
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 _SIZES = ("question", "tells", "from", "champion", "challenger", "applications", "months", "told after")
+_ARMS = ("arm", "model", "decisions", "approved", "mean PD", "outcomes", "bad", "first reasons")
+_SHADOWS = ("model", "decisions", "approves", "agrees", "mean PD", "more", "fewer")
 
 
 @experiments_app.command("size")
@@ -49,6 +54,67 @@ def size(
     console.print(
         "An experiment that ends before it is that large tells nothing: neither harm nor its absence."
     )
+
+
+@experiments_app.command("show")
+def show(
+    since: Annotated[str, typer.Option(help="Only decisions from this day or moment on.")] = "",
+    until: Annotated[str, typer.Option(help="Only decisions before this day or moment.")] = "",
+    outcomes: Annotated[
+        Path | None, typer.Option(help="A .csv of decision_id,bad: how loans turned out.")
+    ] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show what each arm and each phantom model did so far, and whether the guardrails hold.
+
+    Example: yidai experiments show --since 2027-01-01 --outcomes outcomes.csv
+    """
+    from features.calendar import instant
+    from serving.experiments import reading
+    from serving.settings import Settings
+
+    first, end = (instant(day) if day else None for day in (since, until))
+    found = reading.show(Settings.load(), first, end, outcomes)
+    if as_json:
+        show_json(found)
+        return
+    _tell(found)
+
+
+def _tell(found: Report) -> None:
+    for one in found.experiments:
+        _tell_one(one)
+    rows = [
+        (s.model, s.decisions, s.approval, s.agreement, f"{s.mean_pd:.4f}", s.approves_more, s.approves_less)
+        for s in found.shadows
+    ]
+    show_table("phantom decisions of models that did not decide", _SHADOWS, rows)
+    if found.unread:
+        console.print(f"{found.unread:,} receipts of persons who were erased are not counted.")
+
+
+def _tell_one(one: Shown) -> None:
+    lines = [
+        (
+            a.arm,
+            a.model,
+            a.decisions,
+            a.approval,
+            f"{a.mean_pd:.4f}",
+            a.outcomes,
+            a.bad_rate or "",
+            _few(a.reasons),
+        )
+        for a in one.arms
+    ]
+    show_table(f"experiment {one.experiment}", _ARMS, lines)
+    rails = [(r.name, r.figure or "", f"{r.bound:g}", r.verdict.value) for r in one.rails]
+    show_table("guardrails", ("", "seen", "bound", ""), rails)
+
+
+def _few(reasons: dict[str, int]) -> str:
+    return ", ".join(f"{code} {count}" for code, count in list(reasons.items())[:3])
 
 
 def _line(found: Size) -> tuple[str, ...]:
