@@ -13,6 +13,7 @@ import pytest
 
 from serving.access.model import Permission
 from serving.decisions.replay import ReplayStatus, replay
+from serving.registry.model import Kind
 from tests.serving.decisions.test_random import use, used
 from tests.serving.sending import counts
 from tests.serving.world import (
@@ -28,12 +29,19 @@ from tests.serving.world import (
     Bank,
     Client,
     application,
+    policy_with,
     problem,
 )
 
 PATH = "/v1/decisions:batch"
 OWN = {"decision_id", "decided_at"}
 """What two decisions of the same application do not share."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def without_chance(bank: Bank) -> None:
+    """The city's policy without its random stream, which draws by the decision's id."""
+    bank.approved("policy", Kind.POLICY, policy_with(random_approval=None))
 
 
 def line(client: Client, number: str, key: str, **changes: Any) -> bytes:
