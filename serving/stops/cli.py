@@ -40,7 +40,7 @@ def stop(
     from serving.stops import operations
 
     scope = _scope(product, model, everything=everything)
-    _tell(operations.stop(Settings.load(), scope, _checked(reason)), as_json=as_json)
+    _tell(operations.stop(Settings.load(), scope, reason), as_json=as_json)
 
 
 @approvals_app.command("resume")
@@ -57,7 +57,7 @@ def resume(
     from serving.stops import operations
 
     scope = _scope(product, model, everything=everything)
-    _tell(operations.resume(Settings.load(), scope, _checked(reason)), as_json=as_json)
+    _tell(operations.resume(Settings.load(), scope, reason), as_json=as_json)
 
 
 @approvals_app.command("show")
@@ -77,17 +77,6 @@ def _scope(product: str, model: str, *, everything: bool) -> Scope:
     from serving.stops.model import scope_of
 
     return scope_of(product, model, everything=everything)
-
-
-def _checked(reason: str) -> str:
-    from features.errors import Invalid
-    from serving.stops.model import MOST_REASON
-
-    if not 1 <= len(reason.strip()) <= MOST_REASON:
-        raise Invalid(
-            f"a reason has 1 to {MOST_REASON} characters.", place="--reason", remedy="Say why in a sentence."
-        )
-    return reason.strip()
 
 
 def _tell(found: list[Stop], *, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 import msgspec
@@ -10,6 +11,9 @@ from features.errors import Conflict, Invalid, NotFound
 
 MOST_REASON = 200
 """Characters of the operator's reason, which stands in receipts."""
+
+
+_NUMBER = re.compile(r"\d{15,}")
 
 
 class StopKind(StrEnum):
@@ -83,6 +87,27 @@ class NotStopped(NotFound):
         super().__init__(
             f"approvals are not stopped: {scope}.", remedy="`yidai approvals show` lists what is stopped."
         )
+
+
+class NoReason(Invalid):
+    """A reason that says nothing or too much."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem, place="reason", remedy="Say in a sentence why, and name no person.")
+
+
+def reason_of(text: str) -> str:
+    """A reason as it is kept.
+
+    Raises:
+        NoReason: empty, too long, or with a person's number.
+    """
+    told = text.strip()
+    if not 1 <= len(told) <= MOST_REASON:
+        raise NoReason(f"a reason has 1 to {MOST_REASON} characters.")
+    if _NUMBER.search(told):
+        raise NoReason("the reason seems to hold somebody's number.")
+    return told
 
 
 def scope_of(product: str | None, model: str | None, *, everything: bool) -> Scope:

@@ -12,7 +12,7 @@ from serving.decisions.live import BUNDLE, is_policy
 from serving.policy.load import read_policy
 from serving.registry.repository import active_async, artifacts_async
 from serving.stops import repository
-from serving.stops.model import AlreadyStopped, NothingToStop, NotStopped, Scope, Stop, StopKind
+from serving.stops.model import AlreadyStopped, NothingToStop, NotStopped, Scope, Stop, StopKind, reason_of
 from serving.store.audit import record_async
 from serving.store.session import tenant_connection
 
@@ -28,9 +28,10 @@ class StopService:
         """Stop approvals from the next decision on; returns what holds.
 
         Raises:
-            NothingToStop, AlreadyStopped: nothing changed.
+            NoReason, NothingToStop, AlreadyStopped: nothing changed.
         """
         authority.holds(Permission.STOP_APPROVALS)
+        reason = reason_of(reason)
         actor, now = authority.actor.actor_id, self._clock()
         async with tenant_connection(self._pool, authority.tenant) as connection:
             await _check(connection, scope, now)
@@ -45,9 +46,10 @@ class StopService:
         """End a stop; returns those that still hold. Who was referred meanwhile stays with a person.
 
         Raises:
-            NotStopped: there is none of these.
+            NoReason, NotStopped: nothing changed.
         """
         authority.holds(Permission.STOP_APPROVALS)
+        reason = reason_of(reason)
         actor, now = authority.actor.actor_id, self._clock()
         async with tenant_connection(self._pool, authority.tenant) as connection:
             if not await repository.end(connection, scope, reason, now, actor):

@@ -61,12 +61,25 @@ def everything_asked(client: Client) -> list[str]:
             client.ask("POST", "/v1/subjects/statement", json={"id_number": number, "dataset": "bureau_repayment", "text": number}),
             client.ask("POST", f"{path}/human-review"),
             *offered(client, path.replace("decisions", "offers"), number),
+            *stopped(client.as_("risk_officer"), number),
             client.ask("GET", f"/v1/consents/{consent}"),
             client.ask("GET", f"/v1/decisions/{number}"),
             client.ask("GET", f"/v1/people/{number}"),
             client.ask("POST", "/v1/decisions", json=application(number, consent), headers={"Idempotency-Key": ""}),
         ]  # fmt: skip
     return [f"{got.headers}\n{got.text}" for got in answers]
+
+
+def stopped(client: Client, number: str) -> list[httpx.Response]:
+    """Stops with numbers in wrong places, which stop nothing, and what is stopped."""
+    wrong = [
+        {"product": number, "reason": "r"}, {"model": number, "reason": "r"}, {number: 1, "all": True, "reason": "r"},
+        {"all": True, "reason": f"about {number}"},
+    ]  # fmt: skip
+    asked = [
+        client.ask("POST", f"/v1/approvals/{way}", json=body) for way in ("stop", "resume") for body in wrong
+    ]
+    return [*asked, client.ask("GET", "/v1/approvals")]
 
 
 def offered(client: Client, path: str, number: str) -> list[httpx.Response]:

@@ -8,8 +8,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from typer.testing import CliRunner
 
 from serving.access.model import Permission
+from serving.cli import app
 from serving.decisions.replay import ReplayStatus, replay
 from serving.registry.model import Kind
 from serving.store.session import owner_transaction, tenant_transaction
@@ -103,6 +105,7 @@ def test_what_cannot_be_stopped_or_resumed_is_refused_with_its_remedy(client: Cl
     problem(switch(client, product="consumer", model="risk"), 422)
     problem(switch(client), 422)
     problem(switch(client, all=True, reason=" "), 422)
+    problem(switch(client, all=True, reason=f"about {GOOD}"), 422)
     problem(switch(client, "resume", all=True), 404)
     assert switch(client, all=True).status_code == 200
     problem(switch(client, all=True), 409)
@@ -112,4 +115,27 @@ def test_another_tenant_s_stop_stops_nothing(client: Client) -> None:
     got = client.as_("stranger").ask("POST", "/v1/approvals/stop", json={"all": True, "reason": "theirs"})
     assert got.status_code == 200
     assert client.as_("auditor").ask("GET", "/v1/approvals").json() == []
+    assert outcome(client, GOOD)["outcome"] == "approve"
+
+
+def test_the_commands_stop_resume_and_tell(
+    client: Client, bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = {
+        "YIDAI_HOME": bank.settings.home, "YIDAI_DATABASE_URL": bank.settings.database_url, "YIDAI_TENANT": "city",
+        "YIDAI_TOKEN": bank.tokens["risk_officer"], "YIDAI_MASTER_KEY_FILE": bank.settings.key_file,
+    }  # fmt: skip
+    for name, value in named.items():
+        monkeypatch.setenv(name, str(value))
+
+    def run(*words: str) -> Any:
+        done = CliRunner().invoke(app, ["approvals", *words, "--json"])
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
+
+    assert [one["name"] for one in run("stop", "consumer", "--reason", "a feed is wrong")] == ["consumer"]
+    assert outcome(client, GOOD)["outcome"] == "refer"
+    assert run("resume", "consumer", "--reason", "mended") == []
+    assert [one["ended_for"] for one in run("show", "--ended")] == ["mended"]
+    assert "mended" in CliRunner().invoke(app, ["approvals", "show", "--ended"]).output
     assert outcome(client, GOOD)["outcome"] == "approve"
