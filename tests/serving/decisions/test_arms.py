@@ -11,13 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
+from features.canonical import canonical_bytes
 from serving.access.model import Permission
 from serving.decisions.arms import ARM_KEY, in_challenge
+from serving.decisions.receipt import seal_receipt
 from serving.decisions.replay import ReplayStatus, replay
 from serving.decisions.verdict import draws
 from serving.policy.findings import Finding
 from serving.registry.model import Kind
 from serving.store.keys import KeyRing
+from tests.serving.decisions.test_replay import tampering
 from tests.serving.feeding import subject_of
 from tests.serving.policy.documents import findings, plain
 from tests.serving.world import DISHONEST, GOOD, LATE, MIDDLE, POOR, Bank, Client, policy_with
@@ -116,6 +119,22 @@ def test_both_arms_replay(bank: Bank, answers: dict) -> None:
     auditor = bank.authority("auditor", Permission.REPLAY)
     found = {r.decision_id: r.status for r in replay(bank.settings, bank.database, auditor)}
     assert {found[UUID(answer["decision_id"])] for answer in answers.values()} == {ReplayStatus.SAME}
+
+
+def test_a_receipt_that_states_another_arm_is_found_out(client: Client, bank: Bank, answers: dict) -> None:
+    name = UUID(answers[GOOD]["decision_id"])
+    receipt = client.as_("auditor").ask("GET", f"/v1/decisions/{name}/receipt").json()
+    receipt["case"]["arm"] |= {"arm": "champion", "model": "risk"}
+    with tampering(bank) as owner:
+        asked = "SELECT wrapped_key FROM decision JOIN subject USING (subject_id) WHERE decision_id = %s"
+        (wrapped,) = owner.execute(asked, (name,)).fetchone()
+        own = KeyRing.open(bank.settings.key_file).unwrap(wrapped)
+        sealed = seal_receipt(canonical_bytes(receipt), own, str(name))
+        change = "UPDATE decision SET receipt = %s, receipt_hash = sha256(%s) WHERE decision_id = %s"
+        owner.execute(change, (sealed, sealed, name))
+    (found,) = replay(bank.settings, bank.database, bank.authority("auditor", Permission.REPLAY), name)
+    assert found.status is ReplayStatus.DIFFERENT
+    assert any(told.startswith("case.arm") for told in found.differences)
 
 
 def test_without_an_experiment_that_runs_no_arm_is_named(client: Client, bank: Bank, answers: dict) -> None:
