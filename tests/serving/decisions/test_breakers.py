@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from typing import Any
 from uuid import UUID, uuid4
@@ -100,6 +101,16 @@ def test_amounts_and_expected_losses_of_a_day_are_bounded_to_the_fen(
     assert 0 < len(approved) == most // each < 12
     assert used(bank, f"sum.{name}") == len(approved) * each
     assert codes(answers, "refer") == {"DAILY_LIMIT_REACHED": 12 - len(approved)}
+
+
+def test_a_batch_goes_through_a_breaker_as_far_as_single_applications_do(client: Client, bank: Bank) -> None:
+    use(bank, {"id": "batch", "daily_count": 4})
+    consent = client.consent_id(GOOD)
+    lines = [json.dumps(application(GOOD, consent) | {"idempotency_key": str(uuid4())}) for _ in range(11)]
+    got = client.ask("POST", "/v1/decisions:batch", content="\n".join(lines).encode())
+    answers = [json.loads(each)["answer"] for each in got.text.splitlines()]
+    assert Counter(a["outcome"] for a in answers) == {"approve": 4, "refer": 7}
+    assert codes(answers, "refer") == {"DAILY_LIMIT_REACHED": 7}
 
 
 def test_a_breaker_bounds_its_own_product_and_model_only(client: Client, bank: Bank) -> None:
