@@ -109,7 +109,9 @@ class Settings:
     token: str = _setting("", "Bearer token by which a command says who is asking.", secret=True)
     tenant: str = _setting("city", "Tenant of the commands that are not given one.", _tenant)
     body_limit: int = _setting(65_536, "Largest request body in bytes.", _count)
-    records_limit: int = _setting(8_388_608, "Largest body of POST /v1/records and of POST /v1/decisions:batch in bytes.", _count)
+    records_limit: int = _setting(
+        8_388_608, "Largest body of POST /v1/records and of POST /v1/decisions:batch in bytes.", _count
+    )
     pool_size: int = _setting(8, "Connections of one API process to PostgreSQL.", _count)
     group_size: int = _setting(64, "Decisions that one commit may take together.", _count)
     as_of: int | None = _setting(
