@@ -57,6 +57,10 @@ def test_while_approvals_are_stopped_a_person_decides(client: Client, bank: Bank
     assert [reason["code"] for reason in held["reasons"]] == ["APPROVALS_STOPPED"]
     case = client.as_("auditor").ask("GET", f"/v1/decisions/{held['decision_id']}/receipt").json()["case"]
     assert list(case["stops"].values()) == ["a feed is wrong"]
+    notice = client.ask("GET", f"/v1/decisions/{held['decision_id']}/notice")
+    assert notice.status_code == 200, notice.text
+    assert "a person decides" in notice.text
+    assert "a feed is wrong" not in notice.text
     assert switch(client, "resume", **what).json() == []
     assert outcome(client, GOOD)["outcome"] == "approve"
     auditor = bank.authority("auditor", Permission.REPLAY)
