@@ -13,12 +13,13 @@ from serving.policy.model import PolicyDocument
 LIMIT_REASONS = frozenset({"income", "unverified", "grade", "cap", "too_small"})
 _CHINESE = re.compile(r"[一-鿿]")
 _LATIN = re.compile(r"[A-Za-z]{2}")
-_VAGUE = re.compile(
+VAGUE = re.compile(
     r"内部(标准|政策|规定|制度)|(综合)?评分(不足|未达|不达标|过低)|综合评估(未通过|不通过)|不符合(我行)?要求"
     r"|internal (standard|polic|criteri)|(qualifying|minimum|required|insufficient|low) (credit )?score"
     r"|score (is |was )?(too low|insufficient)|does not meet (our|the) (requirement|criteri|standard)",
     re.IGNORECASE,
 )
+"""Words that tell an applicant nothing (REG-AA-02)."""
 
 
 def wording(document: PolicyDocument) -> Iterator[Finding]:
@@ -69,7 +70,7 @@ def _text(place: str, zh: str, en: str) -> Iterator[Finding]:
 
 def _told(place: str, zh: str, en: str) -> Iterator[Finding]:
     yield from _text(place, zh, en)
-    found = _VAGUE.search(zh) or _VAGUE.search(en)
+    found = VAGUE.search(zh) or VAGUE.search(en)
     if found:
         problem = f"{found.group(0)!r} tells an applicant nothing (REG-AA-02)."
         yield error("vague", place, problem, "Name the fact that counts.")

@@ -15,7 +15,7 @@ from features.definitions.plan import FeaturePlan, load_plan
 from features.matrix import Missing
 from features.timeline.events import EventTable, sort_events
 from features.timeline.packed import pack, unpack
-from serving.policy.load import _VAGUE
+from serving.policy.wording import VAGUE
 from tests.features.city.engineer import WITHOUT_FEED
 
 PLAN = load_plan([CONTRACTS], [DEFINITIONS])
@@ -78,8 +78,8 @@ def test_a_column_says_what_it_is_why_it_is_used_and_what_an_applicant_is_told(c
     reason = PLAN.reasons[column.reason]
     assert HAN.search(reason.zh)
     assert re.search(r"[A-Za-z]{3}", reason.en)
-    assert not _VAGUE.search(reason.zh)
-    assert not _VAGUE.search(reason.en)
+    assert not VAGUE.search(reason.zh)
+    assert not VAGUE.search(reason.en)
     assert not FORBIDDEN.search(column.name + column.en + column.zh)
 
 
