@@ -15,6 +15,7 @@ from features.errors import YidaiError
 from serving.access.model import Authority, Permission
 from serving.batch.lines import Line, Refusal
 from serving.decisions.budgets import Full
+from serving.decisions.decider import Decision
 from serving.decisions.ready import Answer, Application, Ready
 from serving.decisions.reserving import MOST_TRIALS, Contended, Trial
 from serving.decisions.service import DecisionService
@@ -113,15 +114,28 @@ class BatchService:
         reading = [_caught(service.ready(authority, asked[at], trial)) for at, trial in trials.items()]
         read = dict(zip(trials, await asyncio.gather(*reading), strict=True))
         waiting = {at: each for at, each in read.items() if isinstance(each, Ready)}
+        made = dict(
+            one for places in _alike(waiting) for one in self._decided([waiting[at] for at in places], places)
+        )
         storing = {
-            at: _caught(service.store(authority, waiting[at], decision, receipt))
-            for places in _alike(waiting)
-            for at, (decision, receipt) in zip(
-                places, service.decided([waiting[at] for at in places]), strict=True
-            )
+            at: _caught(service.store(authority, waiting[at], *each))
+            for at, each in made.items()
+            if not isinstance(each, YidaiError)
         }
         stored = dict(zip(storing, await asyncio.gather(*storing.values()), strict=True))
-        return [(at, each) for at, each in (read | stored).items() if not isinstance(each, Ready)]
+        told = [(at, each) for at, each in (read | stored).items() if not isinstance(each, Ready)]
+        return [*told, *((at, each) for at, each in made.items() if isinstance(each, YidaiError))]
+
+    def _decided(
+        self, ready: Sequence[Ready], places: Sequence[int]
+    ) -> list[tuple[int, tuple[Decision, bytes] | YidaiError]]:
+        """Decisions and receipts of these together; one by one where one cannot be decided, which is told."""
+        try:
+            return list(zip(places, self._decisions.decided(ready), strict=True))
+        except YidaiError as error:
+            if len(ready) == 1:
+                return [(places[0], error)]
+        return [one for each, at in zip(ready, places, strict=True) for one in self._decided([each], [at])]
 
     def _count(self, told: Told) -> None:
         if told.outcome:

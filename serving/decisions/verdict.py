@@ -89,7 +89,7 @@ def _terms(tables: ReadyTables, case: Case, ruled: Ruled, grade: int) -> Terms:
 def _offered(case: Case, policy: Policy, terms: Terms, ruled: Ruled, *, by_withheld: bool) -> Verdict:
     offer = make_offer(policy, terms, _wanted(case), ruled.facts, case.tenant, case.decided_at)
     if isinstance(offer, NoOffer):
-        if by_withheld:
+        if by_withheld and offer.bound_by != "exposure":
             return Verdict(Outcome.REFER, POLICY, None, (withheld_reason(policy),), terms.ids)
         return Verdict(Outcome.DECLINE, POLICY, None, _too_small(policy, offer), terms.ids)
     bound = () if offer.bound_by == REQUESTED else (_limit_reason(policy, offer.bound_by),)

@@ -38,19 +38,18 @@ class ChecksBody(Body):
 
 
 class LineBody(Body):
-    """Whose line; the number travels in the body. `consent_id` where the application's consent has ended, `checks` where
-    they were made anew: without them those of the application hold.
+    """Whose line; the number travels in the body. `consent_id` where the application's consent has ended, `checks` as they
+    are today: what was not checked today is not known.
     """
 
     id_number: Number
     consent_id: UUID | None = None
-    checks: ChecksBody | None = None
+    checks: ChecksBody = ChecksBody()
 
     @property
     def today(self) -> Today:
         """As the service is asked."""
-        checks = None if self.checks is None else Checks(self.checks.identity, self.checks.aml)
-        return Today(self.id_number, self.consent_id, checks)
+        return Today(self.id_number, self.consent_id, Checks(self.checks.identity, self.checks.aml))
 
 
 class DrawBody(LineBody):

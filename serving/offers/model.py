@@ -154,11 +154,12 @@ class WrongAmount(Invalid):
 
 
 class DrawRefused(Conflict):
-    """Today's facts decline it by a hard rule."""
+    """Today's facts speak against it; what declines freezes the line."""
 
-    def __init__(self, linked: UUID, reasons: Sequence[str]) -> None:
+    def __init__(self, linked: UUID, reasons: Sequence[str], *, frozen: bool) -> None:
+        line_ = "the line is frozen" if frozen else "nothing was paid, and a person has to look"
         super().__init__(
-            f"today's facts refuse this drawdown: {', '.join(reasons)}; the line is frozen.",
+            f"today's facts refuse this drawdown: {', '.join(reasons)}; {line_}.",
             place="decision_id",
             remedy=f"GET /v1/decisions/{linked}/notice tells why; a wrong record is disputed, then reapprove.",
         )

@@ -32,20 +32,30 @@ from serving.offers.model import (
     line,
 )
 from serving.offers.view import Drawn, OfferView, drawn_of, view_of
-from serving.policy.model import Outcome
+from serving.policy.model import Effect, Outcome
 from serving.rights.again import request_of
 from serving.store.audit import record_async
 from serving.store.session import tenant_connection
 from serving.store.vault import subject_of_async
 
+NOTHING_CHECKED = Checks()
+
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """Who asks for something of a line, and what the bank knows today: a newer consent, checks made anew."""
+    """Who asks for something of a line, and what the bank knows today: a newer consent, checks made anew.
+
+    What was checked at the application is not taken for what holds today.
+    """
 
     number: str
     consent_id: UUID | None = None
-    checks: Checks | None = None
+    checks: Checks = NOTHING_CHECKED
+
+    @property
+    def digest(self) -> bytes:
+        """Of all that may change from one request to the next on a day."""
+        return hashlib.sha256(repr((self.consent_id, self.checks)).encode()).digest()
 
 
 class OfferService:
@@ -122,7 +132,7 @@ class OfferService:
     async def draw(
         self, authority: Authority, decision_id: UUID, key: str | None, amount_fen: int, today: Today
     ) -> Drawn:
-        """Draw of a line, after a decision on today's facts that no hard rule declines; a key draws once.
+        """Draw of a line, after a decision on today's facts: no rule may strike and the score may not refuse; a key draws once.
 
         Raises:
             WrongKey, KeyReused, WrongNumber, OtherApplicant, UnknownOffer: what was asked.
@@ -154,7 +164,7 @@ class OfferService:
             row = await repository.get(connection, decision_id)
             line(row, self._clock())
             parent = await self._opener.receipt(connection, decision_id)
-        link = self._link(LinkKind.REAPPROVAL, row, str(row.frozen_at).encode())
+        link = self._link(LinkKind.REAPPROVAL, row, str(row.frozen_at).encode() + today.digest)
         linked = await self._again(authority, parent, link, row.limit_fen, today)
         now = self._clock()
         async with tenant_connection(self._pool, authority.tenant) as connection:
@@ -173,7 +183,10 @@ class OfferService:
     async def _pay(
         self, authority: Authority, parent: Opened, link: Link, linked: UUID, amount: int, key_hash: bytes
     ) -> Drawn:
-        """Write the drawdown, or freeze the line: in one transaction, under the line's lock."""
+        """Write the drawdown, or refuse it: in one transaction, under the line's lock.
+
+        What declines today freezes the line; what only needs a person's look pays nothing until it is clear.
+        """
         name, now = link.parent, self._clock()
         async with tenant_connection(self._pool, authority.tenant) as connection:
             row = await repository.get(connection, name, lock=True)
@@ -181,7 +194,7 @@ class OfferService:
             if before is not None:
                 return _same(before, amount, parent)
             opened = await self._opener.receipt(connection, linked)
-            if not bounds_of(opened.policy, opened.receipt, now).hard:
+            if _clear(opened):
                 drawable(row, amount, self._least(parent), now)
                 drawn = DrawdownRow(link.about, amount, row.left_fen - amount, linked, now)
                 await repository.draw(
@@ -189,13 +202,14 @@ class OfferService:
                 )
                 await _log(connection, authority, now, "line.drawn", name, amount_fen=amount)
                 return drawn_of(drawn, parent)
-            reasons = await self._freeze(connection, authority, name, opened)
-        raise DrawRefused(linked, reasons)
+            frozen = opened.receipt.answer["outcome"] == Outcome.DECLINE
+            reasons = await self._freeze(connection, authority, name, opened) if frozen else _codes(opened)
+        raise DrawRefused(linked, reasons, frozen=frozen)
 
     async def _freeze(
         self, connection: asyncpg.Connection, authority: Authority, name: UUID, linked: Opened
     ) -> list[str]:
-        reasons = [str(each["code"]) for each in linked.receipt.answer["reasons"]]
+        reasons = _codes(linked)
         now = self._clock()
         await repository.freeze(connection, name, now, reasons)
         await _log(connection, authority, now, "line.frozen", name, decision=str(linked.stored.decision_id))
@@ -210,9 +224,9 @@ class OfferService:
         if subject != parent.stored.subject_id:
             raise OtherApplicant
         request = request_of(parent, number, today.consent_id)
-        request = msgspec.structs.replace(request, amount_fen=amount_fen, amount_yuan=None)
-        if today.checks is not None:
-            request = msgspec.structs.replace(request, checks=today.checks)
+        request = msgspec.structs.replace(
+            request, amount_fen=amount_fen, amount_yuan=None, checks=today.checks
+        )
         key = hashlib.sha256(b"\0line" + link.about.bytes).digest()
         answer = await self._decisions.answer(authority, key, request, link)
         return UUID(msgspec.json.decode(answer.body)["decision_id"])
@@ -231,6 +245,16 @@ class OfferService:
         row = await repository.get(connection, decision_id)
         opened = await self._opener.receipt(connection, decision_id)
         return view_of(row, opened, await repository.drawdowns(connection, decision_id), self._clock())
+
+
+def _clear(opened: Opened) -> bool:
+    """Whether nothing that was decided today speaks against paying: no rule struck, and the score does not refuse."""
+    struck = any(rule.effect != Effect.PASS.name.lower() for rule in opened.receipt.rules)
+    return not struck and opened.receipt.answer["outcome"] != Outcome.DECLINE
+
+
+def _codes(opened: Opened) -> list[str]:
+    return [str(each["code"]) for each in opened.receipt.answer["reasons"]]
 
 
 def _same(before: DrawdownRow, amount: int, parent: Opened) -> Drawn:

@@ -14,6 +14,7 @@ from unittest import mock
 import pytest
 
 from features.calendar import iso
+from features.terminal import console
 from serving.cli import main
 from tests.serving.cases.desk import SECOND, WORDS, case_of, decided, second_officer
 from tests.serving.records.sending import case as court_case
@@ -25,7 +26,7 @@ def yidai(bank: Bank, who: str, *arguments: str, said: str = "") -> tuple[int, s
     """A command of somebody's over the bank's store; exit code and what it printed."""
     settings = bank.settings
     names = {
-        "YIDAI_HOME": str(settings.home), "YIDAI_DATABASE_URL": settings.database_url, "COLUMNS": "250",
+        "YIDAI_HOME": str(settings.home), "YIDAI_DATABASE_URL": settings.database_url,
         "YIDAI_MASTER_KEY_FILE": str(settings.key_file), "YIDAI_AS_OF": iso(settings.as_of or 0),
         "YIDAI_TOKEN": bank.tokens[who],
     }  # fmt: skip
@@ -33,6 +34,7 @@ def yidai(bank: Bank, who: str, *arguments: str, said: str = "") -> tuple[int, s
     out, code = io.StringIO(), 0
     with (
         mock.patch.dict(os.environ, {**kept, **names}, clear=True), mock.patch.object(sys, "argv", ["yidai", *arguments]),
+        mock.patch.object(console, "_width", 250),  # it looks at COLUMNS once, when it is made
         mock.patch.object(sys, "stdin", io.StringIO(said + "\n")), redirect_stdout(out), redirect_stderr(out),
     ):  # fmt: skip
         try:

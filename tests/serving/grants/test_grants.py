@@ -18,7 +18,7 @@ from serving import committee
 from serving.cli import app
 from serving.grants.model import Granted
 from serving.grants.operations import TooLong, grant
-from serving.grants.reading import COLUMNS, NoColumn
+from serving.grants.reading import COLUMNS, NoColumn, UnreadableLine
 from serving.grants.report import report_of
 from serving.policy.lists import ListKind, read_list
 from serving.services import wall_clock
@@ -59,7 +59,7 @@ def file(bank: Bank, client: Client, tmp_path_factory: pytest.TempPathFactory) -
         line(*good),
         line("33010619850612001X", good[1]),
         line(LATE, good[1], amount_yuan="30000").replace(LATE, MIDDLE[:-1] + "0"),
-        line(DISHONEST.replace("1985", "1986"), good[1], term_months="a year"),
+        line(DISHONEST.replace("1985", "1986"), good[1], term_months="9" * 5000),
     )
 
 
@@ -117,6 +117,11 @@ def test_what_cannot_be_begun_is_refused(bank: Bank, file: Path, tmp_path: Path)
     bad.write_text("id_number,amount\n1,2\n")
     with pytest.raises(NoColumn, match="consent_id"):
         grant(engineer(bank), bad, VILLAGE, tmp_path)
+    for text in ("x" * 200_000, "农业生产".encode("gbk").decode("latin-1")):
+        bad.write_bytes((",".join(COLUMNS) + "\n").encode() + text.encode("latin-1") + b"\n")
+        with pytest.raises(UnreadableLine, match="not UTF-8") as refused:
+            grant(engineer(bank), bad, VILLAGE, tmp_path)
+        assert refused.value.place == "bad.csv, line 2"
 
 
 def test_the_command_prints_one_document(bank: Bank, file: Path, tmp_path: Path, monkeypatch: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from serving.store.session import owner_transaction
-from tests.serving.world import GOOD, Bank, Client
+from tests.serving.world import CHECKS, GOOD, Bank, Client
 
 
 def offered(client: Client, number: str = GOOD, **changes: Any) -> str:
@@ -27,6 +27,8 @@ def line(client: Client, number: str = GOOD, **changes: Any) -> str:
 
 def ask(client: Client, name: str, what: str, **body: Any) -> httpx.Response:
     """Accept, decline or reapprove."""
+    if what == "reapprove":
+        body = {"checks": CHECKS, **body}
     return client.ask("POST", f"/v1/offers/{name}/{what}", **({"json": body} if body else {}))
 
 
@@ -35,7 +37,7 @@ def draw(
 ) -> httpx.Response:
     """Draw so many fen."""
     headers = {"Idempotency-Key": key or f"draw {time.time_ns()}"}
-    body = {"id_number": number, "amount_fen": amount, **more}
+    body = {"id_number": number, "amount_fen": amount, "checks": CHECKS, **more}
     return client.ask("POST", f"/v1/offers/{name}/drawdowns", json=body, headers=headers)
 
 
