@@ -10,6 +10,7 @@ from serving.policy.days import first_day
 from serving.policy.findings import Finding, error
 from serving.policy.logic import Columns, logic
 from serving.policy.model import PolicyDocument
+from serving.policy.numbers import numbers
 from serving.policy.policy import Policy
 from serving.policy.wording import wording
 
@@ -24,6 +25,7 @@ def analyse(policy: Policy, columns: Columns | None = None, on: int | None = Non
     """
     return [
         *wording(policy.document),
+        *numbers(policy.document),
         *_facts(policy, columns),
         *_over(policy),
         *logic(policy, columns),

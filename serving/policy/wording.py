@@ -46,7 +46,7 @@ def _reasons(document: PolicyDocument) -> Iterator[Finding]:
         for name, reason in document.limits.reasons.items():
             yield from _told(f"limits.reasons.{name}", reason.zh, reason.en)
     if document.score_reason is not None:
-        yield from _text("score_reason", document.score_reason.zh, document.score_reason.en)
+        yield from _told("score_reason", document.score_reason.zh, document.score_reason.en)
     if document.withheld is not None:
         yield from _told("withheld.reason", document.withheld.reason.zh, document.withheld.reason.en)
 

@@ -276,3 +276,8 @@ def test_the_page_for_the_committee_tells_every_finding() -> None:
     codes = {code for source in sources for code in re.findall(r'\b(?:error|warning)\(\s*"(\w+)"', source)}
     assert len(codes) > 25
     assert [code for code in sorted(codes) if f"`{code}`" not in page] == []
+
+
+def test_a_score_reason_that_tells_nothing_is_refused() -> None:
+    found = findings(lambda d: d["score_reason"].update(en="Internal standards were not met"))
+    assert ("vague", "score_reason") in {(one.code, one.place) for one in found}
