@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import msgspec
 
+from serving.decisions.schemas import DecisionRequest
+
 
 class Applicant(msgspec.Struct, frozen=True):
-    """One line of a file of applicants; ``line`` counts from 2, after the names of the columns."""
+    """One line of a file of applicants; ``line`` counts from 2, after the names of the columns. ``body`` is what it
+    asks, as it would be sent.
+    """
 
     line: int
     number: str
     body: bytes
+    request: DecisionRequest
 
 
 class Refused(msgspec.Struct, frozen=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import hashlib
 import io
@@ -13,12 +12,15 @@ from pathlib import Path
 import msgspec
 
 from features.calendar import DAY, local_date
-from features.errors import Invalid, Unavailable, YidaiError
+from features.errors import Invalid, Unavailable
 from features.files import put_file
 from features.terminal import Step
 from serving.access.model import Authority, Permission
+from serving.batch.lines import Line
+from serving.batch.service import BatchAnswer
+from serving.decisions.service import hash_of_key
 from serving.grants.model import Applicant, Granted, Refused, Report
-from serving.grants.reading import read_applicants, refused
+from serving.grants.reading import read_applicants
 from serving.grants.report import granted_of, report_of
 from serving.operations import authority, prepare
 from serving.policy.days import first_day
@@ -28,8 +30,6 @@ from serving.settings import Settings
 
 THIN = "thin_file"
 """The segment of the shipped policy whose applicants few sources know."""
-TOGETHER = 8
-"""Applicants that are decided at a time; the writer commits them in groups."""
 
 
 class TooLong(Invalid):
@@ -100,22 +100,31 @@ def grant(
 async def _decide(
     held: Services, asker: Authority, village: str, applicants: Sequence[Applicant], progress: Step
 ) -> list[bytes | Refused]:
+    """The answer of each, or why it has none, as a batch gives them."""
     found: list[bytes | Refused] = []
-    for at in range(0, len(applicants), TOGETHER):
-        some = applicants[at : at + TOGETHER]
-        found += await asyncio.gather(*(_one(held, asker, village, one) for one in some))
+    async for told in held.batch.answers(asker, (_line(village, one) for one in applicants)):
+        found += [_answer(each.line) for each in told]
         progress("deciding", len(found), len(applicants))
     return found
 
 
-async def _one(held: Services, asker: Authority, village: str, one: Applicant) -> bytes | Refused:
+def _line(village: str, one: Applicant) -> Line:
     key = hashlib.sha256(b"grant\0" + village.encode() + b"\0" + one.body).hexdigest()
-    try:
-        return (await held.decisions.decide(asker, key, one.body)).body
-    except Unavailable:
-        raise
-    except YidaiError as error:
-        return refused(one.line, error)
+    return Line(one.line, key, hash_of_key(key), one.request)
+
+
+def _answer(told: BatchAnswer) -> bytes | Refused:
+    """The bytes of an answer, or the refusal.
+
+    Raises:
+        Unavailable: what is needed to decide did not answer; the others of its chunk were decided.
+    """
+    if not isinstance(told.answer, msgspec.UnsetType):
+        return bytes(told.answer)
+    if told.status == Unavailable.status:
+        raise Unavailable(told.detail, place=told.place, remedy=told.remedy, code=told.code)
+    place = told.place.removeprefix(f"line {told.line}").removeprefix(": ")
+    return Refused(told.line, place, told.detail, told.remedy)
 
 
 def _written(

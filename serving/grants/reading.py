@@ -103,12 +103,7 @@ def _applicant(line: int, row: Mapping[str, str | None]) -> Applicant | Refused:
         }
     )  # fmt: skip
     try:
-        read_request(body)
+        request = read_request(body)
     except YidaiError as error:
-        return refused(line, error)
-    return Applicant(line, told["id_number"], body)
-
-
-def refused(line: int, error: YidaiError) -> Refused:
-    """An error at a line."""
-    return Refused(line, error.place or "", error.message, error.remedy or "")
+        return Refused(line, error.place or "", error.message, error.remedy or "")
+    return Applicant(line, told["id_number"], body, request)
