@@ -112,16 +112,16 @@ def compare(name: str, data: Path, repeats: int, apart: list[str]) -> dict[str, 
     found |= {key: _timed(key, partial(_elsewhere, key, sample, split)) for key in apart}
     figures: dict[str, float] = {}
     for key, pd in found.items():
-        m = measure(sample, pd)
+        m, within = measure(sample, pd), by_folds(sample, split, pd)
         paired = "" if key == "risk" else f"risk over it {gap(sample, found['risk'][: len(pd)], pd)}"
         print(
             f"  {key:10} AUC {m.auc.value:.4f} ({m.auc.low:.4f} - {m.auc.high:.4f})  "
-            f"by folds {by_folds(sample, split, pd):.4f}  KS {m.ks.value:.3f}  "
+            f"by folds {within:.4f}  KS {m.ks.value:.3f}  "
             f"Brier {m.brier.value:.5f}  log loss {m.log_loss:.4f}  ECE {m.ece:.4f}  {paired}", flush=True,
         )  # fmt: skip
         values = {
             "auc": m.auc.value,
-            "auc_by_folds": by_folds(sample, split, pd),
+            "auc_by_folds": within,
             "ks": m.ks.value,
             "brier": m.brier.value,
             "log_loss": m.log_loss,

@@ -83,6 +83,15 @@ class History:
     facts: Mapping[str, FactColumn]
     outcome: NDArray[np.int8]
 
+    @property
+    def columns(self) -> dict[str, FactColumn]:
+        """Everything that rules may ask of the applications."""
+        matrix = self.matrix
+        found = dict(self.facts) | {names.SOURCES: _present(self.sources.astype(np.float64))}
+        for place, column in enumerate(matrix.columns):
+            found[column.name] = FactColumn(matrix.values[:, place], matrix.missing[:, place])
+        return found
+
 
 def sources_with_record(
     tables: Mapping[str, EventTable], datasets: Sequence[str], subjects: Int64, as_of: Int64
@@ -254,9 +263,7 @@ def _with_rule(rule: Rule, least: int) -> Rule:
 def _record(
     policy: Policy, history: History, least: int, gains: tuple[tuple[int, int, float], ...]
 ) -> AccessReport:
-    columns = dict(history.facts) | {names.SOURCES: _present(history.sources.astype(np.float64))}
-    for place, column in enumerate(history.matrix.columns):
-        columns[column.name] = FactColumn(history.matrix.values[:, place], history.matrix.missing[:, place])
+    columns = history.columns
     count = len(history.outcome)
     whole = evaluate_many(policy, columns, count, policy.settled_day)
     rules = tuple(_rule_record(policy, rule, columns, history.outcome) for rule in policy.rules)

@@ -111,9 +111,7 @@ def evidence_of(receipt: Receipt, plan: FeaturePlan, bounds: Bounds, about: Abou
         asked=msgspec.to_builtins(receipt.case.asked),
         facts=facts_of(receipt, plan),
         rules=tuple(
-            SeenRule(rule.id, rule.source, rule.effect, rule.expected, rule.actual)
-            for rule in receipt.rules
-            if rule.effect != "pass"
+            SeenRule(rule.id, rule.source, rule.effect, rule.expected, rule.actual) for rule in receipt.struck
         ),
         missing_sources=answer.get("missing_sources") or {},
         disputed_then=receipt.case.disputed,

@@ -20,6 +20,7 @@ from serving.decisions.forms import Forms, RuleTrace, forms_of
 from serving.decisions.grading import ModelScore, Point, points
 from serving.decisions.shadows import Shadow
 from serving.explain.reasons import Explanation
+from serving.policy.model import Effect
 from serving.store.keys import seal, unseal
 
 ENGINE = "yidai 0.1.0"
@@ -51,6 +52,12 @@ class Receipt(msgspec.Struct, frozen=True):
     answer: dict[str, Any]
     answer_digest: str
     shadows: dict[str, Shadow] | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def struck(self) -> tuple[RuleTrace, ...]:
+        """The rules that did not let the case pass, in order."""
+        passed = Effect.PASS.name.lower()
+        return tuple(rule for rule in self.rules if rule.effect != passed)
 
 
 def write_receipt(decision: Decision, schema: int = SCHEMA) -> bytes:

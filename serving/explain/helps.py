@@ -37,7 +37,7 @@ def helps_of(receipt: Receipt, live: Live, actions: Actions) -> tuple[Text, ...]
     pays less. What is found is decided by the very policy that decided, as of the same moment.
     """
     tables, answer = live.policy.tables, receipt.answer
-    if tables is None or not answer.get("score") or any(rule.effect != "pass" for rule in receipt.rules):
+    if tables is None or not answer.get("score") or receipt.struck:
         return ()
     grade = _target(tables, receipt)
     if grade is None:

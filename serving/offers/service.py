@@ -32,7 +32,7 @@ from serving.offers.model import (
     line,
 )
 from serving.offers.view import Drawn, OfferView, drawn_of, view_of
-from serving.policy.model import Effect, Outcome
+from serving.policy.model import Outcome
 from serving.rights.again import request_of
 from serving.store.audit import record_async
 from serving.store.session import tenant_connection
@@ -249,8 +249,7 @@ class OfferService:
 
 def _clear(opened: Opened) -> bool:
     """Whether nothing that was decided today speaks against paying: no rule struck, and the score does not refuse."""
-    struck = any(rule.effect != Effect.PASS.name.lower() for rule in opened.receipt.rules)
-    return not struck and opened.receipt.answer["outcome"] != Outcome.DECLINE
+    return not opened.receipt.struck and opened.receipt.answer["outcome"] != Outcome.DECLINE
 
 
 def _codes(opened: Opened) -> list[str]:

@@ -9,7 +9,6 @@ from serving.policy.coverage import coverage
 from serving.policy.days import first_day
 from serving.policy.findings import Finding, error
 from serving.policy.logic import Columns, logic
-from serving.policy.model import PolicyDocument
 from serving.policy.numbers import numbers
 from serving.policy.policy import Policy
 from serving.policy.wording import wording
@@ -29,7 +28,6 @@ def analyse(policy: Policy, columns: Columns | None = None, on: int | None = Non
         *_facts(policy, columns),
         *_over(policy),
         *logic(policy, columns),
-        *_withheld(policy.document),
         *coverage(policy, on),
     ]
 
@@ -52,13 +50,3 @@ def _over(policy: Policy) -> Iterator[Finding]:
         if ready.end <= since:
             problem = "it is over before the policy begins."
             yield error("never_in_force", ready.rule.id, problem, "Take it out, or mend effective_to.")
-
-
-def _withheld(document: PolicyDocument) -> Iterator[Finding]:
-    rule = document.withheld
-    if rule is not None and rule.max_pd_high is not None and not 0 < rule.max_pd_high < 1:
-        problem = "max_pd_high is not between 0 and 1."
-        yield error("range", "withheld", problem, "Write a PD, such as 0.2.")
-    stream = document.random_approval
-    if stream is not None and not 1 <= stream.first <= stream.last:
-        yield error("range", "random_approval", "its grades are no range.", "Write first and last.")

@@ -29,6 +29,7 @@ def numbers(document: PolicyDocument) -> Iterator[Finding]:
         for cap in tables.rate_caps:
             yield from _within(f"tables.rate_caps: {cap.id}", "value", cap.value, 1, PPM)
     yield from _limits(document)
+    yield from _withheld(document)
     yield from _stream(document)
     offers = document.offers
     if offers is not None:
@@ -58,6 +59,15 @@ def _stream(document: PolicyDocument) -> Iterator[Finding]:
     yield from _within(place, "rate_ppm", stream.rate_ppm, 0, PPM)
     yield from _within(place, "monthly_budget", stream.monthly_budget, 0, PPM)
     yield from _within(place, "last", stream.last, 1, GRADES)
+    if not 1 <= stream.first <= stream.last:
+        yield error("range", place, "its grades are no range.", "Write first and last.")
+
+
+def _withheld(document: PolicyDocument) -> Iterator[Finding]:
+    rule = document.withheld
+    if rule is not None and rule.max_pd_high is not None and not 0 < rule.max_pd_high < 1:
+        problem = "max_pd_high is not between 0 and 1."
+        yield error("range", "withheld", problem, "Write a PD, such as 0.2.")
 
 
 def _within(place: str, name: str, value: int, least: int, most: int) -> Iterator[Finding]:

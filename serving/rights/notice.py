@@ -150,7 +150,9 @@ class NoticeService:
                     opened, decision_id, lender, LinkKind.PERSON, opened.stored.decision_id, read.answer
                 )
             opened = await self._opener.receipt(connection, decision_id)
-            data = await artifacts_async(connection, sorted(opened.receipt.digests.values()))
+            asked = opened.receipt.answer.get("score") and not opened.receipt.struck
+            digests = sorted(opened.receipt.digests.values())
+            data = await artifacts_async(connection, digests) if asked else {}
         kind = stored.kind or "system"
         helps = await asyncio.to_thread(_helps, opened.receipt, data)
         return self._told(opened, decision_id, lender, kind, stored.parent_id, opened.receipt.answer, helps)
@@ -190,8 +192,10 @@ class NoticeService:
 
 
 def _helps(receipt: Receipt, data: Mapping[str, bytes]) -> tuple[Text, ...]:
-    """What would help, by the versions that decided; () for a portfolio that says nothing of what people can do."""
-    if not receipt.answer.get("score"):
+    """What would help, by the versions that decided, which are ``data``; () without them, or for a portfolio that says
+    nothing of what people can do.
+    """
+    if not data:
         return ()
     live = compile_live(receipt.digests, data)
     actions = actions_of(live.scorers[live.model].bundle.portfolio, live.plan.columns)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.errors import Invalid
 from features.matrix import FeatureMatrix
@@ -16,8 +15,6 @@ from serving.access.model import Permission
 from serving.analyst import training_door
 from serving.backtest import History, read_history
 from serving.decisions.live import BUNDLE, NothingActive
-from serving.policy import facts as names
-from serving.policy.evaluate import FactColumn
 from serving.policy.policy import Policy
 from serving.registry import repository
 from serving.registry import service as registry
@@ -99,11 +96,7 @@ def run(
 
 def past_of(history: History, prepared: Prepared) -> Past:
     """The facts of a portfolio's applications as columns."""
-    columns = dict(history.facts)
-    for place, column in enumerate(history.matrix.columns):
-        columns[column.name] = FactColumn(history.matrix.values[:, place], history.matrix.missing[:, place])
-    columns[names.SOURCES] = _there(history.sources.astype(np.float64))
-    return Past(columns, prepared.rows.as_of, history.outcome)
+    return Past(history.columns, prepared.rows.as_of, history.outcome)
 
 
 def side_of(policy: Policy, scorer: Scorer, matrix: FeatureMatrix) -> Side:
@@ -141,7 +134,3 @@ def _scorer(settings: Settings, name: str) -> Scorer:
         if name.startswith(BUNDLE) and name not in active:
             raise NothingActive(name)
         return load_bundle(registry.artifact(connection, active.get(name, name)).data)
-
-
-def _there(values: NDArray[np.float64]) -> FactColumn:
-    return FactColumn(values, np.zeros(len(values), dtype=np.uint8))

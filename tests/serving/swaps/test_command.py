@@ -8,27 +8,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from features.contracts.load import BUILTIN, load_contracts
 from features.errors import Invalid
-from features.identity.vault import MemoryVault
-from features.timeline.ingest import ingest_folder
-from features.timeline.lake import Lake
 from serving.cli import app
 from serving.policy.load import CITY, HOUSING
-from serving.settings import Settings
 from serving.swaps.reading import Asked, NoModel, run
 from tests.features.conftest import small_city
-from tests.serving.test_fairness import bundle
+from tests.serving.test_fairness import bundle, settings
 
-__all__ = ["small_city"]
-
-
-@pytest.fixture(scope="module")
-def settings(store, small_city: Path) -> Settings:
-    """A home with the small city in its lake."""
-    found, _ = store
-    ingest_folder(small_city, load_contracts([BUILTIN]), MemoryVault(), Lake(found.lake_root))
-    return found
+__all__ = ["settings", "small_city"]
 
 
 def stricter(folder: Path) -> Path:
