@@ -9,7 +9,7 @@ import pytest
 
 from features.matrix import Missing
 from tests.training.samples import SPECIAL, brute_auc, made_sample
-from training.boosting import FOLDS, Booster, BoosterSettings, fit_booster, fold_boosters
+from training.boosting import FOLDS, Booster, BoosterSettings, _ensemble, _Fitted, fit_booster, fold_boosters
 from training.calibration import sigmoid
 from training.candidates import Candidate, default_candidates
 from training.inputs import ENCODING_PRIOR, encodings_of, out_of_fold_inputs
@@ -52,6 +52,20 @@ def test_candidates_are_averaged_as_long_as_the_inner_log_loss_falls(sample, boo
     assert together <= booster.losses[booster.members[0]]
     assert set(booster.losses) == {one.name for one in default_candidates(900, 300, 900)}
     assert len(booster.boosters) == FOLDS * len(booster.members)
+
+
+def test_a_candidate_joins_where_the_mean_with_it_is_better_and_only_there() -> None:
+    generator = np.random.default_rng(3)
+    target = (generator.random(2000) < 0.3).astype(np.int8)
+    truth = np.where(target == 1, 1.0, -2.0)
+
+    def fitted(name: str, scores: np.ndarray) -> _Fitted:
+        return _Fitted(Candidate(name, {}, 1), (), 1, scores)
+
+    first, second = (truth + generator.normal(0, 1.5, 2000) for _ in range(2))
+    tried = [fitted("wrong", -4 * truth), fitted("first", first), fitted("second", second)]
+    assert {one.candidate.name for one in _ensemble(target, tried)} == {"first", "second"}
+    assert len(_ensemble(target, [fitted("one", first), fitted("same", first)])) == 1
 
 
 def test_where_the_folds_make_too_many_trees_each_candidate_is_fitted_once_on_all_rows(

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from features.canonical import canonical_bytes, digest
 from features.matrix import FeatureMatrix, Missing
-from serving.decisions.case import Case, CaseConsent, CaseSubject
+from serving.decisions.case import Case, CaseConsent, CaseHousehold, CaseSubject
 from serving.decisions.decider import Decision, decide
 from serving.decisions.live import Live, compile_live
 from serving.decisions.receipt import read_receipt, write_receipt
 from serving.decisions.schemas import Asked
 from serving.policy.load import CITY, BrokenPolicy, load_policy, policy_from_yaml
+from serving.policy.model import Outcome
 from tests.serving.world import AS_OF, CATEGORIES, CHECKS, NOW, PLAN, SCALE, policy_with
 from training.bundle import FIXED, Bins, Bundle, BundleColumn, Tree, Uncertainty, dump_bundle
 
@@ -86,6 +87,7 @@ class Applicant:
 
     values: dict[str, float]
     checks: dict[str, str] = field(default_factory=lambda: dict(CHECKS))
+    household: CaseHousehold | None = None
 
     def decided(self, by: Live, *silent: str, kind: Missing = Missing.NOT_AUTHORISED) -> Decision:
         """The decision with these datasets withheld."""
@@ -99,6 +101,7 @@ class Applicant:
         case = Case(
             "d", "city", "a", "engineer", Asked("consumer", 2_000_000, 12, "renovation", "city", self.checks),
             CaseSubject("person", 1, 1, 40, 41), consent, AS_OF, NOW, dict.fromkeys(silent, int(kind)), False, "k",
+            household=self.household,
         )  # fmt: skip
         return decide(case, FeatureMatrix(PLAN.columns, values, missing), 9, by, b"key")
 
@@ -241,3 +244,20 @@ def test_a_decision_by_a_model_and_a_policy_of_before_is_written_in_the_old_form
     )
     text = write_receipt(found, 2).decode()
     assert not any(name in text for name in ("pd_low", "pd_high", "graded_pd"))
+
+
+def test_a_household_that_was_promised_its_cap_is_told_so_also_where_a_source_is_withheld() -> None:
+    rich = {"bur_overdue_cnt_12m": 0.0, "bank_inflow_sum_12m": 400_000.0}
+    found = []
+    for seed in range(30):
+        free = Applicant(rich).decided(live("high", seed), *sorted(set(OPTIONAL.values())))
+        used = Applicant(rich, household=CaseHousehold(1, 20_000_000)).decided(
+            live("high", seed), *sorted(set(OPTIONAL.values()))
+        )
+        if free.answer.outcome is Outcome.APPROVE and free.answer.graded_pd is not None:
+            by_withheld = free.answer.grade > used.scores["risk"].grade
+            found.append(by_withheld)
+            assert used.answer.outcome is Outcome.DECLINE
+            assert "LIMIT_BY_HOUSEHOLD" in {reason.code for reason in used.answer.reasons}
+            assert "SOURCES_WITHHELD" not in {reason.code for reason in used.answer.reasons}
+    assert any(found)

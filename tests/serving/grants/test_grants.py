@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from features.calendar import iso
 from features.contracts.model import Text
+from features.errors import Unavailable
 from serving import committee
 from serving.cli import app
 from serving.grants.model import Granted
@@ -23,7 +24,9 @@ from serving.grants.report import report_of
 from serving.policy.lists import ListKind, read_list
 from serving.services import wall_clock
 from serving.settings import Settings
-from tests.serving.world import DISHONEST, GOOD, LATE, MIDDLE, Bank, Client
+from serving.store.session import owner_transaction
+from tests.serving.feeding import subject_of
+from tests.serving.world import DISHONEST, GOOD, LATE, MIDDLE, POOR, Bank, Client
 
 VILLAGE = "赵庄 Zhaozhuang"
 
@@ -122,6 +125,25 @@ def test_what_cannot_be_begun_is_refused(bank: Bank, file: Path, tmp_path: Path)
         with pytest.raises(UnreadableLine, match="not UTF-8") as refused:
             grant(engineer(bank), bad, VILLAGE, tmp_path)
         assert refused.value.place == "bad.csv, line 2"
+
+
+def test_it_stops_where_somebodys_records_are_not_online_and_goes_on_when_they_are(
+    bank: Bank, client: Client, tmp_path: Path
+) -> None:
+    people = write(
+        tmp_path / "v.csv", *(line(who, client.consent_id(who), purpose="medical") for who in (GOOD, POOR))
+    )
+    with owner_transaction(bank.database) as owner:
+        kept = owner.execute(
+            "DELETE FROM subject_timeline WHERE subject_id = %s RETURNING *", (subject_of(bank, POOR),)
+        ).fetchall()
+    with pytest.raises(Unavailable, match="not online"):
+        grant(engineer(bank), people, VILLAGE, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    with owner_transaction(bank.database) as owner:
+        marks = ", ".join(["%s"] * len(kept[0]))
+        owner.execute(f"INSERT INTO subject_timeline VALUES ({marks})", kept[0])
+    assert grant(engineer(bank), people, VILLAGE, tmp_path / "out").report.whole.rows == 2
 
 
 def test_the_command_prints_one_document(bank: Bank, file: Path, tmp_path: Path, monkeypatch: Any) -> None:
