@@ -7,7 +7,7 @@ export NUMBA_CACHE_DIR ?= $(CURDIR)/.venv/numba
 export OMP_NUM_THREADS ?= 2
 JAVA_INSTALL = apt-get update -q && { apt-get install -y -q openjdk-17-jre-headless || apt-get install -y -q default-jre-headless; }
 
-.PHONY: help setup demo test coverage campaign campaign-slice check lint format serve mlflow peers learner-peers spark bench lock clean
+.PHONY: help setup demo test coverage campaign campaign-slice check lint format serve mlflow peers learner-peers serving-peers spark bench lock clean
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -69,6 +69,12 @@ learner-peers: setup .venv-learners/ready  ## optbinning and EBM, in an environm
 	@$(BIN)/uv pip install -q --python .venv-learners/bin/python --require-hashes --link-mode copy -r requirements/learner-peers.txt
 	@touch $@
 
+serving-peers: setup .venv-serving/ready  ## BentoML, in an environment of its own: `python -m benchmarks.serve --peers`
+.venv-serving/ready: requirements/serving-peers.txt
+	@test -x .venv-serving/bin/python || $(PYTHON) -m venv .venv-serving
+	@$(BIN)/uv pip install -q --python .venv-serving/bin/python --require-hashes --link-mode copy -r requirements/serving-peers.txt
+	@touch $@
+
 spark: setup .venv/spark-ready  ## pyspark and, where there is none, a Java runtime: `yidai features build --engine spark`
 .venv/spark-ready: requirements/spark.txt
 	@command -v java >/dev/null || { echo "installing openjdk-17-jre-headless (or what Debian has for it)"; $(JAVA_INSTALL) || sudo $(SHELL) -c '$(JAVA_INSTALL)'; }
@@ -84,6 +90,7 @@ lock:  ## compile the locks anew from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --extra dev -c requirements/run.txt --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal -q -o requirements/dev.txt
 	@$(BIN)/uv pip compile requirements/learner-peers.in --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal -q -o requirements/learner-peers.txt
 	@$(BIN)/uv pip compile requirements/feature-peers.in --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal -q -o requirements/feature-peers.txt
+	@$(BIN)/uv pip compile requirements/serving-peers.in --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal -q -o requirements/serving-peers.txt
 	@$(BIN)/uv pip compile requirements/spark.in -c requirements/run.txt --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --universal -q -o requirements/spark.txt
 
 clean:  ## stop the embedded database and remove what the demo made (keeps .venv)
