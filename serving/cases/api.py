@@ -138,7 +138,8 @@ def told(case: CaseRow) -> dict[str, Any]:
 def told_view(view: CaseView) -> dict[str, Any]:
     """A case with its evidence as it is answered."""
     return {
-        "case": told(view.case), "evidence": msgspec.to_builtins(view.evidence), "seen": view.seen
+        "case": told(view.case), "evidence": msgspec.to_builtins(view.evidence), "seen": view.seen,
+        "cap_left_fen": view.cap_left_fen,
     }  # fmt: skip
 
 

@@ -94,6 +94,8 @@ def show(case: Case, *, as_json: Json = False) -> None:
         if not bounds.hard
         else f"May not be approved by anybody: {', '.join(bounds.hard)}."
     )
+    if view.cap_left_fen is not None:
+        console.print(f"Left of the household's cap: {view.cap_left_fen} fen.")
     console.print(f"seen: {view.seen}")
 
 

@@ -19,6 +19,7 @@ from serving.cases import receipt as person
 from serving.cases import repository
 from serving.cases.bounds import checked
 from serving.cases.evidence import Evidence
+from serving.cases.granting import Grant, full, grant, replace_offer
 from serving.cases.model import (
     CaseChanged,
     CaseRow,
@@ -81,7 +82,7 @@ class DecidingService:
 
         Raises:
             UnknownCase, NotTaken, WrongState, CaseChanged: which case, and as it was seen.
-            WrongReason, NoText, WrongTerms, HardRule, ConsentRefused: what may not be decided.
+            WrongReason, NoText, WrongTerms, HardRule, ConsentRefused, CapFull, LineStands: what may not be decided.
         """
         authority.holds(Permission.DECIDE_CASES)
         async with tenant_connection(self._pool, authority.tenant) as connection:
@@ -102,7 +103,7 @@ class DecidingService:
 
         Raises:
             UnknownCase, WrongState, SamePerson, CaseChanged: which case, and who.
-            HardRule, ConsentRefused, WrongTerms: what may not be decided any more.
+            HardRule, ConsentRefused, WrongTerms, CapFull, LineStands: what may not be decided any more.
         """
         authority.holds(Permission.DECIDE_CASES)
         async with tenant_connection(self._pool, authority.tenant) as connection:
@@ -203,9 +204,11 @@ async def _close(
     """The linked decision, the case's end and the entry of the audit log, in one transaction."""
     name, verdict = new_id(), proposal.verdict
     override = override_of(scene.evidence, verdict)
-    answer = _answer(scene, name, verdict, override)
-    row = _row(scene, tenant, name, proposal, second, answer, override)
-    await store(connection, tenant, [row])
+    granted = await _granted(connection, scene, verdict)
+    answer = _answer(scene, name, verdict, override, granted)
+    row = _row(scene, tenant, name, proposal, second, answer, override, granted)
+    if await store(connection, tenant, [row]) and granted is not None:
+        raise await full(connection, scene.opened, granted, scene.evidence.bounds)
     over = "" if override is None else override.value
     await repository.decide(
         connection, scene.case_id, scene.now, name, verdict.outcome.value, verdict.reason_code, over
@@ -217,7 +220,16 @@ async def _close(
     await record_async(connection, tenant, scene.now, actor, "case.decided", str(scene.case_id), **what)
 
 
-def _answer(scene: _Scene, name: UUID, verdict: Verdict, override: Override | None) -> person.PersonAnswer:
+async def _granted(connection: asyncpg.Connection, scene: _Scene, verdict: Verdict) -> Grant | None:
+    """What is promised in the place of what the system promised."""
+    approves = verdict.outcome is PersonOutcome.APPROVE
+    await replace_offer(connection, scene.locked.decision_id, scene.now, approves=approves)
+    return await grant(connection, scene.opened, verdict.terms, scene.now) if approves else None
+
+
+def _answer(
+    scene: _Scene, name: UUID, verdict: Verdict, override: Override | None, granted: Grant | None
+) -> person.PersonAnswer:
     """A refusal also repeats what led the system to refuse or to refer, four reasons in all."""
     own = reason_of(verdict.outcome, verdict.reason_code, verdict.reason)
     told = [AnswerReason(own.code, "person", own.zh, own.en)]
@@ -235,12 +247,13 @@ def _answer(scene: _Scene, name: UUID, verdict: Verdict, override: Override | No
         reasons=tuple(told[:MOST]),
         decided_at=iso(scene.now),
         override="" if override is None else override.value,
+        offer=None if granted is None else granted.offer,
     )
 
 
 def _row(
     scene: _Scene, tenant: str, name: UUID, proposal: Proposal, second: Actor | None,
-    answer: person.PersonAnswer, override: Override | None,
+    answer: person.PersonAnswer, override: Override | None, granted: Grant | None,
 ) -> NewDecision:  # fmt: skip
     parent, verdict, data = scene.opened.stored, proposal.verdict, canonical_bytes(answer)
     receipt = person.PersonReceipt(
@@ -261,6 +274,8 @@ def _row(
         actor_id=proposal.actor_id, decided_at=scene.now, outcome=verdict.outcome.value, answer=data, receipt=sealed,
         receipt_hash=hashlib.sha256(sealed).digest(),
         link=Link(LinkKind.PERSON, parent.decision_id, scene.case_id),
+        reservations=() if granted is None else granted.reservations,
+        offer=None if granted is None else granted.new,
     )  # fmt: skip
 
 

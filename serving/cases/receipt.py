@@ -11,13 +11,16 @@ from features.errors import Integrity
 from serving.cases.model import Terms
 from serving.decisions.repository import StoredDecision
 from serving.decisions.schemas import AnswerReason
+from serving.offers.offer import Offer
 from serving.offers.schedule import instalment
 
 SCHEMA = 1
 
 
 class PersonAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is answered: reasons first the person's own. ``override`` is left out where there is none."""
+    """What is answered: reasons first the person's own. ``override`` is left out where there is none, ``offer`` where
+    nothing can be accepted.
+    """
 
     decision_id: str
     kind: str
@@ -29,6 +32,7 @@ class PersonAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     reasons: tuple[AnswerReason, ...]
     decided_at: str
     override: str = ""
+    offer: Offer | None = None
 
 
 class PersonReceipt(msgspec.Struct, frozen=True, omit_defaults=True):

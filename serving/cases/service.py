@@ -12,6 +12,7 @@ from features.calendar import DAY
 from serving.access.model import Authority, Permission
 from serving.cases import repository
 from serving.cases.evidence import Evidence
+from serving.cases.granting import left_of_cap
 from serving.cases.model import CaseRow, CaseState, CaseTaken, NothingToReview, ReviewOfReview
 from serving.cases.opening import Opened, Opener
 from serving.cases.repository import Wanted
@@ -23,11 +24,15 @@ from serving.store.session import tenant_connection
 
 
 class CaseView(msgspec.Struct, frozen=True):
-    """A case with what lies before the reviewer; ``seen`` is the digest of ``evidence``, to be sent when deciding."""
+    """A case with what lies before the reviewer; ``seen`` is the digest of ``evidence``, to be sent when deciding.
+
+    ``cap_left_fen`` is what the household may be promised still, which others may take meanwhile; None without a cap.
+    """
 
     case: CaseRow
     evidence: Evidence
     seen: str
+    cap_left_fen: int | None
 
 
 class CaseService:
@@ -65,8 +70,10 @@ class CaseService:
         async with tenant_connection(self._pool, authority.tenant) as connection:
             case = await repository.get(connection, case_id)
             opened = await self._opener.receipt(connection, case.decision_id)
-            evidence, _ = await self._opener.evidence(connection, authority, opened, self._clock())
-        return CaseView(case, evidence, evidence.digest)
+            now = self._clock()
+            evidence, _ = await self._opener.evidence(connection, authority, opened, now)
+            left = await left_of_cap(connection, opened, now)
+        return CaseView(case, evidence, evidence.digest, left)
 
     async def take(self, authority: Authority, case_id: UUID, *, over: bool = False) -> CaseRow:
         """Take a case; taking it again changes nothing. With ``over`` from somebody else, which the audit log says.

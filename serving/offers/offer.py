@@ -11,14 +11,17 @@ from serving.offers.schedule import all_in_ppm, instalment, schedule
 from serving.policy.lending import OfferRules
 from serving.policy.model import RandomApproval
 from serving.policy.policy import Policy
-from serving.policy.terms import Terms
+from serving.policy.terms import Caps, Terms
+
+PERSON = "person"
+"""Bounds what a person granted below what was asked."""
 
 
 class Offer(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the bank would lend, and the seven things that it must disclose (REG-IL-16).
 
-    ``bound_by`` says what set the limit: requested, income or another support, unverified, debt_service, grade, cap
-    or exposure. ``all_in_annual_ppm`` counts interest and fee, as twelve times the monthly internal rate of return.
+    ``bound_by`` says what set the limit: requested, income or another support, unverified, debt_service, grade, cap,
+    exposure, or the person who granted it. ``all_in_annual_ppm`` counts interest and fee, as twelve times the monthly internal rate of return.
     ``last_instalment_fen`` takes what rounding left. A ``counter_offer`` is for less than was asked. It can be
     accepted until the end of the day ``valid_to`` in China. Policies without offer rules leave these out.
     """
@@ -82,24 +85,39 @@ def _offered(
     limit = max(least.most_fen, 0) // limits.step_fen * limits.step_fen
     if limit < limits.min_limit_fen:
         return NoOffer(limit, least.name)
-    rate = min(rate_ppm, terms.rate_cap.value)
-    each = instalment(limit, rate, wanted.term_months)
+    bound = Bound(limit, least.name)
+    return _priced(policy, terms.caps, bound, rate_ppm, wanted.term_months, lender, at)
+
+
+def person_offer(
+    policy: Policy, caps: Caps, wanted: Wanted, limit_fen: int, rate_ppm: int, lender: str, at: int
+) -> Offer:
+    """The offer of what a person granted at ``at`` (µs), within the bounds that were checked before."""
+    name = REQUESTED if limit_fen == wanted.amount_fen else PERSON
+    return _priced(policy, caps, Bound(limit_fen, name), rate_ppm, wanted.term_months, lender, at)
+
+
+def _priced(
+    policy: Policy, caps: Caps, bound: Bound, rate_ppm: int, months: int, lender: str, at: int
+) -> Offer:
+    limit, rate = bound.most_fen, min(rate_ppm, caps.rate_cap.value)
+    each = instalment(limit, rate, months)
     offer = Offer(
         limit_fen=limit,
         annual_rate_ppm=rate,
         all_in_annual_ppm=rate,
-        term_months=wanted.term_months,
+        term_months=months,
         repayment="equal_instalments",
         instalment_fen=each,
-        total_interest_fen=max(each * wanted.term_months - limit, 0),
-        bound_by=least.name,
-        limit_cap=terms.limit_cap.id,
-        rate_cap=terms.rate_cap.id,
+        total_interest_fen=max(each * months - limit, 0),
+        bound_by=bound.name,
+        limit_cap=caps.limit_cap.id,
+        rate_cap=caps.rate_cap.id,
         lender=lender,
         disclosure=policy.document.disclosure,
     )
     rules = policy.document.offers
-    return offer if rules is None else _by_rules(offer, rules, terms.rate_cap.value, at)
+    return offer if rules is None else _by_rules(offer, rules, caps.rate_cap.value, at)
 
 
 def _by_rules(offer: Offer, rules: OfferRules, cap_ppm: int, at: int) -> Offer:

@@ -31,6 +31,7 @@ from serving.offers.model import (
     drawable,
     line,
 )
+from serving.offers.opening import clear, opened_offer
 from serving.offers.view import Drawn, OfferView, drawn_of, view_of
 from serving.policy.model import Outcome
 from serving.rights.again import request_of
@@ -143,7 +144,7 @@ class OfferService:
         key_hash = hash_of_key(key)
         async with tenant_connection(self._pool, authority.tenant) as connection:
             row = await repository.get(connection, decision_id)
-            parent = await self._opener.receipt(connection, decision_id)
+            parent = await opened_offer(self._opener, connection, decision_id)
             before = await repository.drawn_under(connection, decision_id, key_hash)
             if before is not None:
                 return _same(before, amount_fen, parent)
@@ -163,7 +164,7 @@ class OfferService:
         async with tenant_connection(self._pool, authority.tenant) as connection:
             row = await repository.get(connection, decision_id)
             line(row, self._clock())
-            parent = await self._opener.receipt(connection, decision_id)
+            parent = await opened_offer(self._opener, connection, decision_id)
         link = self._link(LinkKind.REAPPROVAL, row, str(row.frozen_at).encode() + today.digest)
         linked = await self._again(authority, parent, link, row.limit_fen, today)
         now = self._clock()
@@ -194,7 +195,7 @@ class OfferService:
             if before is not None:
                 return _same(before, amount, parent)
             opened = await self._opener.receipt(connection, linked)
-            if _clear(opened):
+            if clear(opened, parent):
                 drawable(row, amount, self._least(parent), now)
                 drawn = DrawdownRow(link.about, amount, row.left_fen - amount, linked, now)
                 await repository.draw(
@@ -243,13 +244,8 @@ class OfferService:
 
     async def _view(self, connection: asyncpg.Connection, decision_id: UUID) -> OfferView:
         row = await repository.get(connection, decision_id)
-        opened = await self._opener.receipt(connection, decision_id)
+        opened = await opened_offer(self._opener, connection, decision_id)
         return view_of(row, opened, await repository.drawdowns(connection, decision_id), self._clock())
-
-
-def _clear(opened: Opened) -> bool:
-    """Whether nothing that was decided today speaks against paying: no rule struck, and the score does not refuse."""
-    return not opened.receipt.struck and opened.receipt.answer["outcome"] != Outcome.DECLINE
 
 
 def _codes(opened: Opened) -> list[str]:

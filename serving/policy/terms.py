@@ -45,6 +45,15 @@ class NoRow(BrokenPolicy):
 
 
 @dataclass(frozen=True, slots=True)
+class Caps:
+    """The ceilings that hold for one case on one day, whoever decides."""
+
+    limit_cap: CapRow
+    rate_cap: CapRow
+    exposure_cap: CapRow | None
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """The rows that hold for one case on one day."""
 
@@ -54,6 +63,11 @@ class Terms:
     limit_cap: CapRow
     rate_cap: CapRow
     exposure_cap: CapRow | None = None
+
+    @property
+    def caps(self) -> Caps:
+        """Those that bind a person too."""
+        return Caps(self.limit_cap, self.rate_cap, self.exposure_cap)
 
     @property
     def ids(self) -> dict[str, str]:
@@ -100,6 +114,23 @@ class ReadyTables:
                 self._found.clear()
             found = self._found[asked] = self._terms(*asked)
         return found
+
+    def caps(self, product: str, segment: str, day: int) -> Caps:
+        """The ceilings of a case.
+
+        Raises:
+            NoRow: a table has none.
+        """
+        at = (*self._case(product, segment), day)
+        return Caps(
+            _held(self.limit_caps, "limit_caps", at),
+            _held(self.rate_caps, "rate_caps", at),
+            self.exposure_cap(product, segment, day),
+        )
+
+    def exposure_cap(self, product: str, segment: str, day: int) -> CapRow | None:
+        """What may be promised to a household at a time; None where nothing bounds it."""
+        return self.exposure_caps.find((*self._case(product, segment), day))
 
     def _terms(self, product: str, segment: str, grade: int, term: int, day: int) -> Terms:
         case = self._case(product, segment)
