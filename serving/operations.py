@@ -216,7 +216,7 @@ def rollback(settings: Settings, slot: str) -> Promoted:
     """Put in force again what was in force in a slot before, and in those that changed with it.
 
     Raises:
-        NothingBefore: the slot has held one version only.
+        NothingBefore: the present version is the first one.
     """
     database = prepare(settings)
     asker = authority(settings, database, Permission.ACTIVATE)

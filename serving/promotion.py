@@ -52,10 +52,12 @@ class NotWaived(Invalid):
 class NothingBefore(Conflict):
     """A slot without an earlier version."""
 
-    def __init__(self, slot: str) -> None:
+    def __init__(self, slot: str, *, empty: bool) -> None:
+        held = "has held no version" if empty else "held no other version before the one in force"
         super().__init__(
-            f"the slot {slot} has held no other version.",
-            remedy="`yidai models active` shows what is in force.",
+            f"the slot {slot} {held}.",
+            place=slot,
+            remedy="`yidai models active` shows what is in force; a later version is put in force again by activating it.",
         )
 
 
@@ -104,14 +106,14 @@ def promote(
 
 
 def rollback(database: Database, authority: Authority, slot: str, now: int) -> Promoted:
-    """Put in force again what was in a slot before, and in those slots that changed together with it. What is to begin
-    in the slot on a later day is called off instead.
+    """Put in force again what was in a slot before the present version first was, and in those slots that changed
+    together with it. What is to begin in the slot on a later day is called off instead.
 
     Whether models and definitions belong together is looked at again; the other gates were when it went into force
     first, and every bundle is checked whenever it is read.
 
     Raises:
-        NothingBefore: the slot has held one version only.
+        NothingBefore: the present version is the slot's first one.
         GatesMissed, ClockBehind: nothing changed.
     """
     authority.holds(Permission.ACTIVATE)
@@ -157,22 +159,30 @@ def _refuse(missed: Mapping[str, Sequence[Standing]]) -> None:
 
 
 def _before(rows: Sequence[Mapping[str, Any]], slot: str) -> dict[str, str]:
-    """The version before the one in force, by slot, of those slots whose change was one with this slot's."""
-    now = {row["slot"]: row for row in rows if row["active_to"] is None}
-    last = [row for row in rows if row["slot"] == slot]
-    moment = last[-1]["active_from"] if last else None
-    found = {}
-    for one, current in now.items():
-        if current["active_from"] != moment and one != slot:
-            continue
-        earlier = [r["digest"] for r in rows if r["slot"] == one and r["digest"] != current["digest"]]
-        if earlier:
-            found[one] = earlier[-1]
-    if slot not in now and last:
-        found[slot] = last[-1]["digest"]
+    """What was in force before the present version first was, by slot, of those slots whose change was one with this
+    slot's. Counted from its first day, every step leads further back: a second rollback never goes forward again.
+    """
+    now = {row["slot"]: row["digest"] for row in rows if row["active_to"] is None}
+    mine = [row for row in rows if row["slot"] == slot]
+    if slot not in now and mine:
+        return {slot: mine[-1]["digest"]}
+    moments = {one: _first(rows, one, name) for one, name in now.items()}
+    together = [one for one, moment in moments.items() if moment == moments.get(slot)]
+    found = {one: name for one in together if (name := _ahead_of(rows, one, moments[one]))}
     if slot not in found:
-        raise NothingBefore(slot)
+        raise NothingBefore(slot, empty=slot not in now)
     return found
+
+
+def _first(rows: Sequence[Mapping[str, Any]], slot: str, name: str) -> int:
+    """When a version went into force in a slot for the first time, in µs."""
+    return next(int(row["active_from"]) for row in rows if row["slot"] == slot and row["digest"] == name)
+
+
+def _ahead_of(rows: Sequence[Mapping[str, Any]], slot: str, moment: int) -> str:
+    """The last version that began in a slot before a moment; empty where none did."""
+    earlier = [str(row["digest"]) for row in rows if row["slot"] == slot and row["active_from"] < moment]
+    return earlier[-1] if earlier else ""
 
 
 def _keep(

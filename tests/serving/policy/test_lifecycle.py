@@ -158,3 +158,18 @@ def test_a_slot_that_has_held_one_policy_has_nothing_before(bank: Bank) -> None:
     bank.approved("policy.alone", Kind.POLICY, policy_from_yaml(HOUSING).data)
     with pytest.raises(NothingBefore):
         back(bank, "policy.alone")
+
+
+def test_every_rollback_goes_one_version_further_back_and_never_forward_again(bank: Bank) -> None:
+    versions = [drafted(bank, priced(price)) for price in (31_000, 32_000, 33_000)]
+    for name in versions:
+        begin(bank, name)
+    assert back(bank) == {"policy": versions[1]}
+    assert back(bank) == {"policy": versions[0]}
+    later = drafted(bank, priced(34_000))
+    begin(bank, later)
+    assert back(bank) == {"policy": versions[0]}, "what was rolled back before is passed over"
+    assert back(bank) == {"policy": CITY_POLICY.digest}
+    with pytest.raises(NothingBefore, match="before the one in force") as refused:
+        back(bank)
+    assert (refused.value.place, bool(refused.value.remedy)) == ("policy", True)
