@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
@@ -82,6 +83,8 @@ def show(case: Case, *, as_json: Json = False) -> None:
     console.print(f"{said}, {asked['term_months']} months")
     reasons = [(one["code"], one["kind"], one["zh"], one["en"]) for one in decision["reasons"]]
     show_table("Reasons", ("code", "kind", "", ""), reasons)
+    struck = [(r.id, r.effect, _stated(r.expected), ", ".join(map(str, r.actual))) for r in evidence.rules]
+    show_table("Rules that struck", ("rule", "effect", "strikes where", "found"), struck)
     facts = [(f.feature, f.zh, f.en, f.value, f.log_odds / 1e9) for f in evidence.facts]
     show_table("Facts that count", ("feature", "", "", "value", "adds to the logit"), facts)
     says = [(one.dataset, "statement", one.text) for one in evidence.statements]
@@ -97,6 +100,10 @@ def show(case: Case, *, as_json: Json = False) -> None:
     if view.cap_left_fen is not None:
         console.print(f"Left of the household's cap: {view.cap_left_fen} fen.")
     console.print(f"seen: {view.seen}")
+
+
+def _stated(expected: Sequence[dict[str, Any]]) -> str:
+    return ", ".join(f"{each['fact']} {each['op']} {each['value']}" for each in expected)
 
 
 @cases_app.command("take")

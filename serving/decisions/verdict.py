@@ -123,12 +123,20 @@ def _random_verdict(case: Case, policy: Policy, terms: Terms, by: Graded, key: b
 def _rule_reasons(results: Sequence[RuleResult], effect: Effect) -> tuple[AnswerReason, ...]:
     if effect is Effect.PASS:
         return ()
-    return tuple(_rule_reason(result) for result in results if result.effect is effect)[:MOST]
+    told: list[AnswerReason] = []
+    for result in results:
+        if result.effect is effect:
+            reason = _rule_reason(result)
+            if result.rule.unknown is None or all(each.code != reason.code for each in told):
+                told.append(reason)
+    return tuple(told[:MOST])
 
 
 def _rule_reason(result: RuleResult) -> AnswerReason:
     """What a rule found, or that it could not find out: the two are never told alike."""
     rule = result.rule
+    if result.truth is None and rule.unknown is not None:
+        return AnswerReason(rule.unknown.code, "unknown", rule.unknown.zh, rule.unknown.en)
     if result.truth is None:
         return AnswerReason(rule.code, "unknown", f"未能核实：{rule.zh}", f"Could not be checked: {rule.en}")
     return AnswerReason(rule.code, "rule", rule.zh, rule.en)

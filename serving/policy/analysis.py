@@ -11,6 +11,7 @@ from serving.policy.findings import Finding, error
 from serving.policy.logic import Columns, logic
 from serving.policy.numbers import numbers
 from serving.policy.policy import Policy
+from serving.policy.required import required
 from serving.policy.wording import wording
 
 OF_REQUEST = names.NUMBERS | names.TEXTS
@@ -24,6 +25,7 @@ def analyse(policy: Policy, columns: Columns | None = None, on: int | None = Non
     """
     return [
         *wording(policy.document),
+        *(required(policy.document) if policy.schema > 1 else ()),
         *numbers(policy.document),
         *_facts(policy, columns),
         *_over(policy),
@@ -34,14 +36,14 @@ def analyse(policy: Policy, columns: Columns | None = None, on: int | None = Non
 
 def _facts(policy: Policy, columns: Columns | None) -> Iterator[Finding]:
     known = OF_REQUEST if policy.grades else OF_REQUEST - names.OF_A_LOAN
-    for name in sorted(policy.facts):
+    for place, name in policy.asked:
         if name in OF_REQUEST:
             if name not in known:
                 problem = f"an application without a loan has no {name}."
-                yield error("unknown_fact", name, problem, "Take the rule out.")
+                yield error("unknown_fact", place, problem, "Take it out.")
         elif not name.startswith((names.CONSENT, names.LIST)) and columns is not None and name not in columns:
             problem = f"no definition gives the feature {name!r}."
-            yield error("unknown_fact", name, problem, "Define it, or take the rule out.")
+            yield error("unknown_fact", place, problem, "Define it, or ask for another one.")
 
 
 def _over(policy: Policy) -> Iterator[Finding]:

@@ -53,11 +53,15 @@ class LimitPolicy(Document, frozen=True, omit_defaults=True):
     debt_service: DebtService | None = None
 
     @property
-    def facts(self) -> frozenset[str]:
-        """Every name that the limit asks for."""
+    def asked(self) -> tuple[tuple[str, str], ...]:
+        """The place of every name that the limit asks for, with the name."""
         service = self.debt_service
-        of_service = {service.income, service.obligations} if service else set()
-        return frozenset({self.income, *(one.fact for one in self.supports), *of_service})
+        of_service = (("income", service.income), ("obligations", service.obligations)) if service else ()
+        return (
+            ("limits.income", self.income),
+            *((f"limits.supports: {one.id} fact", one.fact) for one in self.supports),
+            *((f"limits.debt_service {field}", name) for field, name in of_service),
+        )
 
 
 class OfferRules(Document, frozen=True):

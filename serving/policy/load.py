@@ -16,6 +16,7 @@ from serving.policy.facts import CONSENT, LIST, NUMBERS, TEXTS
 from serving.policy.findings import BrokenPolicy, Finding, refuse
 from serving.policy.first import FirstDocument, as_second
 from serving.policy.model import PolicyDocument
+from serving.policy.numbers import infinite
 from serving.policy.policy import Policy, ready_policy
 from serving.policy.shape import misshapen
 
@@ -55,7 +56,8 @@ def draft_from_yaml(
     """
     schema = read_yaml(path, _Head).schema
     document = read_yaml(path, FirstDocument if schema == 1 else PolicyDocument)
-    return _draft(canonical_bytes(document), columns)
+    found = list(infinite(msgspec.to_builtins(document)))
+    return (None, found) if found else _draft(canonical_bytes(document), columns)
 
 
 def load_policy(data: bytes) -> Policy:
@@ -105,10 +107,10 @@ def check_against(policy: Policy, features: Iterable[str]) -> None:
         BrokenPolicy: a rule asks for a feature that the definitions do not have.
     """
     known = set(features) | NUMBERS | TEXTS
-    for name in sorted(policy.facts):
+    for place, name in policy.asked:
         if name not in known and not name.startswith((CONSENT, LIST)):
             raise BrokenPolicy(
-                name, f"no definition gives the feature {name!r}.", "Define it, or take the rule out."
+                place, f"no definition gives the feature {name!r}.", "Define it, or ask for another one."
             )
 
 

@@ -67,6 +67,12 @@ class When(Document, frozen=True):
         """The conditions, whichever way they are joined."""
         return self.all or self.any
 
+    @property
+    def asked(self) -> list[tuple[str, str]]:
+        """The field of each fact that is asked for, with the fact."""
+        join = "all" if self.all else "any"
+        return [(f"when.{join}[{at}].fact", each.fact) for at, each in enumerate(self.conditions)]
+
 
 class OnMissing(Document, frozen=True):
     """What a rule does when what it asks is unknown, said for each kind of missing: never silent."""
@@ -95,7 +101,8 @@ class Scope(Document, frozen=True, omit_defaults=True):
 class Rule(Document, frozen=True, omit_defaults=True):
     """It strikes when its condition is true. ``decline`` is a knock-out, ``refer`` sends to a person.
 
-    It holds from the day ``effective_from`` to the day before ``effective_to`` in China (empty: always).
+    It holds from the day ``effective_from`` to the day before ``effective_to`` in China (empty: always). ``unknown`` is
+    told where it strikes because what it asks is not known; without it, the rule's own text as what could not be checked.
     """
 
     id: str
@@ -110,6 +117,7 @@ class Rule(Document, frozen=True, omit_defaults=True):
     scope: Scope | None = None
     effective_from: str = ""
     effective_to: str = ""
+    unknown: Reason | None = None
 
 
 class Gate(Document, frozen=True):

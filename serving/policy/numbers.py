@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from typing import Any
 
 from serving.policy.findings import Finding, error
 from serving.policy.model import GRADES, PolicyDocument
@@ -36,6 +38,21 @@ def numbers(document: PolicyDocument) -> Iterator[Finding]:
         yield from _within("offers", "valid_days", offers.valid_days, 1, LONGEST_OFFER)
         yield from _within("offers", "line_months", offers.line_months, 1, LONGEST_LINE)
         yield from _within("offers", "fee_ppm", offers.fee_ppm, 0, PPM)
+
+
+def infinite(value: Any, place: str = "") -> Iterator[Finding]:
+    """Every number of a document (plain values) that is none, or without end; parts of a list are named by their id."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield error(
+            "no_number", place, f"{value} is no number that can be compared.", "Write a finite number."
+        )
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            yield from infinite(part, f"{place}.{name}" if place else str(name))
+    elif isinstance(value, list | tuple):
+        for at, part in enumerate(value):
+            named = part.get("id", at) if isinstance(part, dict) else at
+            yield from infinite(part, f"{place}[{named}]")
 
 
 def _limits(document: PolicyDocument) -> Iterator[Finding]:

@@ -38,9 +38,15 @@ class Policy:
     @property
     def facts(self) -> frozenset[str]:
         """Every name that a rule, a segment or the limit asks for."""
-        whens = [rule.when for rule in self.ready] + [segment.when for segment in self.segments]
-        asked = {condition.fact for when in whens for condition in when.conditions}
-        return frozenset(asked | (self.document.limits.facts if self.document.limits else set()))
+        return frozenset(name for _, name in self.asked)
+
+    @property
+    def asked(self) -> tuple[tuple[str, str], ...]:
+        """The place of every name that is asked for, with the name, in the order of the document."""
+        whens = [(rule.id, rule.when) for rule in self.rules]
+        whens += [(f"segment {one.id}", one.when) for one in self.document.segments]
+        found = [(f"{place} {field}", name) for place, when in whens for field, name in when.asked]
+        return (*found, *(self.document.limits.asked if self.document.limits else ()))
 
     @property
     def lists(self) -> tuple[str, ...]:

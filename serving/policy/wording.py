@@ -33,6 +33,8 @@ def wording(document: PolicyDocument) -> Iterator[Finding]:
         yield from _text(f"gate {gate.id}", gate.title.zh, gate.title.en)
         for rule in gate.rules:
             yield from _told(rule.id, rule.zh, rule.en)
+            if rule.unknown is not None:
+                yield from _told(f"{rule.id} unknown", rule.unknown.zh, rule.unknown.en)
     for segment in document.segments:
         yield from _text(f"segment {segment.id}", segment.zh, segment.en)
     yield from _reasons(document)

@@ -24,7 +24,7 @@ from serving.backtest import (
 )
 from serving.policy.evaluate import FactColumn
 from serving.policy.load import load_policy
-from tests.serving.policy.documents import CITY_POLICY, policy_of, rule
+from tests.serving.policy.documents import CITY_POLICY, plain, policy_of, rule
 
 EVENTS = st.lists(
     st.tuples(st.integers(0, 4), st.integers(0, 30), st.integers(0, 3)), max_size=12
@@ -95,7 +95,9 @@ def test_the_trained_policy_is_the_shipped_one_with_another_limit() -> None:
 
 
 def test_each_rule_is_recorded_with_the_outcomes_of_those_it_struck() -> None:
+    first = plain()["gates"][0]["rules"]
     policy = policy_of(
+        *first,
         rule("AGE", "decline", "any", ("age_years", "ge", 40)), rule("FEW", "refer", "any", ("sources_with_record", "lt", 9))
     )  # fmt: skip
     outcome = [1, 0, 0, -1]

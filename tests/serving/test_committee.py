@@ -49,7 +49,7 @@ def test_a_file_is_checked_with_all_its_findings_and_an_exit_code(tmp_path: Path
     found = json.loads(done.stdout)
     assert done.exit_code == 1
     assert {(each["code"], each["place"]) for each in found} == {
-        ("unknown_fact", "bur_no_such"), ("text_missing", "purposes.renovation"), ("overlap", "tables.cutoffs"),
+        ("unknown_fact", "KO-08 when.any[0].fact"), ("text_missing", "purposes.renovation"), ("overlap", "tables.cutoffs"),
     }  # fmt: skip
     assert all(each["remedy"] and each["severity"] == "error" for each in found)
 

@@ -43,7 +43,7 @@ def household(bank: Bank, tmp_path_factory: pytest.TempPathFactory) -> None:
         [MIDDLE, "H1", "child", "1985-06-12", "", "", "", "V1", "2020-01-01", "2023-01-01", "2020-01-05T09:00:00"],
     ]  # fmt: skip
     ingest(bank, tmp_path_factory.mktemp("register"), "population_register", REGISTER, rows)
-    caps = [{"id": "small", "effective_from": "2020-07-17", "source": "test", "value": CAP}]
+    caps = [{"id": "small", "effective_from": "2020-07-17", "source": "house:test", "value": CAP}]
     tables = plain()["tables"] | {"exposure_caps": caps}
     bank.approved("policy", Kind.POLICY, policy_with(tables=tables, random_approval=None))
 

@@ -183,7 +183,7 @@ def test_a_hard_rule_refuses_a_drawdown_and_freezes_the_line_until_it_is_approve
 def test_what_the_bank_s_own_checks_find_today_counts(client: Client) -> None:
     name = line(client)
     got = draw(client, name, 300_000, checks=CHECKS | {"aml": "hit"})
-    assert "AML_HIT" in problem(got, 409, "draw_refused")["detail"]
+    assert "CHECKS_NOT_COMPLETED" in problem(got, 409, "draw_refused")["detail"]
 
 
 def test_without_a_live_consent_nothing_is_drawn_and_a_newer_one_may_be_named(client: Client) -> None:

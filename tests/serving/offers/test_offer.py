@@ -183,7 +183,7 @@ def test_the_price_discloses_all_that_is_paid(amount, term) -> None:
 
 
 def test_a_lower_rate_cap_lowers_the_rate_and_is_named() -> None:
-    low = {"id": "low", "effective_from": "2020-07-17", "source": "test", "value": 30_000}
+    low = {"id": "low", "effective_from": "2020-07-17", "source": "house:test", "value": 30_000}
     policy = read_policy(policy_with(tables=plain()["tables"] | {"rate_caps": [low]}))
     offer = offered(2_000_000, 12, terms(1, policy=policy), policy)
     assert isinstance(offer, Offer)
