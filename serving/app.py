@@ -20,6 +20,7 @@ from serving.batch import api as batch
 from serving.cases import api as cases
 from serving.consents import api as consents
 from serving.decisions import api as decisions
+from serving.log import api as sealed_log
 from serving.offers import api as offers
 from serving.problems import MEDIA, BodyLimit, add_problems
 from serving.records import api as records
@@ -89,6 +90,7 @@ def create_app(settings: Settings, database: Database, clock: Clock = wall_clock
     app.include_router(rights.router)
     app.include_router(offers.router)
     app.include_router(stops.router)
+    app.include_router(sealed_log.router)
     _add_health(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app

@@ -20,6 +20,7 @@ from serving.experiments.cli import experiments_app
 from serving.features_cli import show_features
 from serving.grants.cli import grants
 from serving.identity.cli import identity_app
+from serving.log.cli import audit_app
 from serving.models_cli import models_app
 from serving.offers.cli import offers_app
 from serving.policy_cli import policy_app
@@ -49,6 +50,7 @@ app.add_typer(approvals_app, name="approvals")
 app.add_typer(identity_app, name="identity")
 app.add_typer(tokens_app, name="tokens")
 app.add_typer(jobs_app, name="jobs")
+app.add_typer(audit_app, name="audit")
 app.add_typer(quality_app, name="quality")
 records.add_to(app)
 cases.add_to(app)

@@ -24,6 +24,7 @@ from serving.decisions.live import LiveCache
 from serving.decisions.reading import DecisionReader
 from serving.decisions.service import DecisionService
 from serving.decisions.writer import GroupWriter
+from serving.log.service import LogService
 from serving.metrics import Metrics
 from serving.offers.service import OfferService
 from serving.records.disputes import DisputeService
@@ -70,6 +71,7 @@ class Services:
     notices: NoticeService
     offers: OfferService
     stops: StopService
+    log: LogService
     writer: GroupWriter
     metrics: Metrics
     clock: Clock
@@ -112,6 +114,7 @@ async def open_services(settings: Settings, database: Database, clock: Clock) ->
         notices=NoticeService(settings, pool, opener),
         offers=OfferService(pool, opener, decisions, clock),
         stops=StopService(pool, clock),
+        log=LogService(pool),
         writer=writer,
         metrics=metrics,
         clock=clock,

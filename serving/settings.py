@@ -69,6 +69,12 @@ def _tenant(value: str) -> str:
     return value
 
 
+def _origin(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._/-]{0,99}", value):
+        raise ValueError(value)
+    return value
+
+
 def _within(value: int, least: int, most: int) -> int:
     if not least <= value <= most:
         raise ValueError(value)
@@ -80,6 +86,7 @@ _EXPECTED: dict[Callable[[str], Any], str] = {
     _count: "a whole number above zero",
     _seconds: "a number of seconds above zero",
     _tenant: "a tenant: a small letter, then at most 31 small letters, digits, _ or -",
+    _origin: "small letters, digits, dots, slashes and hyphens, such as log.bank.example",
     _moment: "an ISO date or date-time",
 }
 
@@ -104,6 +111,15 @@ class Settings:
     mlflow_port: int = _setting(5100, "Port on which `yidai mlflow` listens, on this machine only.", _port)
     master_key_file: Path | None = _setting(
         None, "File with the master key (32 bytes in hexadecimal), made on first use. Empty: home/master.key.",
+        lambda value: Path(value) if value else None,
+    )  # fmt: skip
+    log_origin: str = _setting(
+        "yidai",
+        "Name of the sealed logs in their checkpoints; a slash and the tenant follow. Best a host name of the bank's.",
+        _origin,
+    )
+    log_key_file: Path | None = _setting(
+        None, "File with the key that signs checkpoints (32 bytes in hexadecimal), made on first use. Empty: home/log.key.",
         lambda value: Path(value) if value else None,
     )  # fmt: skip
     token: str = _setting("", "Bearer token by which a command says who is asking.", secret=True)
@@ -161,6 +177,11 @@ class Settings:
     def key_file(self) -> Path:
         """Where the master key lies."""
         return self.master_key_file or self.home / "master.key"
+
+    @property
+    def signing_key_file(self) -> Path:
+        """Where the key lies that signs checkpoints."""
+        return self.log_key_file or self.home / "log.key"
 
 
 def variable_of(name: str) -> str:

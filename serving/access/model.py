@@ -45,6 +45,8 @@ class Permission(StrEnum):
     STOP_APPROVALS = "stop_approvals"
     EXERCISE_RIGHTS = "exercise_rights"
     """Ask in a subject's name: for a person's review, a report, a statement."""
+    READ_LOG = "read_log"
+    """Checkpoints and proofs of the sealed log."""
 
 
 _P = Permission
@@ -61,6 +63,7 @@ GRANTED: dict[Role, frozenset[Permission]] = {
     }),
     Role.AUDITOR: frozenset({
         _P.READ_REGISTRY, _P.READ_DECISIONS, _P.READ_RECEIPTS, _P.REPLAY, _P.READ_ACCESS_LOG, _P.READ_CASES,
+        _P.READ_LOG,
     }),
     Role.ADMINISTRATOR: frozenset({_P.ADMINISTER, _P.READ_REGISTRY, _P.ERASE}),
 }  # fmt: skip

@@ -44,6 +44,13 @@ def create_tenant(database: Database, tenant: str, title: str, now: int) -> None
         connection.execute(statement, (tenant, title, now))
 
 
+def tenants(database: Database) -> list[str]:
+    """All tenants."""
+    with owner_transaction(database) as connection:
+        found = connection.execute("SELECT tenant_id FROM tenant ORDER BY tenant_id").fetchall()
+    return [row[0] for row in found]
+
+
 def create_token(
     database: Database,
     tenant: str,

@@ -19,13 +19,13 @@ _NONCE = 12
 
 
 class BrokenKeyFile(Invalid):
-    """A master key file that holds no key."""
+    """A key file that holds no key."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            "this is not a master key (64 hexadecimal characters).",
+            "this is not a key (64 hexadecimal characters).",
             place=str(path),
-            remedy="Restore it from its backup: without it nothing that was stored can be read.",
+            remedy="Restore it from its backup: without the master key nothing that was stored can be read.",
         )
 
 
@@ -49,15 +49,7 @@ class KeyRing:
         Raises:
             BrokenKeyFile: the file holds no key.
         """
-        if not path.exists():
-            _create(path)
-        try:
-            master = bytes.fromhex(path.read_text(encoding="ascii").strip())
-        except ValueError:
-            raise BrokenKeyFile(path) from None
-        if len(master) != 32:
-            raise BrokenKeyFile(path)
-        return KeyRing(master)
+        return KeyRing(secret_of_file(path))
 
     def derived(self, purpose: str) -> bytes:
         """32 bytes for one purpose."""
@@ -104,9 +96,26 @@ def unseal(key: bytes, sealed: bytes, context: bytes) -> bytes:
         raise Unreadable(context.decode(errors="replace")) from None
 
 
+def secret_of_file(path: Path) -> bytes:
+    """32 random bytes that a file keeps in hexadecimal; a new file is made with mode 0600.
+
+    Raises:
+        BrokenKeyFile: the file holds no key.
+    """
+    if not path.exists():
+        _create(path)
+    try:
+        secret = bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except ValueError:
+        raise BrokenKeyFile(path) from None
+    if len(secret) != 32:
+        raise BrokenKeyFile(path)
+    return secret
+
+
 def _create(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w") as file:
         file.write(secrets.token_hex(32) + "\n")

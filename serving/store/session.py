@@ -49,8 +49,9 @@ class RefusedByStore(Conflict):
 
 
 @contextmanager
-def tenant_transaction(database: Database, tenant: str) -> Iterator[Connection]:
-    """One transaction of the application's role that sees this tenant only (for commands).
+def tenant_transaction(database: Database, tenant: str, *, snapshot: bool = False) -> Iterator[Connection]:
+    """One transaction of the application's role that sees this tenant only (for commands); as a ``snapshot`` it reads
+    only, and all of it as of one moment.
 
     Raises:
         StoreUnavailable: no connection.
@@ -58,6 +59,9 @@ def tenant_transaction(database: Database, tenant: str) -> Iterator[Connection]:
     """
     try:
         with psycopg.connect(database.app_url, connect_timeout=5) as connection:
+            if snapshot:
+                connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+                connection.read_only = True
             connection.execute("SELECT set_config('yidai.tenant', %s, true)", (tenant,))
             yield connection
     except psycopg.OperationalError:

@@ -9,6 +9,7 @@ from features.contracts.load import BUILTIN, load_contracts
 from features.timeline.compaction import crowded
 from features.timeline.lake import Lake
 from serving.identity import operations as identity
+from serving.log import operations as sealed_log
 from serving.offers import repository as offers
 from serving.operations import champion, moment_of
 from serving.promotion import MIRROR
@@ -111,6 +112,11 @@ def follow_champion(work: Work) -> dict[str, Any]:
     return {"mirrored": True, "digest": digest}
 
 
+def seal(work: Work) -> dict[str, Any]:
+    """Receipts of every tenant into its sealed log."""
+    return {"sealed": sealed_log.seal_all(work.settings, work.database, work.now)}
+
+
 def expire_offers(work: Work) -> dict[str, Any]:
     """End offers that nobody accepted in time, which frees what they hold of households' caps."""
     with tenant_transaction(work.database, work.settings.tenant) as connection:
@@ -137,6 +143,7 @@ KINDS = (
     JobKind("resolve", resolve, every=HOUR, wanted=lambda settings: bool(settings.token)),
     JobKind("merge_crowded", merge_crowded, every=HOUR),
     JobKind("compact", compact, every=DAY),
+    JobKind("seal", seal, every=10),
     JobKind("expire_offers", expire_offers, every=HOUR),
     JobKind("freeze_lines", freeze_lines, every=HOUR),
     JobKind(MIRROR, follow_champion),

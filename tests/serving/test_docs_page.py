@@ -30,7 +30,8 @@ def test_the_description_names_every_route_and_what_it_answers(address: str) -> 
         "POST /v1/cases/{case_id}/second", "GET /v1/offers/{decision_id}", "POST /v1/offers/{decision_id}/accept",
         "POST /v1/offers/{decision_id}/decline", "POST /v1/offers/{decision_id}/drawdowns",
         "POST /v1/offers/{decision_id}/reapprove", "GET /v1/approvals", "POST /v1/approvals/stop",
-        "POST /v1/approvals/resume",
+        "POST /v1/approvals/resume", "GET /v1/log/checkpoint", "GET /v1/log/inclusion", "GET /v1/log/consistency",
+        "GET /v1/log/keys", "GET /v1/log/receipt",
     }  # fmt: skip
     for methods in paths.values():
         for operation in methods.values():

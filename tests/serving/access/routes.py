@@ -41,6 +41,11 @@ ROUTES: dict[tuple[str, str], Permission] = {
     ("GET", "/v1/approvals"): Permission.READ_REGISTRY,
     ("POST", "/v1/approvals/stop"): Permission.STOP_APPROVALS,
     ("POST", "/v1/approvals/resume"): Permission.STOP_APPROVALS,
+    ("GET", "/v1/log/checkpoint"): Permission.READ_LOG,
+    ("GET", "/v1/log/inclusion"): Permission.READ_LOG,
+    ("GET", "/v1/log/consistency"): Permission.READ_LOG,
+    ("GET", "/v1/log/keys"): Permission.READ_LOG,
+    ("GET", "/v1/log/receipt"): Permission.READ_LOG,
 }
 _SEEN = "0" * 64
 NOBODYS: dict[tuple[str, str], Any] = {
@@ -65,8 +70,19 @@ NOBODYS: dict[tuple[str, str], Any] = {
     ("POST", "/v1/offers/{nobodys}/drawdowns"): {"id_number": NOBODY, "amount_fen": 300_000},
     ("POST", "/v1/offers/{nobodys}/reapprove"): {"id_number": NOBODY},
     ("POST", "/v1/approvals/resume"): {"all": True, "reason": "seen"},
+    ("GET", "/v1/log/checkpoint"): None,
+    ("GET", "/v1/log/inclusion"): None,
+    ("GET", "/v1/log/consistency"): None,
+    ("GET", "/v1/log/receipt"): None,
 }  # fmt: skip
 """Bodies about somebody or something that is not there: who may ask is told so."""
+
+QUERIES: dict[tuple[str, str], dict[str, str]] = {
+    ("GET", "/v1/log/inclusion"): {"decision": str(uuid4())},
+    ("GET", "/v1/log/consistency"): {"from": "1"},
+    ("GET", "/v1/log/receipt"): {"decision": str(uuid4())},
+}
+"""What stands after the path, where something has to."""
 
 
 def nobodys() -> dict[str, str]:

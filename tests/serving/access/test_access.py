@@ -15,13 +15,14 @@ from serving.access.model import GRANTED, NobodyKnown, NotPermitted, Permission,
 from serving.access.repository import RolesDiffer, UnknownActor, actor_of, create_token, new_id, revoke_tokens
 from serving.store.engine import APP_ROLE
 from serving.store.session import owner_transaction, tenant_transaction
-from tests.serving.access.routes import NOBODYS, ROUTES, described, nobodys
+from tests.serving.access.routes import NOBODYS, QUERIES, ROUTES, described, nobodys
 from tests.serving.world import GOOD, LATE, NOW, Bank, Client, application, asking, problem
 
 UNDER_TENANT = (
     "consent", "subject_timeline", "artifact", "approval", "activation", "decision", "budget", "audit_log", "alert",
     "dispute", "erasure", "access_log", "model_entry", "evidence", "promotion",
     "decision_link", "review_case", "subject_statement", "subject_report", "offer", "drawdown", "approval_stop",
+    "receipt_unsealed", "log_leaf", "log_tile", "log_key", "log_checkpoint",
 )  # fmt: skip
 
 
@@ -173,6 +174,7 @@ def test_a_role_does_what_it_is_granted_and_nothing_else(
     if path == "/v1/approvals/stop":
         more = {"json": {"product": "consumer", "reason": "tried"}}
     spare = client.consent_id(LATE, categories=["bank"]) if "{spare}" in path else ""
+    more["params"] = QUERIES.get(route)
     got = client.as_(role.value).ask(method, path.format(**decided, **nobodys(), spare=spare), **more)
     if ROUTES[route] in GRANTED[role]:
         assert got.status_code in ({404} if route in NOBODYS else {200, 201}), got.text
