@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+import yaml
+
 from features.calendar import iso
 from features.canonical import canonical_bytes
 from features.contracts.model import SubjectKind, Text
@@ -113,8 +116,10 @@ def slot_of(policy: Policy, main: Policy | None) -> str:
     return SLOT if own.policy == main.document.policy else f"{SLOT}.{own.policy}"
 
 
-def standing(settings: Settings) -> list[Standing]:
-    """`yidai policy show`: the policies in force and those that are to begin, by slot and moment."""
+def standing(settings: Settings, slot: str = "") -> list[Standing]:
+    """`yidai policy show`: the policies in force and those that are to begin, by slot and moment; those of a ``slot`` or
+    a digest only, where one is named.
+    """
     database = operations.prepare(settings)
     asker = operations.authority(settings, database, Permission.READ_REGISTRY)
     now = wall_clock()
@@ -127,7 +132,23 @@ def standing(settings: Settings) -> list[Standing]:
                 row["active_from"], row["active_to"] or 0,
             )
             for row in current
+            if not slot or row["slot"] == slot or row["digest"].startswith(slot)
         ]  # fmt: skip
+
+
+def write_policy(settings: Settings, name: str, path: Path) -> str:
+    """`yidai policy show --out`: a policy by its slot or digest as YAML; returns its digest. Read again, it is the same
+    policy to the byte.
+
+    Raises:
+        UnknownArtifact: there is none such.
+    """
+    found = policy_of(settings, name)
+    plain = msgspec.json.decode(found.data) if found.schema == 1 else msgspec.to_builtins(found.document)
+    head = f"# Policy {found.digest}. How to read and change it: docs/policy.md.\n"
+    text = yaml.safe_dump(plain, allow_unicode=True, sort_keys=False, width=120)
+    path.write_text(head + text, encoding="utf-8")
+    return found.digest
 
 
 def policy_of(settings: Settings, name: str) -> Policy:

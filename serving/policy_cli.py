@@ -121,12 +121,25 @@ def rollback(slot: Annotated[str, typer.Argument(help="policy or policy.NAME.")]
 
 
 @policy_app.command("show")
-def show(*, as_json: Json = False) -> None:
-    """Show the policies in force and those that are to begin, with their products and rules."""
+def show(
+    slot: Annotated[str, typer.Argument(help="Only this slot, or the version of this digest.")] = "",
+    out: Annotated[Path | None, typer.Option(help="Write that policy there as YAML.")] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show the policies in force and those that are to begin, with their products and rules.
+
+    With --out the one in force (in the slot `policy`, unless another is named) is written as a file that `check`, `diff`
+    and `submit` take. Example: yidai policy show --out in_force.yaml
+    """
     from serving import committee
     from serving.settings import Settings
 
-    found = committee.standing(Settings.load())
+    if out is not None:
+        name = committee.write_policy(Settings.load(), slot or "policy", out)
+        console.print(f"{out} is the policy {name[:12]}.")
+        return
+    found = committee.standing(Settings.load(), slot)
     if as_json:
         show_json([_told(one) for one in found])
         return

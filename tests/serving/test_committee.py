@@ -12,9 +12,13 @@ from typer.testing import CliRunner
 from features.calendar import DAY
 from features.errors import Invalid
 from serving import committee, operations
+from serving.access.model import Permission
 from serving.cli import app
 from serving.policy.diff import differences
-from serving.policy.load import CITY, HOUSING, read_policy
+from serving.policy.load import CITY, HOUSING, policy_from_yaml, read_policy
+from serving.registry.model import Kind
+from serving.registry.repository import UnknownArtifact
+from serving.registry.service import submit
 from serving.services import wall_clock
 from serving.settings import Settings
 from tests.serving.policy.documents import CITY_POLICY, changed, rule
@@ -121,3 +125,28 @@ def test_what_cannot_be_is_refused_with_a_remedy(bank: Bank, tmp_path: Path) -> 
         committee.submit(as_(bank, "analyst"), path, "")
     with pytest.raises(Invalid, match="not refer or decline"):
         committee.compare(officer, "policy", str(path))
+
+
+def test_the_policy_in_force_is_written_as_a_file_that_is_the_same_policy(bank: Bank, tmp_path: Path) -> None:
+    officer = as_(bank, "risk_officer")
+    for slot, name in operations.active(officer).items():
+        if slot.startswith("policy"):
+            out = tmp_path / f"{slot}.yaml"
+            assert committee.write_policy(officer, slot, out) == name
+            assert policy_from_yaml(out).digest == name
+            assert RUN.invoke(app, ["policy", "check", str(out)]).exit_code == 0
+            assert committee.compare(officer, slot, str(out)) == []
+    assert {one.slot for one in committee.standing(officer, "policy")} == {"policy"}
+    with pytest.raises(UnknownArtifact):
+        committee.write_policy(officer, "policy.nobody", tmp_path / "none.yaml")
+    assert not (tmp_path / "none.yaml").exists()
+
+
+def test_a_policy_of_the_first_schema_is_written_as_it_was_stored(bank: Bank, tmp_path: Path) -> None:
+    data = (Path(__file__).parent / "policy" / "golden" / "policy_1.json").read_bytes()
+    name = submit(
+        bank.database, bank.authority("analyst", Permission.SUBMIT), Kind.POLICY, data, bank.clock()
+    )
+    out = tmp_path / "first.yaml"
+    assert committee.write_policy(as_(bank, "analyst"), name[:12], out) == name
+    assert policy_from_yaml(out).digest == name
