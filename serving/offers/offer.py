@@ -6,9 +6,9 @@ import msgspec
 
 from features.calendar import DAY, local_date
 from features.contracts.model import Text
-from serving.offers.bounds import PPM, REQUESTED, Bound, Facts, Wanted, bounds
-from serving.offers.schedule import all_in_ppm, instalment, schedule
-from serving.policy.lending import OfferRules
+from serving.offers.bounds import PPM, REQUESTED, Bound, Facts, Wanted, binding
+from serving.offers.schedule import all_in_of, instalment, interest_and_last
+from serving.policy.lending import LimitPolicy, OfferRules
 from serving.policy.model import RandomApproval
 from serving.policy.policy import Policy
 from serving.policy.terms import Caps, Terms
@@ -55,8 +55,14 @@ def make_offer(
     policy: Policy, terms: Terms, wanted: Wanted, facts: Facts, lender: str, at: int
 ) -> Offer | NoOffer:
     """The offer of an approved case, decided at ``at`` (µs)."""
-    found = bounds(policy.limits, terms, wanted, facts)
-    return _offered(policy, terms, wanted, found, terms.price.rate_ppm, lender, at)
+    least = binding(policy.limits, terms, wanted, facts)
+    return _offered(policy, terms, wanted, least, terms.price.rate_ppm, lender, at)
+
+
+def too_little(policy: Policy, terms: Terms, wanted: Wanted, facts: Facts) -> Bound | None:
+    """The bound for which ``make_offer`` would make no offer; None where it would make one."""
+    least = binding(policy.limits, terms, wanted, facts)
+    return least if _limit(policy.limits, least) < policy.limits.min_limit_fen else None
 
 
 def make_random_offer(
@@ -68,21 +74,26 @@ def make_random_offer(
     found = [Bound(wanted.amount_fen // step * step, REQUESTED), Bound(most, "grade")]
     if terms.exposure_cap is not None:
         found.append(Bound(max(terms.exposure_cap.value - wanted.promised_fen, 0), "exposure"))
-    return _offered(policy, terms, wanted, tuple(found), stream.rate_ppm, lender, at)
+    least = min(found, key=lambda bound: bound.most_fen)
+    return _offered(policy, terms, wanted, least, stream.rate_ppm, lender, at)
+
+
+def _limit(limits: LimitPolicy, least: Bound) -> int:
+    """Whole steps, in fen."""
+    return max(least.most_fen, 0) // limits.step_fen * limits.step_fen
 
 
 def _offered(
     policy: Policy,
     terms: Terms,
     wanted: Wanted,
-    found: tuple[Bound, ...],
+    least: Bound,
     rate_ppm: int,
     lender: str,
     at: int,
 ) -> Offer | NoOffer:
     limits = policy.limits
-    least = min(found, key=lambda bound: bound.most_fen)
-    limit = max(least.most_fen, 0) // limits.step_fen * limits.step_fen
+    limit = _limit(limits, least)
     if limit < limits.min_limit_fen:
         return NoOffer(limit, least.name)
     bound = Bound(limit, least.name)
@@ -124,16 +135,16 @@ def _by_rules(offer: Offer, rules: OfferRules, cap_ppm: int, at: int) -> Offer:
     """The offer with its schedule to the fen. A fee that would lift the all-in rate over the cap is not charged."""
     limit, rate, months = offer.limit_fen, offer.annual_rate_ppm, offer.term_months
     fee = limit * rules.fee_ppm // PPM
-    payments = schedule(limit, rate, months, fee)
-    cost = max(all_in_ppm(limit, payments), rate) if fee else rate
+    cost = max(all_in_of(limit, rate, months, fee), rate) if fee else rate
     if cost > cap_ppm:
-        fee, cost, payments = 0, rate, schedule(limit, rate, months)
+        fee, cost = 0, rate
+    interest, last = interest_and_last(limit, rate, months, fee)
     return msgspec.structs.replace(
         offer,
         all_in_annual_ppm=cost,
-        total_interest_fen=sum(payment.interest_fen for payment in payments),
+        total_interest_fen=interest,
         fee_fen=fee,
-        last_instalment_fen=payments[-1].total_fen - payments[-1].fee_fen,
+        last_instalment_fen=last,
         counter_offer=offer.bound_by != REQUESTED,
         valid_to=local_date(at + rules.valid_days * DAY).isoformat(),
     )

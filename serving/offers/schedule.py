@@ -10,6 +10,7 @@ import msgspec
 import pyxirr
 
 _PRECISE = Context(prec=40, rounding=ROUND_HALF_UP)
+_HALF = Decimal("0.5")
 _KEPT = 4096
 """Results that are kept of a function: in a batch many ask for the same loan."""
 _PPM_MONTHS = 12_000_000
@@ -46,7 +47,9 @@ def affordable(instalment_fen: int, annual_rate_ppm: int, months: int) -> int:
         return 0
     if annual_rate_ppm == 0:
         return instalment_fen * months
-    found = int(_PRECISE.multiply(Decimal(instalment_fen), _annuity(annual_rate_ppm, months)))
+    annuity = _annuity(annual_rate_ppm, months)
+    # an instalment is rounded half up: it is reached by all that is below half a fen more
+    found = max(int(_PRECISE.multiply(_PRECISE.add(instalment_fen, _HALF), annuity)) - 1, 0)
     while instalment(found + 1, annual_rate_ppm, months) <= instalment_fen:
         found += 1
     return found
@@ -66,6 +69,21 @@ def schedule(principal_fen: int, annual_rate_ppm: int, months: int, fee_fen: int
         balance -= principal
         payments.append(Payment(month, principal, interest, fee_fen if month == 1 else 0, balance))
     return tuple(payments)
+
+
+@lru_cache(maxsize=_KEPT)
+def interest_and_last(
+    principal_fen: int, annual_rate_ppm: int, months: int, fee_fen: int = 0
+) -> tuple[int, int]:
+    """Of a schedule, in fen: all interest, and the last instalment without the fee."""
+    payments = schedule(principal_fen, annual_rate_ppm, months, fee_fen)
+    return sum(payment.interest_fen for payment in payments), payments[-1].total_fen - payments[-1].fee_fen
+
+
+@lru_cache(maxsize=_KEPT)
+def all_in_of(principal_fen: int, annual_rate_ppm: int, months: int, fee_fen: int) -> int:
+    """``all_in_ppm`` of a schedule."""
+    return all_in_ppm(principal_fen, schedule(principal_fen, annual_rate_ppm, months, fee_fen))
 
 
 def all_in_ppm(principal_fen: int, payments: Sequence[Payment]) -> int:

@@ -32,6 +32,7 @@ from serving.offers.model import (
     line,
 )
 from serving.offers.opening import clear, opened_offer
+from serving.offers.stopping import going, within
 from serving.offers.view import Drawn, OfferView, drawn_of, view_of
 from serving.policy.model import Outcome
 from serving.rights.again import request_of
@@ -138,6 +139,7 @@ class OfferService:
         Raises:
             WrongKey, KeyReused, WrongNumber, OtherApplicant, UnknownOffer: what was asked.
             OfferEnded, NotAccepted, LineFrozen, LineOver, WrongAmount, DrawRefused: what the line or a rule says.
+            DrawdownsStopped, BreakerFull: what holds all drawdowns of the product or the model.
             ConsentRefused, NotHydrated, NothingActive: as a decision raises them.
         """
         authority.holds(Permission.DECIDE)
@@ -148,6 +150,7 @@ class OfferService:
             before = await repository.drawn_under(connection, decision_id, key_hash)
             if before is not None:
                 return _same(before, amount_fen, parent)
+            await going(connection, parent)
             drawable(row, amount_fen, self._least(parent), self._clock())
         link = self._link(LinkKind.DRAWDOWN, row, key_hash)
         linked = await self._again(authority, parent, link, amount_fen, today)
@@ -195,7 +198,9 @@ class OfferService:
             if before is not None:
                 return _same(before, amount, parent)
             opened = await self._opener.receipt(connection, linked)
+            await going(connection, opened)
             if clear(opened, parent):
+                await within(connection, opened)
                 drawable(row, amount, self._least(parent), now)
                 drawn = DrawdownRow(link.about, amount, row.left_fen - amount, linked, now)
                 await repository.draw(
