@@ -111,10 +111,7 @@ async def full(connection: asyncpg.Connection, opened: Opened, granted: Grant, b
 
 async def left_of_cap(connection: asyncpg.Connection, opened: Opened, now: int) -> int | None:
     """What the applicant's household may be promised still, in fen; None where no cap bounds it."""
-    tables, asked = read_policy(opened.policy).tables, opened.receipt.case.asked
-    if tables is None:
-        return None
-    cap = tables.exposure_cap(asked.product, opened.receipt.answer.get("segment", ""), day_of(now))
+    cap = cap_of(opened, now)
     return None if cap is None else max(cap.value - (await held_by(connection, opened)).promised_fen, 0)
 
 
@@ -134,6 +131,14 @@ async def replace_offer(
         await repository.decline(connection, row, now)
     elif row.state is OfferState.ACCEPTED and approves:
         raise LineStands
+
+
+def cap_of(opened: Opened, now: int) -> CapRow | None:
+    """The household's cap of a decision's policy on a day; None where nothing bounds it."""
+    tables, asked = read_policy(opened.policy).tables, opened.receipt.case.asked
+    if tables is None:
+        return None
+    return tables.exposure_cap(asked.product, opened.receipt.answer.get("segment", ""), day_of(now))
 
 
 def _of_line(opened: Opened) -> bool:

@@ -58,6 +58,12 @@ class DrawBody(LineBody):
     amount_fen: Annotated[int, Field(gt=0, le=MOST_FEN, strict=True)]
 
 
+class RepayBody(Body):
+    """Principal that came back, in fen; interest and fees are not counted here."""
+
+    amount_fen: Annotated[int, Field(gt=0, le=MOST_FEN, strict=True)]
+
+
 @router.get("/{decision_id}", summary="An offer, its payments and disclosures")
 async def read(decision_id: UUID, authority: Reader, held: Held) -> Response:
     """Where it stands, the seven disclosures of REG-IL-16 with every payment, and what was drawn."""
@@ -87,6 +93,18 @@ async def draw(
     """Decided again on today's facts: what a hard rule declines is refused, and the line is frozen."""
     drawn = await held.offers.draw(authority, decision_id, idempotency_key, body.amount_fen, body.today)
     return _json(drawn, 201)
+
+
+@router.post("/{decision_id}/repayments", summary="Record principal that came back", status_code=201)
+async def repay(
+    decision_id: UUID,
+    body: RepayBody,
+    authority: Decider,
+    held: Held,
+    idempotency_key: Annotated[str | None, Header(max_length=128)] = None,
+) -> Response:
+    """It may be drawn again while the line runs, and the household may be promised as much again."""
+    return _json(await held.offers.repay(authority, decision_id, idempotency_key, body.amount_fen), 201)
 
 
 @router.post("/{decision_id}/reapprove", summary="Approve a line anew")

@@ -38,7 +38,10 @@ class NewOffer:
 
 @dataclass(frozen=True, slots=True)
 class OfferRow:
-    """An offer as it is kept; ``holder`` is whose cap it takes from, None where nothing bounds it."""
+    """An offer as it is kept; ``holder`` is whose cap it takes from, None where nothing bounds it.
+
+    ``drawn_fen`` is the principal that is owed, ``held_fen`` what of the cap is held: never less than is owed.
+    """
 
     decision_id: UUID
     subject_id: int
@@ -46,6 +49,7 @@ class OfferRow:
     product: str
     limit_fen: int
     drawn_fen: int
+    held_fen: int
     line_months: int
     made_at: int
     valid_to: int
@@ -75,6 +79,16 @@ class DrawdownRow:
     left_fen: int
     linked_id: UUID
     drawn_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class RepaymentRow:
+    """Principal that came back, and what was owed after it."""
+
+    repayment_id: UUID
+    amount_fen: int
+    owed_fen: int
+    recorded_at: int
 
 
 class UnknownOffer(NotFound):
@@ -151,6 +165,24 @@ class WrongAmount(Invalid):
     def __init__(self, amount: int, least: int, most: int) -> None:
         remedy = f"Draw from {least} to {most} fen." if least <= most else "Nothing can be drawn any more."
         super().__init__(f"{amount} fen cannot be drawn of this line.", place="amount_fen", remedy=remedy)
+
+
+class WrongRepayment(Invalid):
+    """More than is owed."""
+
+    def __init__(self, amount: int, owed: int) -> None:
+        remedy = f"Record from 1 to {owed} fen of principal." if owed else "Nothing is owed."
+        super().__init__(f"{amount} fen are not owed of this line.", place="amount_fen", remedy=remedy)
+
+
+class CapTaken(Conflict):
+    """What was repaid of the line was promised to somebody else of the household."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the household's cap leaves no room for this drawdown any more; nothing was paid.", place="amount_fen",
+            remedy="Draw less, or repay, decline or let expire something else that the household was promised.",
+        )  # fmt: skip
 
 
 class DrawRefused(Conflict):

@@ -12,11 +12,12 @@ from serving.offers.model import DrawdownRow, NewOffer, OfferRow, OfferState, Un
 from serving.store.session import Connection
 
 _COLUMNS = """
-decision_id, subject_id, holder, product, limit_fen, drawn_fen, line_months, made_at, valid_to, state, settled_at,
+decision_id, subject_id, holder, product, limit_fen, drawn_fen, held_fen, line_months, made_at, valid_to, state, settled_at,
 line_until, frozen_at, frozen_for"""
 _INSERT = """
-INSERT INTO offer (tenant_id, decision_id, subject_id, holder, product, limit_fen, line_months, made_at, valid_to)
-SELECT d.tenant_id, d.decision_id, d.subject_id, u.holder, u.product, u.fen, u.months, u.made, u.valid
+INSERT INTO offer (tenant_id, decision_id, subject_id, holder, product, limit_fen, held_fen, line_months, made_at, valid_to)
+SELECT d.tenant_id, d.decision_id, d.subject_id, u.holder, u.product, u.fen, CASE WHEN u.holder IS NULL THEN 0 ELSE u.fen END,
+    u.months, u.made, u.valid
 FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::integer[], $6::bigint[], $7::bigint[])
     AS u (id, holder, product, fen, months, made, valid)
 JOIN decision d ON d.decision_id = u.id"""
@@ -26,23 +27,24 @@ SELECT {_COLUMNS} FROM offer
 WHERE ($1::text[] IS NULL OR state = ANY ($1)) AND ($2::bigint IS NULL OR (state = 'accepted' AND line_until < $2))
 ORDER BY coalesce(line_until, valid_to), decision_id LIMIT $3"""  # noqa: S608
 _ACCEPT = "UPDATE offer SET state = 'accepted', settled_at = $2, line_until = $3 WHERE decision_id = $1"
-_DECLINE = "UPDATE offer SET state = 'declined', settled_at = $2 WHERE decision_id = $1"
+_DECLINE = "UPDATE offer SET state = 'declined', settled_at = $2, held_fen = 0 WHERE decision_id = $1"
 _FREE = "UPDATE budget SET used = greatest(used - $2, 0) WHERE name = 'household' AND period = $1"
 _FREEZE = (
     "UPDATE offer SET frozen_at = coalesce(frozen_at, $2), frozen_for = $3::text[] WHERE decision_id = $1"
 )
 _EXTEND = """
-UPDATE offer SET line_until = $2, limit_fen = $3, frozen_at = NULL, frozen_for = '{}' WHERE decision_id = $1"""
-_DRAW = "UPDATE offer SET drawn_fen = drawn_fen + $2 WHERE decision_id = $1"
+UPDATE offer SET line_until = $2, limit_fen = $3, held_fen = $4, frozen_at = NULL, frozen_for = '{}' WHERE decision_id = $1"""
+_DRAW = "UPDATE offer SET drawn_fen = drawn_fen + $2, held_fen = $3 WHERE decision_id = $1"
+_TAKE = """
+UPDATE budget SET used = used + $2 WHERE name = 'household' AND period = $1 AND ($3::bigint IS NULL OR used + $2 <= $3)
+RETURNING used"""
 _DRAWN = """
 INSERT INTO drawdown (tenant_id, drawdown_id, decision_id, key_hash, amount_fen, left_fen, linked_id, drawn_by, drawn_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"""
 _DRAWDOWN = (
     "SELECT drawdown_id, amount_fen, left_fen, linked_id, drawn_at FROM drawdown WHERE decision_id = $1"
 )
-_EXPIRE = "SELECT expire_offers(current_setting('yidai.tenant'), %s)"
-_FREEZE_DUE = """
-UPDATE offer SET frozen_at = %s, frozen_for = ARRAY[%s] WHERE state = 'accepted' AND frozen_at IS NULL AND line_until <= %s"""
+_END = "SELECT end_offers(current_setting('yidai.tenant'), %s, %s)"
 _DUE = "SELECT count(*) FROM offer WHERE state = 'accepted' AND frozen_at IS NULL AND line_until <= %s"
 
 
@@ -95,7 +97,7 @@ async def accept(connection: asyncpg.Connection, decision_id: UUID, now: int, un
 async def decline(connection: asyncpg.Connection, row: OfferRow, now: int) -> None:
     """It is refused; its household may be promised as much again."""
     await connection.execute(_DECLINE, row.decision_id, now)
-    await free(connection, row.holder, row.limit_fen)
+    await free(connection, row.holder, row.held_fen)
 
 
 async def free(connection: asyncpg.Connection, holder: int | None, fen: int) -> None:
@@ -111,18 +113,30 @@ async def freeze(connection: asyncpg.Connection, decision_id: UUID, now: int, re
 
 async def extend(connection: asyncpg.Connection, row: OfferRow, until: int, limit_fen: int) -> None:
     """A line goes on, under a limit that may be lower."""
-    await connection.execute(_EXTEND, row.decision_id, until, limit_fen)
-    await free(connection, row.holder, row.limit_fen - limit_fen)
+    held = min(row.held_fen, limit_fen)
+    await connection.execute(_EXTEND, row.decision_id, until, limit_fen, held)
+    await free(connection, row.holder, row.held_fen - held)
+
+
+async def take(connection: asyncpg.Connection, holder: int, fen: int, cap_fen: int | None) -> bool:
+    """Promise more of a cap; False where it has too little left."""
+    return await connection.fetchval(_TAKE, str(holder), fen, cap_fen) is not None
 
 
 async def draw(
-    connection: asyncpg.Connection, tenant: str, name: UUID, key_hash: bytes, drawn: DrawdownRow, actor: UUID
+    connection: asyncpg.Connection,
+    tenant: str,
+    row: OfferRow,
+    key_hash: bytes,
+    drawn: DrawdownRow,
+    actor: UUID,
 ) -> None:
-    """Write a drawdown of a locked line."""
-    await connection.execute(_DRAW, name, drawn.amount_fen)
+    """Write a drawdown of a locked line, whose part of the cap is taken already."""
+    held = 0 if row.holder is None else max(row.held_fen, row.drawn_fen + drawn.amount_fen)
+    await connection.execute(_DRAW, row.decision_id, drawn.amount_fen, held)
     await connection.execute(
-        _DRAWN, tenant, drawn.drawdown_id, name, key_hash, drawn.amount_fen, drawn.left_fen, drawn.linked_id,
-        actor, drawn.drawn_at,
+        _DRAWN, tenant, drawn.drawdown_id, row.decision_id, key_hash, drawn.amount_fen, drawn.left_fen,
+        drawn.linked_id, actor, drawn.drawn_at,
     )  # fmt: skip
 
 
@@ -142,13 +156,14 @@ async def drawdowns(connection: asyncpg.Connection, decision_id: UUID) -> list[D
 
 def expire(connection: Connection, now: int) -> int:
     """End the open offers of the tenant whose time is over; returns how many."""
-    row = connection.execute(_EXPIRE, (now,)).fetchone()
+    row = connection.execute(_END, (now, None)).fetchone()
     return 0 if row is None else int(row[0])
 
 
 def freeze_due(connection: Connection, now: int, reason: str) -> int:
-    """Freeze the tenant's lines that were not approved anew in time; returns how many."""
-    return connection.execute(_FREEZE_DUE, (now, reason, now)).rowcount
+    """Freeze the tenant's lines that were not approved anew in time, which hold no more than is owed; returns how many."""
+    row = connection.execute(_END, (now, reason)).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def due(connection: Connection, before: int) -> int:

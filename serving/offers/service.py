@@ -32,6 +32,7 @@ from serving.offers.model import (
     line,
 )
 from serving.offers.opening import clear, opened_offer
+from serving.offers.repaying import Repaid, repay, take_again
 from serving.offers.stopping import going, within
 from serving.offers.view import Drawn, OfferView, drawn_of, view_of
 from serving.policy.model import Outcome
@@ -139,7 +140,7 @@ class OfferService:
         Raises:
             WrongKey, KeyReused, WrongNumber, OtherApplicant, UnknownOffer: what was asked.
             OfferEnded, NotAccepted, LineFrozen, LineOver, WrongAmount, DrawRefused: what the line or a rule says.
-            DrawdownsStopped, BreakerFull: what holds all drawdowns of the product or the model.
+            DrawdownsStopped, BreakerFull, CapTaken: what holds all drawdowns of the product or the model.
             ConsentRefused, NotHydrated, NothingActive: as a decision raises them.
         """
         authority.holds(Permission.DECIDE)
@@ -184,6 +185,19 @@ class OfferService:
                 await self._freeze(connection, authority, decision_id, opened)
             return await self._view(connection, decision_id)
 
+    async def repay(
+        self, authority: Authority, decision_id: UUID, key: str | None, amount_fen: int
+    ) -> Repaid:
+        """Record principal that came back of a line; a key records once.
+
+        Raises:
+            WrongKey, KeyReused, UnknownOffer, NotAccepted, OfferEnded, WrongRepayment: nothing changed.
+        """
+        authority.holds(Permission.DECIDE)
+        key_hash, now = hash_of_key(key), self._clock()
+        async with tenant_connection(self._pool, authority.tenant) as connection:
+            return await repay(connection, authority, decision_id, key_hash, amount_fen, now)
+
     async def _pay(
         self, authority: Authority, parent: Opened, link: Link, linked: UUID, amount: int, key_hash: bytes
     ) -> Drawn:
@@ -202,9 +216,10 @@ class OfferService:
             if clear(opened, parent):
                 await within(connection, opened)
                 drawable(row, amount, self._least(parent), now)
+                await take_again(connection, row, amount, opened)
                 drawn = DrawdownRow(link.about, amount, row.left_fen - amount, linked, now)
                 await repository.draw(
-                    connection, authority.tenant, name, key_hash, drawn, authority.actor.actor_id
+                    connection, authority.tenant, row, key_hash, drawn, authority.actor.actor_id
                 )
                 await _log(connection, authority, now, "line.drawn", name, amount_fen=amount)
                 return drawn_of(drawn, parent)
@@ -241,8 +256,7 @@ class OfferService:
         """One of its kind for what is asked of a line on a day: who asks again after a crash gets the same."""
         day = local_date(self._clock()).isoformat().encode()
         about = hashlib.sha256(b"\0".join((kind.value.encode(), row.decision_id.bytes, day, what))).digest()
-        held = 0 if row.holder is None else row.limit_fen
-        return Link(kind, row.decision_id, UUID(bytes=about[:16]), held)
+        return Link(kind, row.decision_id, UUID(bytes=about[:16]), row.held_fen)
 
     def _least(self, parent: Opened) -> int:
         return bounds_of(parent.policy, parent.receipt, parent.stored.decided_at).least_fen
