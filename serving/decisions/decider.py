@@ -21,7 +21,7 @@ from serving.decisions.live import Live
 from serving.decisions.schemas import AnswerReason, AnswerScore, DecisionAnswer
 from serving.decisions.shadows import Shadow, shadows_of
 from serving.decisions.verdict import Ruled, Verdict, by_rules, verdict_of
-from serving.explain.reasons import MOST, Explanation, explain
+from serving.explain.reasons import MOST, Explanation, Grouped, explain
 from serving.policy import facts as names
 from serving.policy.days import day_of
 from serving.policy.evaluate import RuleResult, evaluate, segment_of, worst
@@ -79,7 +79,7 @@ class Scored:
     model: str
     point: Point
     by: Graded
-    groups: Mapping[str, int]
+    groups: Grouped
     every: Mapping[str, tuple[Point, Graded]]
 
 

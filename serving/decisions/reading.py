@@ -16,7 +16,7 @@ from serving.access.model import Authority, Permission
 from serving.decisions import repository
 from serving.decisions.grading import ModelScore
 from serving.decisions.linking import LinkKind
-from serving.decisions.receipt import Receipt, open_receipt, read_receipt
+from serving.decisions.receipt import Receipt, named, open_receipt, read_receipt
 from serving.decisions.repository import StoredDecision
 from serving.registry.repository import artifacts_async
 from serving.store.keys import KeyRing, Unreadable
@@ -106,14 +106,15 @@ class DecisionReader:
         return (await repository.get(self._pool, authority.tenant, decision_id)).answer
 
     async def receipt(self, authority: Authority, decision_id: UUID) -> OpenedReceipt:
-        """The receipt, decrypted.
+        """The receipt, decrypted, with every value beside its name.
 
         Raises:
             UnknownDecision, Erased: there is nothing to read.
             Unreadable: the stored bytes were changed.
         """
         authority.holds(Permission.READ_RECEIPTS)
-        return self._opened(await repository.get(self._pool, authority.tenant, decision_id))
+        opened = self._opened(await repository.get(self._pool, authority.tenant, decision_id))
+        return OpenedReceipt(named(opened.data), opened.stored_hash)
 
     async def explanation(self, authority: Authority, decision_id: UUID) -> ExplanationAnswer:
         """Why, feature by feature, with the titles of the definitions that were in force then.

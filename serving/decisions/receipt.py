@@ -4,38 +4,51 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from features.canonical import canonical_bytes, canonical_struct, digest, number_text
+from features.canonical import canonical_bytes, canonical_struct, digest
 from features.errors import Integrity
-from features.rows import NUMBER
 from serving.decisions.case import Case
-from serving.decisions.decider import Batch, Decision
-from serving.decisions.forms import Forms, RuleTrace, forms_of
-from serving.decisions.grading import ModelScore, Point, points
+from serving.decisions.decider import Decision
+from serving.decisions.folded import BEGINS, FOLDED, Folded, facts_of, rules_of, scores_of
+from serving.decisions.forms import Forms, forms_of
+from serving.decisions.grading import ModelScore
+from serving.decisions.scoretext import score_texts
 from serving.decisions.shadows import Shadow
+from serving.decisions.traces import RuleTrace
 from serving.explain.reasons import Explanation
 from serving.policy.model import Effect
 from serving.store.keys import seal, unseal
 
 ENGINE = "yidai 0.1.0"
-SCHEMA = 4
+SCHEMA = 5
 READABLE = (1, 2, 3, 4)
 """Schema 1 knows no single records and no disputes, schema 2 no interval, schema 3 no phantom
-decisions; all are written again as they were."""
+decisions, schema 4 tells every value beside its name; all are written again as they were."""
 
 _SHADOWED = 4
 _ZSTD = pa.Codec("zstd", compression_level=1)
+_ZSTD_SMALL = pa.Codec("zstd", compression_level=19)
+"""For what is compressed once and stored often."""
+_MOST_ENDS = 16
+"""Ends of receipts that are kept compressed."""
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _ENGINE = b',"engine":%s,"explanation":' % canonical_bytes(ENGINE)
 
 FactText = float | int | str
 """A fact in a receipt: its value, or ``NO_RECORD``, ``SOURCE_DOWN``, ``NOT_AUTHORISED``."""
+
+
+class _Schema(msgspec.Struct):
+    schema: int
+
+
+_schema = msgspec.json.Decoder(_Schema)
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -68,23 +81,48 @@ def write_receipt(decision: Decision, schema: int = SCHEMA) -> bytes:
 def write_receipts(decisions: Sequence[Decision], schema: int = SCHEMA) -> list[bytes]:
     """Canonical bytes of the receipts of decisions that were made together.
 
-    They are ``canonical_bytes`` of ``Receipt``, put together from texts that many rows share and from objects that
-    are written from arrays: a walk over the fifteen hundred values of a receipt takes a hundred times as long.
+    They are ``canonical_bytes`` of ``Folded`` (older ones: of ``Receipt``), put together from texts that many rows
+    share and from lists that are written from arrays: a walk over the fifteen hundred values takes a hundred times
+    as long.
     """
     if not decisions:
         return []
     batch = decisions[0].batch
     forms, rows = forms_of(batch.live), np.array([decision.at for decision in decisions], dtype=np.intp)
-    facts = forms.facts.write(batch.matrix.take(rows), [batch.requests[at] for at in rows])
-    scores = _scores(batch, forms, rows)
+    folded = schema >= FOLDED
+    form = forms.listed.facts if folded else forms.facts
+    matrix = batch.matrix if np.array_equal(rows, np.arange(len(batch.requests))) else batch.matrix.take(rows)
+    facts = form.write(matrix, [decision.batch.requests[decision.at] for decision in decisions])
+    scores = score_texts(batch, forms, rows, folded=folded)
+    write = _folded if folded else _receipt
     return [
-        _receipt(decision, forms, fact, score, schema)
+        write(decision, forms, fact, score, schema)
         for decision, fact, score in zip(decisions, facts, scores, strict=True)
     ]
 
 
+def _folded(decision: Decision, forms: Forms, facts: bytes, scores: bytes, schema: int) -> bytes:
+    names = tuple(decision.batch.requests[decision.at])
+    parts = (
+        b'{"answer":', decision.answer_bytes, b',"answer_digest":"', digest(decision.answer_bytes).encode(),
+        b'","case":', _case(decision.case), _ENGINE, _explained(decision.explanation), b',"facts":', facts,
+        b',"rules":', forms.listed.traces.write(decision.rules), b',"schema":%d,"scores":' % schema, scores,
+        _shadows(decision), forms.vocabulary.text(names),
+    )  # fmt: skip
+    return b"".join(parts)
+
+
 def _receipt(decision: Decision, forms: Forms, facts: bytes, scores: bytes, schema: int) -> bytes:
-    case = decision.case
+    parts = (
+        b'{"answer":', decision.answer_bytes, b',"answer_digest":"', digest(decision.answer_bytes).encode(),
+        b'","case":', _case(decision.case), b',"digests":', forms.digests, _ENGINE,
+        _explained(decision.explanation), b',"facts":', facts, b',"rules":', forms.traces.write(decision.rules),
+        b',"schema":%d,"scores":' % schema, scores, _shadows(decision) if schema >= _SHADOWED else b"", b"}",
+    )  # fmt: skip
+    return b"".join(parts)
+
+
+def _case(case: Case) -> bytes:
     numbers = (
         case.as_of,
         case.decided_at,
@@ -92,49 +130,22 @@ def _receipt(decision: Decision, forms: Forms, facts: bytes, scores: bytes, sche
         case.consent.valid_to,
         case.subject.subject_id,
     )
-    parts = (
-        b'{"answer":', decision.answer_bytes, b',"answer_digest":"', digest(decision.answer_bytes).encode(),
-        b'","case":', canonical_struct(case, numbers), b',"digests":', forms.digests, _ENGINE,
-        _explained(decision.explanation), b',"facts":', facts, b',"rules":', forms.traces.write(decision.rules),
-        b',"schema":%d,"scores":' % schema, scores, _shadows(decision) if schema >= _SHADOWED else b"", b"}",
-    )  # fmt: skip
-    return b"".join(parts)
+    return canonical_struct(case, numbers)
 
 
 def _shadows(decision: Decision) -> bytes:
-    return b',"shadows":' + canonical_bytes(decision.shadows)
+    return _shadow_text(tuple(decision.shadows.items()))
+
+
+@lru_cache(maxsize=4096)
+def _shadow_text(shadows: tuple[tuple[str, Shadow], ...]) -> bytes:
+    return b',"shadows":' + canonical_bytes(dict(shadows))
 
 
 def _explained(explanation: Explanation | None) -> bytes:
     if explanation is None:
         return b"null"
     return canonical_struct(explanation, [reason.share for reason in explanation.reasons])
-
-
-def _scores(batch: Batch, forms: Forms, rows: NDArray[np.intp]) -> list[bytes]:
-    """The object of all models' scores, of each row."""
-    models = [_of_model(batch, forms, name, rows) for name in sorted(batch.scores)]
-    return [b"{" + b",".join(texts) + b"}" for texts in zip(*models, strict=True)] or [b"{}"] * len(rows)
-
-
-def _of_model(batch: Batch, forms: Forms, name: str, rows: NDArray[np.intp]) -> list[bytes]:
-    scorer, scores = batch.live.scorers[name], batch.scores[name]
-    exact = scores.contributions[rows].astype(np.float64)
-    given = forms.contributions[name].write(exact, np.full(exact.shape, NUMBER, dtype=np.int32))
-    base = b'%s:{"base":%d,"bundle":"%s","contributions":' % (
-        canonical_bytes(name), scores.base, scorer.bundle_digest.encode()
-    )  # fmt: skip
-    kind = b',"kind":%s,"log_odds":' % canonical_bytes(scorer.kind)
-    every = points(scores)
-    return [base + text + _end(every[at], kind) for at, text in zip(rows.tolist(), given, strict=True)]
-
-
-def _end(point: Point, kind: bytes) -> bytes:
-    text = b',"grade":%d%s%d,"pd":%s' % (point.grade, kind, point.log_odds, number_text(point.pd).encode())
-    if point.pd_low is None or point.pd_high is None:
-        return text + b"}"
-    ends = (number_text(point.pd_high), number_text(point.pd_low))
-    return text + b',"pd_high":%s,"pd_low":%s}' % (ends[0].encode(), ends[1].encode())
 
 
 def read_receipt(data: bytes) -> Receipt:
@@ -144,20 +155,63 @@ def read_receipt(data: bytes) -> Receipt:
         Integrity: not a receipt that this engine reads.
     """
     try:
+        schema = _schema.decode(data).schema
+        if schema == FOLDED:
+            return _unfolded(msgspec.json.decode(data, type=Folded))
         receipt = msgspec.json.decode(data, type=Receipt)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, ValueError, KeyError) as error:
         raise Integrity(f"the receipt cannot be read: {error}.") from error
-    if receipt.schema not in READABLE:
-        raise Integrity(f"the receipt has schema {receipt.schema}, which this engine does not read.")
+    if schema not in READABLE:
+        raise Integrity(f"the receipt has schema {schema}, which this engine does not read.")
     return receipt
+
+
+def _unfolded(folded: Folded) -> Receipt:
+    return Receipt(
+        folded.schema, folded.engine, folded.case, folded.versions.digests, facts_of(folded), rules_of(folded),
+        scores_of(folded), folded.explanation, folded.answer, folded.answer_digest, folded.shadows,
+    )  # fmt: skip
+
+
+def named(data: bytes) -> bytes:
+    """A receipt for who reads it, every value beside its name: a folded one in the form of schema 4, others as they are.
+
+    Raises:
+        Integrity: as ``read_receipt``.
+    """
+    if BEGINS not in data:
+        return data
+    return canonical_bytes(msgspec.structs.replace(read_receipt(data), schema=FOLDED - 1))
 
 
 def seal_receipt(data: bytes, key: bytes, decision_id: str) -> bytes:
     """Compressed and encrypted under the subject's data key; bound to its decision.
 
-    By Zstandard, which takes a third of zlib's time for a receipt and leaves it smaller.
+    By Zstandard, in two frames: what other receipts say alike was compressed when the first of them was sealed.
     """
-    return seal(key, _ZSTD.compress(data, asbytes=True), _context(decision_id))
+    shared = _shared(data)
+    own = data[: len(data) - len(shared)]
+    return seal(key, _ZSTD.compress(own, asbytes=True) + _packed(shared), _context(decision_id))
+
+
+_ends: list[bytes] = []
+
+
+def _shared(data: bytes) -> bytes:
+    """The end of a folded receipt that others have too; of anything else nothing."""
+    for end in _ends:
+        if data.endswith(end):
+            return end
+    at = data.rfind(BEGINS)
+    if at < 0:
+        return b""
+    _ends[:] = [data[at:], *_ends[: _MOST_ENDS - 1]]
+    return _ends[0]
+
+
+@lru_cache(maxsize=_MOST_ENDS)
+def _packed(shared: bytes) -> bytes:
+    return bytes(_ZSTD_SMALL.compress(shared, asbytes=True)) if shared else b""
 
 
 def open_receipt(sealed: bytes, key: bytes, decision_id: str) -> bytes:

@@ -25,7 +25,14 @@ from serving.decisions.case import Case, features_of, sources_with_record
 from serving.decisions.decider import decide
 from serving.decisions.linking import LinkKind
 from serving.decisions.live import Live, compile_live
-from serving.decisions.receipt import Receipt, differences, open_receipt, read_receipt, write_receipt
+from serving.decisions.receipt import (
+    Receipt,
+    differences,
+    named,
+    open_receipt,
+    read_receipt,
+    write_receipt,
+)
 from serving.decisions.repository import StoredDecision
 from serving.decisions.service import RANDOM_KEY
 from serving.policy.days import day_of
@@ -151,7 +158,7 @@ class _Replay:
         computed = write_receipt(again, receipt.schema)
         if computed == data and again.answer_bytes == stored.answer:
             return Replayed(stored.decision_id, ReplayStatus.SAME)
-        found = differences(data, computed) + differences(stored.answer, again.answer_bytes)
+        found = differences(named(data), named(computed)) + differences(stored.answer, again.answer_bytes)
         aged = lost_since(self._lake, live.plan.contracts, case.subject.subject_id, case.as_of)
         return Replayed(
             stored.decision_id, ReplayStatus.AGED if aged else ReplayStatus.DIFFERENT, tuple(found)

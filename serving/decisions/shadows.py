@@ -8,7 +8,7 @@ import msgspec
 
 from serving.decisions.case import Case
 from serving.decisions.grading import Graded, Point
-from serving.decisions.verdict import POLICY, Ruled, Verdict, verdict_of
+from serving.decisions.verdict import POLICY, Ruled, Verdict, outcome_of
 from serving.policy.model import Outcome
 from serving.policy.policy import Policy
 
@@ -31,10 +31,9 @@ def shadows_of(
     if len(scored) == 1:  # nothing to compare with
         return {}
     model, verdict = known
-    quiet = msgspec.structs.replace(case, random_budget=False)
     found = {}
     for name, (point, by) in scored.items():
-        own = verdict if name == model and verdict.stream == POLICY else None
-        own = own or verdict_of(quiet, policy, ruled, point, by, b"")
-        found[name] = Shadow(by.grade, own.outcome)
+        is_known = name == model and verdict.stream == POLICY
+        outcome = verdict.outcome if is_known else outcome_of(case, policy, ruled, point, by)
+        found[name] = Shadow(by.grade, outcome)
     return found

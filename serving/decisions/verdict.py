@@ -12,12 +12,12 @@ from serving.decisions.grading import Graded, Point, left_open, withheld_reason
 from serving.decisions.schemas import AnswerReason
 from serving.explain.reasons import MOST
 from serving.offers.bounds import REQUESTED, Wanted
-from serving.offers.offer import NoOffer, Offer, make_offer, make_random_offer
+from serving.offers.offer import NoOffer, Offer, make_offer, make_random_offer, too_little
 from serving.policy.evaluate import OUTCOMES, RuleResult
 from serving.policy.facts import Fact
 from serving.policy.model import Effect, Outcome
 from serving.policy.policy import Policy
-from serving.policy.terms import ReadyTables, Terms
+from serving.policy.terms import Terms
 
 RANDOM = "random"
 POLICY = "policy"
@@ -58,17 +58,36 @@ def draws(key: bytes, decision_id: str, share_ppm: int) -> bool:
 
 def verdict_of(case: Case, policy: Policy, ruled: Ruled, score: Point, by: Graded, key: bytes) -> Verdict:
     """The verdict of a policy for credit."""
-    tables = policy.tables
-    assert tables is not None
-    terms = _terms(tables, case, ruled, by.grade)
-    point = tables.cutoff(case.asked.product, ruled.segment, score.grade, ruled.day).outcome
+    terms = _terms(policy, case, ruled, by.grade)
+    found = _without_offer(case, policy, ruled, (score, by), terms, key)
+    return found or _offered(case, policy, terms, ruled, by_withheld=by.grade > score.grade)
+
+
+def outcome_of(case: Case, policy: Policy, ruled: Ruled, score: Point, by: Graded) -> Outcome:
+    """The outcome of ``verdict_of`` were there no chance, without working out an offer."""
+    terms = _terms(policy, case, ruled, by.grade)
+    found = _without_offer(case, policy, ruled, (score, by), terms, None)
+    if found is not None:
+        return found.outcome
+    bound = too_little(policy, terms, _wanted(case), ruled.facts)
+    if bound is None:
+        return Outcome.APPROVE
+    return _unoffered(bound.name, by_withheld=by.grade > score.grade)
+
+
+def _without_offer(
+    case: Case, policy: Policy, ruled: Ruled, scored: tuple[Point, Graded], terms: Terms, key: bytes | None
+) -> Verdict | None:
+    """What becomes of a case that gets no offer by its grade; None where it gets one. No ``key``: no chance."""
+    score, by = scored
     bound, effect = terms.cutoff.outcome, ruled.effect
+    point = bound if score.grade == by.grade else _cutoff(policy, case, ruled, score.grade)
     struck = _rule_reasons(ruled.results, effect)
     unsure = left_open(policy, score, (point, bound), ruled.facts)
     used = {"cutoffs": terms.cutoff.id}
     if effect is Effect.DECLINE:
         return Verdict(Outcome.DECLINE, POLICY, None, struck, {})
-    if bound is not Outcome.APPROVE and effect is Effect.PASS:
+    if key is not None and bound is not Outcome.APPROVE and effect is Effect.PASS:
         drawn = _random_verdict(case, policy, terms, by, key)
         if drawn is not None:
             return drawn
@@ -78,22 +97,33 @@ def verdict_of(case: Case, policy: Policy, ruled: Ruled, score: Point, by: Grade
         return Verdict(Outcome.REFER, POLICY, None, struck, used)
     if unsure or bound is not Outcome.APPROVE:
         return Verdict(Outcome.REFER, POLICY, None, unsure, used)
-    return _offered(case, policy, terms, ruled, by_withheld=by.grade > score.grade)
+    return None
 
 
-def _terms(tables: ReadyTables, case: Case, ruled: Ruled, grade: int) -> Terms:
-    asked = case.asked
+def _terms(policy: Policy, case: Case, ruled: Ruled, grade: int) -> Terms:
+    asked, tables = case.asked, policy.tables
+    assert tables is not None
     return tables.terms(asked.product, ruled.segment, grade, asked.term_months, ruled.day)
+
+
+def _cutoff(policy: Policy, case: Case, ruled: Ruled, grade: int) -> Outcome:
+    assert policy.tables is not None
+    return policy.tables.cutoff(case.asked.product, ruled.segment, grade, ruled.day).outcome
 
 
 def _offered(case: Case, policy: Policy, terms: Terms, ruled: Ruled, *, by_withheld: bool) -> Verdict:
     offer = make_offer(policy, terms, _wanted(case), ruled.facts, case.tenant, case.decided_at)
     if isinstance(offer, NoOffer):
-        if by_withheld and offer.bound_by != "exposure":
+        if _unoffered(offer.bound_by, by_withheld=by_withheld) is Outcome.REFER:
             return Verdict(Outcome.REFER, POLICY, None, (withheld_reason(policy),), terms.ids)
         return Verdict(Outcome.DECLINE, POLICY, None, _too_small(policy, offer), terms.ids)
     bound = () if offer.bound_by == REQUESTED else (_limit_reason(policy, offer.bound_by),)
     return Verdict(Outcome.APPROVE, POLICY, offer, bound, terms.ids)
+
+
+def _unoffered(bound_by: str, *, by_withheld: bool) -> Outcome:
+    """What becomes of who is approved and offered nothing: a person looks where that is for want of a source."""
+    return Outcome.REFER if by_withheld and bound_by != "exposure" else Outcome.DECLINE
 
 
 def _wanted(case: Case) -> Wanted:

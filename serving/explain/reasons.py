@@ -35,22 +35,31 @@ class Explanation(msgspec.Struct, frozen=True):
     other: int
 
 
-def explain(base: int, groups: Mapping[str, int], texts: Mapping[str, Text], most: int = MOST) -> Explanation:
-    """Why a score is what it is; the ``most`` largest groups that raise risk are the reasons.
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """Contributions of one score by reason in order of its code, 1e-9 logits, and their ``total``.
 
-    ``groups`` are the contributions by reason in order of its code, 1e-9 logits; ``texts`` what a reason says.
+    ``raised`` is the sum of those that raise risk, ``ranked`` the codes of the ``MOST`` largest of them.
     """
-    adverse = sorted([(-value, code) for code, value in groups.items() if value > 0])
-    whole = -sum([value for value, _ in adverse])
-    reasons = tuple(
-        [
-            ScoreReason(code, texts[code].zh, texts[code].en, -value, round(-value / whole, 4))
-            for value, code in adverse[:most]
-        ]
-    )
-    total = base + sum(groups.values())
-    other = total - base - sum([reason.log_odds for reason in reasons])
-    return Explanation(base, total, dict(groups), reasons, other)
+
+    groups: dict[str, int]
+    total: int
+    raised: int
+    ranked: tuple[str, ...]
+
+
+def explain(base: int, grouped: Grouped, texts: Mapping[str, Text], most: int = MOST) -> Explanation:
+    """Why a score is what it is; the ``most`` (up to ``MOST``) largest groups that raise risk are the reasons.
+
+    ``texts`` are what a reason says.
+    """
+    groups, raised = grouped.groups, grouped.raised
+    reasons, told = [], 0
+    for code in grouped.ranked[: max(most, 0)]:
+        value, text = groups[code], texts[code]
+        told += value
+        reasons.append(ScoreReason(code, text.zh, text.en, value, round(value / raised, 4)))
+    return Explanation(base, base + grouped.total, groups, tuple(reasons), grouped.total - told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +81,18 @@ class Grouping:
             codes, np.array(order, dtype=np.intp), np.array([told.index(c) for c in codes], dtype=np.intp)
         )
 
-    def groups(self, contributions: NDArray[np.int64]) -> list[dict[str, int]]:
-        """The sum of contributions [rows, columns] by reason, of each row."""
+    def groups(self, contributions: NDArray[np.int64]) -> list[Grouped]:
+        """The sums of contributions [rows, columns] by reason, of each row."""
         if not self.codes:
-            return [{} for _ in contributions]
+            return [Grouped({}, 0, 0, ()) for _ in contributions]
         sums = np.add.reduceat(contributions[:, self.order], self.starts, axis=1)
-        return [dict(zip(self.codes, row, strict=True)) for row in sums.tolist()]
+        adverse = sums > 0
+        ranks = np.argsort(-sums, axis=1, kind="stable")[:, :MOST].tolist()
+        counts = np.minimum(adverse.sum(axis=1), MOST).tolist()
+        raised = np.where(adverse, sums, 0).sum(axis=1).tolist()
+        told = zip(sums.tolist(), sums.sum(axis=1).tolist(), raised, ranks, counts, strict=True)
+        codes = self.codes
+        return [
+            Grouped(dict(zip(codes, row, strict=True)), total, up, tuple([codes[at] for at in rank[:count]]))
+            for row, total, up, rank, count in told
+        ]

@@ -99,7 +99,8 @@ def evaluate(
     for ready in policy.ready:
         condition = ready.direct
         if condition is None:
-            results.append(_evaluate_rule(ready, facts, within, day))
+            several = _evaluate_rule if ready.narrow else _shared
+            results.append(several(ready, facts, within, day))
             continue
         value = facts.get(condition.fact, _NO_RECORD)
         known = ready.lacking if type(value) is Missing else ready.kept
@@ -123,7 +124,7 @@ def _direct(ready: ReadyRule, condition: ReadyCondition, value: Fact | Missing) 
 
 def worst(results: Sequence[RuleResult]) -> Effect:
     """The effect of all rules together."""
-    return max([result.effect for result in results], default=Effect.PASS)
+    return max([result.effect for result in results if result.effect is not _PASS], default=_PASS)
 
 
 def evaluate_whole(policy: Policy, facts: Mapping[str, Fact | Missing], grade: int, day: int) -> Whole:
@@ -214,6 +215,18 @@ def _evaluate_rule(
     else:
         effect = ready.effect if truth else _PASS
     return RuleResult(ready.rule, truth, effect, actual)
+
+
+def _shared(ready: ReadyRule, facts: Mapping[str, Fact | Missing], segment: str, day: int) -> RuleResult:
+    """As ``_evaluate_rule``; cases with the same facts share the result of a rule that is asked of everybody."""
+    actual = [facts.get(condition.fact, _NO_RECORD) for condition in ready.when.conditions]
+    key = (*actual, *map(type, actual))
+    found: RuleResult | None = ready.several.get(key)
+    if found is None:
+        if len(ready.several) >= _MOST_KEPT:
+            ready.several.clear()
+        found = ready.several[key] = _evaluate_rule(ready, facts, segment, day)
+    return found
 
 
 def _actual(when: ReadyWhen, facts: Mapping[str, Fact | Missing]) -> tuple[Fact | Missing, ...]:

@@ -76,6 +76,8 @@ class ReadyRule:
     kept: dict[Fact | Missing, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     lacking: dict[Fact | Missing, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     """Results of a ``direct`` rule by the fact that was found, and by why none was: cases share them."""
+    several: dict[tuple[Any, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Results of another rule that is not ``narrow``, by its facts and their types."""
 
     def applies(self, facts: Mapping[str, Fact | Missing], segment: str, day: int) -> bool:
         """Whether it is asked at all. Only what is known takes a case out of its scope."""

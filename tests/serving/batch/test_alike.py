@@ -14,10 +14,19 @@ from features.canonical import canonical_bytes, digest
 from features.matrix import FeatureMatrix, Missing
 from serving.decisions.case import Case, CaseConsent, CaseHousehold, CaseSubject
 from serving.decisions.decider import Decision, decide, decide_many
-from serving.decisions.forms import RuleTrace
 from serving.decisions.live import Live, compile_live
-from serving.decisions.receipt import ENGINE, Receipt, read_receipt, write_receipt, write_receipts
+from serving.decisions.receipt import (
+    ENGINE,
+    Receipt,
+    named,
+    open_receipt,
+    read_receipt,
+    seal_receipt,
+    write_receipt,
+    write_receipts,
+)
 from serving.decisions.schemas import Asked
+from serving.decisions.traces import RuleTrace
 from serving.policy.load import HOUSING, policy_from_yaml
 from tests.serving.decisions.test_withheld import NAMES, REASON, bundle, live_of
 from tests.serving.world import AS_OF, CATEGORIES, NOW, PLAN, policy_with
@@ -116,10 +125,20 @@ def assert_alike(rows: list[tuple[Case, dict[str, float], int]], live: Live) -> 
         alone = decide(case, matrix.take(np.array([at])), count, live, KEY)
         assert many[at].answer == alone.answer
         assert many[at].answer_bytes == alone.answer_bytes == canonical_bytes(alone.answer)
-        assert receipts[at] == write_receipt(alone) == canonical_bytes(plain(many[at]))
-        assert canonical_bytes(read_receipt(receipts[at])) == receipts[at]
+        assert receipts[at] == write_receipt(alone)
+        assert_told(receipts[at], many[at])
     chosen = many[::-2]
     assert write_receipts(chosen) == receipts[::-2]
+
+
+def assert_told(receipt: bytes, decision: Decision) -> None:
+    """A stored receipt is canonical, opens as it was sealed, and holds every value of the plain walk by its name."""
+    walked = canonical_bytes(plain(decision))
+    assert named(receipt) == walked == write_receipt(decision, 4) == named(walked)
+    assert canonical_bytes(read_receipt(walked)) == walked
+    assert msgspec.structs.replace(read_receipt(receipt), schema=4) == read_receipt(walked)
+    assert canonical_bytes(msgspec.json.decode(receipt)) == receipt
+    assert open_receipt(seal_receipt(receipt, bytes(32), "d"), bytes(32), "d") == receipt
 
 
 @given(st.lists(cases(loan=True), max_size=6), st.integers(0, 5), st.sampled_from(["none", "high", "worst"]))
