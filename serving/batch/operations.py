@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import BinaryIO
 from features.errors import Invalid, NotFound
 from features.terminal import Step
 from serving.access.model import Permission
+from serving.batch.draft import draft_of
 from serving.batch.lines import read_lines
 from serving.batch.service import BatchAnswer, told_bytes
 from serving.operations import authority, prepare
@@ -57,7 +57,7 @@ def decide_file(settings: Settings, file: Path, out: Path, progress: Step) -> Ba
     A run that was stopped is run again: what it had decided is stored under its key and repeated.
 
     Raises:
-        NoApplications, SameFile: nothing was decided.
+        NoApplications, SameFile, BeingAnswered: nothing was decided.
     """
     if not file.is_file():
         raise NoApplications(file)
@@ -65,24 +65,17 @@ def decide_file(settings: Settings, file: Path, out: Path, progress: Step) -> Ba
         raise SameFile(out)
     database = prepare(settings)
     asker = authority(settings, database, Permission.DECIDE)
-    draft = out.with_name(f".{out.name}.{os.getpid()}")
     report, whole = BatchReport(), file.stat().st_size
 
     async def run(held: Services) -> None:
-        with file.open("rb") as source, draft.open("wb") as target:
+        with file.open("rb") as source, draft_of(out) as target:
             async for told in held.batch.answers(asker, read_lines(_lines(source))):
                 target.write(told_bytes(told))
                 for each in told:
                     _add(report, each.line, each.outcome, repeated=each.repeated)
                 progress(f"{report.decided + report.repeated:,} answered", source.tell(), max(whole, 1))
-            target.flush()
-            os.fsync(target.fileno())
 
-    try:
-        with_services(settings, database, run)
-        draft.replace(out)
-    finally:
-        draft.unlink(missing_ok=True)
+    with_services(settings, database, run)
     return report
 
 

@@ -74,12 +74,13 @@ def test_a_killed_run_goes_on_and_the_answers_are_whole_and_in_order(
     file.write_bytes(b"\n".join(lines))
     killed = run(bank, "-c", KILLED.format(after=CHUNK, file=file, out=out))
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert not out.exists()
+    assert [each.name for each in tmp_path.iterdir() if each != file] == [".answers.ndjson.draft"]
     done = run(bank, "-m", "serving.cli", "decide", str(file), "--out", str(out), "--json")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert (report["repeated"], report["decided"], report["refused"]) == (CHUNK, CHUNK + 8, 1)
     assert report["first_refused"][0]["place"] == "line 71: body"
+    assert {each.name for each in tmp_path.iterdir()} == {file.name, out.name}
     answers = [json.loads(each) for each in out.read_text().splitlines()]
     assert [each["line"] for each in answers] == list(range(1, len(lines) + 1))
     for at in (0, CHUNK - 1, CHUNK, len(lines) - 1):
