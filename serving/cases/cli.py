@@ -14,6 +14,7 @@ from features.terminal import console, show_json, show_table
 cases_app = typer.Typer(help="Decisions that wait for a person.", no_args_is_help=True)
 overrides_app = typer.Typer(help="What people decided otherwise than the system.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+_LEVELS = ("", "overdue", "a week overdue")
 Case = Annotated[UUID, typer.Argument(help="The case's id.")]
 
 
@@ -57,12 +58,12 @@ def list_cases(
         return
     rows = [
         (
-            c.case_id, iso(c.due_at)[:10], c.state.value, c.product or "", "" if c.amount_fen is None else f"{c.amount_fen / 100:,.2f}",
+            c.case_id, iso(c.due_at)[:10], _LEVELS[c.level], c.state.value, c.product or "", "" if c.amount_fen is None else f"{c.amount_fen / 100:,.2f}",
             c.grade or "", ", ".join(c.codes), c.taken_by or "",
         )
         for c in found
     ]  # fmt: skip
-    columns = ("case", "due", "state", "product", "yuan", "grade", "why", "taken by")
+    columns = ("case", "due", "late", "state", "product", "yuan", "grade", "why", "taken by")
     show_table(f"{len(found)} cases", columns, rows)
 
 

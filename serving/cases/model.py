@@ -46,6 +46,7 @@ class PersonOutcome(StrEnum):
 class CaseRow(msgspec.Struct, frozen=True):
     """A case as it is listed; instants in µs, ``codes`` the reasons' codes, people by name.
 
+    ``level`` is 0 within its time, 1 once it is overdue, 2 a week later.
     ``override`` is None until it is decided and empty where the person's decision is no override.
     """
 
@@ -70,6 +71,7 @@ class CaseRow(msgspec.Struct, frozen=True):
     outcome: str | None
     reason_code: str | None
     override: str | None
+    level: int
 
 
 class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

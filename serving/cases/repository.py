@@ -15,7 +15,7 @@ from serving.cases.model import CaseRow, CaseState, UnknownCase, WrongState
 _COLUMNS = """
 case_id, decision_id, origin, system_outcome, grade, codes, product, amount_fen, opened_at, due_at, requested_at, state,
 name_of_actor(taken_by::text) AS taken_by, taken_at, name_of_actor(proposed_by::text) AS proposed_by, proposed_at,
-decided_at, linked_id, outcome, reason_code, override"""
+decided_at, linked_id, outcome, reason_code, override, level"""
 _LIST = f"""
 SELECT {_COLUMNS} FROM review_case c
 WHERE (state = 'decided' OR (SELECT key_of_subject(d.subject_id) FROM decision d

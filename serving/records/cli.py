@@ -109,8 +109,11 @@ def list_disputes(
     if as_json:
         show_json(found)
         return
-    rows = [(d.dispute_id, d.dataset, iso(d.raised_at)[:10], iso(d.due_at)[:10], d.ground) for d in found]
-    show_table(f"{len(found)} open disputes", ("dispute", "dataset", "raised", "due", "ground"), rows)
+    rows = [
+        (d.dispute_id, d.dataset, iso(d.raised_at)[:10], iso(d.due_at)[:10], d.level, d.ground) for d in found
+    ]
+    columns = ("dispute", "dataset", "raised", "due", "level", "ground")
+    show_table(f"{len(found)} open disputes", columns, rows)
 
 
 @disputes_app.command("answer")

@@ -35,7 +35,7 @@ from serving.store.vault import subject_of_async
 ANSWER_DAYS = 20
 """Within which a dispute is answered (REG-CR-09)."""
 GROUND = 500
-_COLUMNS = "dispute_id, subject_id, dataset, ground, raised_at, due_at, verdict, answered_at, answer"
+_COLUMNS = "dispute_id, subject_id, dataset, ground, raised_at, due_at, verdict, answered_at, answer, level"
 _INSERT = """
 INSERT INTO dispute (tenant_id, dispute_id, subject_id, dataset, record_key, ground, raised_by, raised_at, due_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING"""
@@ -113,6 +113,8 @@ class Dispute:
     answered_at: int | None
     answer: str = ""
     """In writing; empty until it is given, and when its subject was erased."""
+    level: int = 0
+    """1 once it is overdue, 2 a week later."""
 
 
 class DisputeService:

@@ -54,6 +54,7 @@ class DisputeAnswer(BaseModel):
     verdict: str | None
     answered_at: str | None
     answer: str = ""
+    level: int = 0
 
 
 class EraseBody(Body):
@@ -105,4 +106,5 @@ def _answer(found: Dispute) -> DisputeAnswer:
         verdict=found.verdict,
         answered_at=None if found.answered_at is None else iso(found.answered_at),
         answer=found.answer,
+        level=found.level,
     )

@@ -8,6 +8,7 @@ from typing import Any
 from features.contracts.load import BUILTIN, load_contracts
 from features.timeline.compaction import crowded
 from features.timeline.lake import Lake
+from serving.cases import escalating
 from serving.identity import operations as identity
 from serving.log import operations as sealed_log
 from serving.offers import repository as offers
@@ -130,6 +131,13 @@ def freeze_lines(work: Work) -> dict[str, Any]:
         return {"frozen": frozen, "due": offers.due(connection, work.now + SOON)}
 
 
+def escalate(work: Work) -> dict[str, Any]:
+    """Raise cases and disputes that nobody has answered in time."""
+    with tenant_transaction(work.database, work.settings.tenant) as connection:
+        raised = escalating.escalate(connection, work.settings.tenant, work.now)
+    return {"cases": raised.cases, "disputes": raised.disputes}
+
+
 def tidy(work: Work) -> dict[str, Any]:
     """Forget the jobs that were done a week ago; dead ones stay until somebody looked."""
     return {"jobs": repository.tidy(work.connection, work.now - _KEPT)}
@@ -146,6 +154,7 @@ KINDS = (
     JobKind("seal", seal, every=10),
     JobKind("expire_offers", expire_offers, every=HOUR),
     JobKind("freeze_lines", freeze_lines, every=HOUR),
+    JobKind("escalate", escalate, every=HOUR),
     JobKind(MIRROR, follow_champion),
     JobKind("tidy", tidy, every=DAY),
 )

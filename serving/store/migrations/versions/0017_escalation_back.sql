@@ -1,0 +1,3 @@
+DROP TABLE escalation;
+ALTER TABLE dispute DROP COLUMN level;
+ALTER TABLE review_case DROP COLUMN level;
