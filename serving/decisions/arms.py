@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Collection
 from functools import lru_cache
 
 from serving.decisions.live import Live
@@ -11,19 +12,23 @@ from serving.policy.days import end_day, first_day
 from serving.policy.experiment import Experiment
 
 CHAMPION, CHALLENGER = "champion", "challenger"
+ARM = "arm:"
+"""Begins the names of stops of a challenger's arm; the experiment follows."""
 ARM_KEY = "experiment arms"
 """The derived key by which arms are drawn: another than that of the random stream, so that neither tells the other."""
 
 
-def arm_of(live: Live, key: bytes, subject_id: int, day: int) -> Arm | None:
+def arm_of(live: Live, key: bytes, subject_id: int, day: int, stops: Collection[str] = ()) -> Arm | None:
     """The arm of a subject in the experiment that runs on a day of China; None where none does.
 
-    Without an active version of the challenger's model there is no experiment: everybody is with the champion.
+    Without an active version of the challenger's model there is no experiment: everybody is with the champion. Nor is
+    there one for the subjects of a challenger whose arm is among the ``stops``: the policy's model decides about them.
     """
     for one in live.policy.document.experiments:
         if _runs(one, day) and one.challenger in live.scorers:
             if in_challenge(key, one.id, subject_id, one.share_ppm):
-                return Arm(one.id, CHALLENGER, one.challenger)
+                stopped = f"{ARM}{one.id}" in stops
+                return None if stopped else Arm(one.id, CHALLENGER, one.challenger)
             return Arm(one.id, CHAMPION, live.model)
     return None
 

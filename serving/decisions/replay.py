@@ -166,7 +166,8 @@ class _Replay:
 
     def _drawn(self, case: Case, live: Live) -> Case:
         """The case with the arm that the keys give its subject, so that a receipt cannot state another."""
-        arm = arm_of(live, self._keys.derived(ARM_KEY), case.subject.subject_id, day_of(case.decided_at))
+        day, key = day_of(case.decided_at), self._keys.derived(ARM_KEY)
+        arm = arm_of(live, key, case.subject.subject_id, day, case.stops)
         return msgspec.structs.replace(case, arm=arm)
 
     def _of_person(self, stored: StoredDecision, data: bytes, parent_id: UUID) -> Replayed:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from features.calendar import DAY, instant, iso
 from features.errors import Unavailable
+from serving.decisions.arms import ARM
 from serving.decisions.budgets import (
     HOUSEHOLD,
     RANDOM_AMOUNT,
@@ -101,9 +102,11 @@ def household_of(inputs: Inputs, policy: Policy, trial: Trial) -> CaseHousehold 
 
 
 def held_by(inputs: Inputs, trial: Trial) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The stops that hold an application, and the breakers that are full; a line that is looked at knows neither."""
+    """The stops that hold an application, and the breakers that are full; a line that is looked at knows neither, but
+    for the arms that are stopped.
+    """
     if trial.line_fen is not None:
-        return {}, ()
+        return {name: why for name, why in inputs.stopped.items() if name.startswith(ARM)}, ()
     return inputs.stopped, tuple(sorted(trial.full))
 
 

@@ -210,7 +210,7 @@ class DecisionService:
         lists = listed(live, self._keys.pseudonym(SubjectKind.PERSON, number), now)
         household = household_of(inputs, live.policy, trial)
         stops, full = held_by(inputs, trial)
-        arm = arm_of(live, self._arm_key, inputs.subject_id, day_of(now))
+        arm = arm_of(live, self._arm_key, inputs.subject_id, day_of(now), stops)
         case = msgspec.structs.replace(
             case, causes=causes_of(causes, down), lists=lists, household=household, stops=stops, full=full, arm=arm
         )  # fmt: skip

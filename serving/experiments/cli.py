@@ -82,6 +82,29 @@ def show(
     _tell(found)
 
 
+@experiments_app.command("guard")
+def guard(
+    outcomes: Annotated[
+        Path | None, typer.Option(help="A .csv of decision_id,bad: how loans turned out.")
+    ] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Stop the challenger's arm of each experiment whose guardrail is broken; the worker does so without outcomes.
+
+    Let it go on with: yidai approvals resume --arm EXPERIMENT --reason WHY
+    """
+    from serving.experiments import guarding
+    from serving.settings import Settings
+
+    found = guarding.guard(Settings.load(), outcomes)
+    if as_json:
+        show_json(found)
+        return
+    rows = [(one.experiment, "stopped now" if one.stopped else "", one.reason) for one in found]
+    show_table(f"{len(found)} experiments", ("experiment", "", "broken"), rows)
+
+
 def _tell(found: Report) -> None:
     for one in found.experiments:
         _tell_one(one)

@@ -23,18 +23,19 @@ JSON = "application/json"
 
 
 class StopBody(BaseModel):
-    """Exactly one of `product`, `model` and `all: true`, and why. No personal data in the reason."""
+    """Exactly one of `product`, `model`, `arm` (an experiment) and `all: true`, and why. No personal data in the reason."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     product: Name | None = None
     model: Name | None = None
+    arm: Name | None = None
     all: bool = False
     reason: Why
 
     @property
     def scope(self) -> Scope:
         """What is meant."""
-        return scope_of(self.product, self.model, everything=self.all)
+        return scope_of(self.product, self.model, self.arm, everything=self.all)
 
 
 @router.get("", summary="What is stopped")

@@ -19,6 +19,7 @@ approvals_app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Product = Annotated[str, typer.Argument(help="The product; without it --model or --all.")]
 Model = Annotated[str, typer.Option(help="The model, as bundles are named: risk, rating.")]
+Arm = Annotated[str, typer.Option(help="The experiment whose challenger's arm is meant.")]
 Everything = Annotated[bool, typer.Option("--all", help="All products at once.")]
 Why = Annotated[str, typer.Option(help="Why; it is kept, and stands in the receipts. No personal data.")]
 
@@ -28,6 +29,7 @@ def stop(
     reason: Why,
     product: Product = "",
     model: Model = "",
+    arm: Arm = "",
     *,
     everything: Everything = False,
     as_json: Json = False,
@@ -39,7 +41,7 @@ def stop(
     from serving.settings import Settings
     from serving.stops import operations
 
-    scope = _scope(product, model, everything=everything)
+    scope = _scope(product, model, arm, everything=everything)
     _tell(operations.stop(Settings.load(), scope, reason), as_json=as_json)
 
 
@@ -48,6 +50,7 @@ def resume(
     reason: Why,
     product: Product = "",
     model: Model = "",
+    arm: Arm = "",
     *,
     everything: Everything = False,
     as_json: Json = False,
@@ -56,7 +59,7 @@ def resume(
     from serving.settings import Settings
     from serving.stops import operations
 
-    scope = _scope(product, model, everything=everything)
+    scope = _scope(product, model, arm, everything=everything)
     _tell(operations.resume(Settings.load(), scope, reason), as_json=as_json)
 
 
@@ -73,10 +76,10 @@ def show(
     _tell(operations.some(Settings.load(), ended=ended), as_json=as_json)
 
 
-def _scope(product: str, model: str, *, everything: bool) -> Scope:
+def _scope(product: str, model: str, arm: str, *, everything: bool) -> Scope:
     from serving.stops.model import scope_of
 
-    return scope_of(product, model, everything=everything)
+    return scope_of(product, model, arm, everything=everything)
 
 
 def _tell(found: list[Stop], *, as_json: bool) -> None:

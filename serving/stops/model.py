@@ -22,10 +22,12 @@ class StopKind(StrEnum):
     ALL = "all"
     PRODUCT = "product"
     MODEL = "model"
+    ARM = "arm"
+    """The challenger's arm of an experiment: the policy's own model decides about its subjects meanwhile."""
 
 
 class Scope(msgspec.Struct, frozen=True):
-    """``name`` is the product or the model's slot without ``bundle.``; empty for all."""
+    """``name`` is the product, the model's slot without ``bundle.`` or the experiment; empty for all."""
 
     kind: StopKind
     name: str = ""
@@ -66,7 +68,7 @@ class TwoScopes(Invalid):
         super().__init__(
             "it is not said what is stopped.",
             place="body",
-            remedy="Name one of: a product, a model, all.",
+            remedy="Name one of: a product, a model, an experiment's arm, all.",
         )
 
 
@@ -110,15 +112,14 @@ def reason_of(text: str) -> str:
     return told
 
 
-def scope_of(product: str | None, model: str | None, *, everything: bool) -> Scope:
-    """What is meant by exactly one of three.
+def scope_of(product: str | None, model: str | None, arm: str | None = None, *, everything: bool) -> Scope:
+    """What is meant by exactly one of four.
 
     Raises:
         TwoScopes: by none or several.
     """
-    named = [
-        Scope(kind, name) for kind, name in ((StopKind.PRODUCT, product), (StopKind.MODEL, model)) if name
-    ]
+    asked = ((StopKind.PRODUCT, product), (StopKind.MODEL, model), (StopKind.ARM, arm))
+    named = [Scope(kind, name) for kind, name in asked if name]
     if everything:
         named.append(Scope(StopKind.ALL))
     if len(named) != 1:

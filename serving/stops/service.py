@@ -67,7 +67,7 @@ class StopService:
 
 
 async def _check(connection: asyncpg.Connection, scope: Scope, now: int) -> None:
-    """A product or a model is one that a policy in force has."""
+    """A product, model or experiment is one that a policy in force has."""
     slots = await active_async(connection, now)
     wanted = sorted({digest for slot, digest in slots.items() if is_policy(slot)})
     documents = [read_policy(data).document for data in (await artifacts_async(connection, wanted)).values()]
@@ -76,6 +76,8 @@ async def _check(connection: asyncpg.Connection, scope: Scope, now: int) -> None
     elif scope.kind is StopKind.MODEL:
         named = {name for one in documents for name in (one.pd_model, *one.challengers)}
         known = {name for name in named if BUNDLE + name in slots}
+    elif scope.kind is StopKind.ARM:
+        known = {one.id for document in documents for one in document.experiments}
     else:
         return
     if scope.name not in known:

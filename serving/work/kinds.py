@@ -9,6 +9,7 @@ from features.contracts.load import BUILTIN, load_contracts
 from features.timeline.compaction import crowded
 from features.timeline.lake import Lake
 from serving.cases import escalating
+from serving.experiments import guarding
 from serving.identity import operations as identity
 from serving.log import operations as sealed_log
 from serving.offers import repository as offers
@@ -138,6 +139,12 @@ def escalate(work: Work) -> dict[str, Any]:
     return {"cases": raised.cases, "disputes": raised.disputes}
 
 
+def guard(work: Work) -> dict[str, Any]:
+    """Stop the challenger's arm where a guardrail is broken, as YIDAI_TOKEN's actor; outcomes are not known here."""
+    found = guarding.guard(work.settings)
+    return {"experiments": len(found), "stopped": [one.experiment for one in found if one.stopped]}
+
+
 def tidy(work: Work) -> dict[str, Any]:
     """Forget the jobs that were done a week ago; dead ones stay until somebody looked."""
     return {"jobs": repository.tidy(work.connection, work.now - _KEPT)}
@@ -155,6 +162,7 @@ KINDS = (
     JobKind("expire_offers", expire_offers, every=HOUR),
     JobKind("freeze_lines", freeze_lines, every=HOUR),
     JobKind("escalate", escalate, every=HOUR),
+    JobKind("guard", guard, every=DAY, wanted=lambda settings: bool(settings.token)),
     JobKind(MIRROR, follow_champion),
     JobKind("tidy", tidy, every=DAY),
 )
