@@ -49,6 +49,7 @@ def seal_batch(database: Database, tenant: str, signer: Signer, origin: str, now
     """
     with tenant_transaction(database, tenant) as connection:
         repository.lock(connection, tenant)
+        repository.by_index(connection)
         rows = repository.take(connection, batch)
         leaves = [(row.decision_id, leaf_of(tenant, row)) for row in rows]
         before, key = repository.head(connection), signer.key(origin)

@@ -35,12 +35,13 @@ def verify(
         signed = Signatures(repository.keys(connection), repository.checkpoints(connection), kept)
         walk = Walk(tenant, signed.sizes, repository.tiles(connection))
         total = repository.count(connection)
+        waiting, lost = _unsealed(connection)
+        repository.by_index(connection)
         for row in repository.every(connection):
             walk.leaf(*row)
             if walk.size % _TOLD_EVERY == 0:
                 step(f"{walk.size:,} of {total:,} receipts", walk.size, total)
         walk.end()
-        waiting, lost = _unsealed(connection)
     findings = [*signed.findings(walk), *walk.findings(signed.good(walk)), *lost]
     oldest = max(0, now - min(waiting)) / _SECOND if waiting else 0.0
     return Verification(
