@@ -51,7 +51,7 @@ def canonical_struct(document: msgspec.Struct, numbers: Iterable[float] = ()) ->
         Invalid: as ``canonical_bytes``.
     """
     for number in numbers:
-        if not _is_plain(number):
+        if not (_FIXED <= number < 1.0 or _is_plain(number)):
             return canonical_bytes(document)
     data = _SORTED.encode(document)
     if not data.isascii():

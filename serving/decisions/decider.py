@@ -44,8 +44,7 @@ class Batch:
     scores: Mapping[str, Scores]
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """A decision with everything that led to it: the row ``at`` of ``batch``.
 
     A policy without a model explains no score.
@@ -69,8 +68,7 @@ class Decision:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(msgspec.Struct, frozen=True):
     """The score of the ``model`` that decides, what the policy grades by, and the sums by reason that explain it.
 
     ``every`` model has a score and a grade, which only the phantom decisions ask for.
@@ -234,8 +232,8 @@ def _with_score(
 
 def _bytes(answer: DecisionAnswer) -> bytes:
     """The canonical bytes of an answer."""
-    floats = [answer.pd, answer.pd_low, answer.pd_high, answer.graded_pd, *(r.share for r in answer.reasons)]
-    return canonical_struct(answer, [value for value in floats if isinstance(value, float)])
+    floats = [answer.pd, answer.pd_low, answer.pd_high, answer.graded_pd, *[r.share for r in answer.reasons]]
+    return canonical_struct(answer, [value for value in floats if type(value) is float])
 
 
 def _score_reasons(explanation: Explanation) -> tuple[AnswerReason, ...]:

@@ -11,15 +11,16 @@ from typing import Any
 
 import msgspec
 
-from features.canonical import canonical_bytes
+from features.canonical import canonical_bytes, canonical_struct
 from features.matrix import Missing
 from serving.decisions.case import Case
 from serving.decisions.grading import ModelScore
 from serving.decisions.live import Live
 from serving.decisions.shadows import Shadow
 from serving.decisions.traces import RuleTrace
-from serving.explain.reasons import Explanation
+from serving.explain.reasons import Explanation, ScoreReason
 from serving.policy.model import Rule
+from training.bundle import Scorer
 
 FOLDED = 5
 BEGINS = b',"versions":{"digests":'
@@ -39,11 +40,12 @@ class AskedRule(msgspec.Struct, frozen=True):
 
 
 class Columns(msgspec.Struct, frozen=True):
-    """A model by its bundle's digest, and the names of its contributions, sorted."""
+    """A model by its bundle's digest, the names of its contributions, and the codes of its reasons, both sorted."""
 
     bundle: str
     kind: str
     columns: tuple[str, ...]
+    reasons: tuple[str, ...]
 
 
 class Versions(msgspec.Struct, frozen=True):
@@ -76,6 +78,24 @@ class FoldedScore(msgspec.Struct, frozen=True):
     pd_high: float | msgspec.UnsetType = msgspec.UNSET
 
 
+class FoldedReason(msgspec.Struct, frozen=True, array_like=True):
+    """As ``ScoreReason``; its texts are those of the answer's reason of this code."""
+
+    code: str
+    log_odds: int
+    share: float
+
+
+class FoldedExplanation(msgspec.Struct, frozen=True):
+    """As ``Explanation``; the groups are in the order of the model's reasons."""
+
+    base: int
+    log_odds: int
+    groups: tuple[int, ...]
+    reasons: tuple[FoldedReason, ...]
+    other: int
+
+
 class Folded(msgspec.Struct, frozen=True):
     """A receipt as it is stored: lists of values, whose names are in ``versions``. A fact that is null has no record."""
 
@@ -85,7 +105,7 @@ class Folded(msgspec.Struct, frozen=True):
     facts: tuple[float | int | str | None, ...]
     rules: tuple[Found, ...]
     scores: dict[str, FoldedScore]
-    explanation: Explanation | None
+    explanation: FoldedExplanation | None
     answer: dict[str, Any]
     answer_digest: str
     shadows: dict[str, Shadow]
@@ -116,16 +136,48 @@ class Vocabulary:
             tuple(sorted({*self._columns, *names})),
             tuple(_asked(ready.rule, live.policy.schema) for ready in live.policy.ready),
             {
-                name: Columns(scorer.bundle_digest, scorer.kind, tuple(sorted(scorer.columns)))
+                name: _columns(scorer, {live.reason_of[column] for column in scorer.columns})
                 for name, scorer in live.scorers.items()
             },
         )
+
+
+def _columns(scorer: Scorer, reasons: set[str]) -> Columns:
+    return Columns(scorer.bundle_digest, scorer.kind, tuple(sorted(scorer.columns)), tuple(sorted(reasons)))
 
 
 def _asked(rule: Rule, policy_schema: int) -> AskedRule:
     expected = tuple(msgspec.to_builtins(condition) for condition in rule.when.conditions)
     force = msgspec.UNSET if policy_schema == 1 else rule.force.value
     return AskedRule(rule.id, rule.source, expected, "all" if rule.when.all else "any", force)
+
+
+def explained(explanation: Explanation | None) -> bytes:
+    """The canonical text of an explanation without what others say alike."""
+    if explanation is None:
+        return b"null"
+    told = explanation.reasons
+    folded = FoldedExplanation(
+        explanation.base, explanation.log_odds, tuple(explanation.groups.values()),
+        tuple([FoldedReason(reason.code, reason.log_odds, reason.share) for reason in told]), explanation.other,
+    )  # fmt: skip
+    return canonical_struct(folded, [reason.share for reason in told])
+
+
+def explanation_of(folded: Folded) -> Explanation | None:
+    """The explanation with its codes and texts."""
+    told, answer = folded.explanation, folded.answer
+    if told is None:
+        return None
+    codes = folded.versions.models[answer["score"]["model"]].reasons
+    texts = {each["code"]: each for each in answer["reasons"] if each["kind"] == "score"}
+    reasons = tuple(
+        ScoreReason(one.code, texts[one.code]["zh"], texts[one.code]["en"], one.log_odds, one.share)
+        for one in told.reasons
+    )
+    return Explanation(
+        told.base, told.log_odds, dict(zip(codes, told.groups, strict=True)), reasons, told.other
+    )
 
 
 def facts_of(folded: Folded) -> dict[str, float | int | str]:

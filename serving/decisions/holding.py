@@ -35,7 +35,7 @@ def hold(case: Case, policy: Policy, model: str, verdict: Verdict) -> Verdict:
 
     Nothing is refused for it: a referral or a refusal of the policy stays what it is.
     """
-    if verdict.outcome is not Outcome.APPROVE:
+    if verdict.outcome is not Outcome.APPROVE or not (case.stops or case.full):
         return verdict
     reasons = tuple(_reasons(case, policy, model))
     if not reasons:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from features.matrix import Missing
 from serving.decisions.case import Case
@@ -23,8 +24,7 @@ RANDOM = "random"
 POLICY = "policy"
 
 
-@dataclass(frozen=True, slots=True)
-class Ruled:
+class Ruled(msgspec.Struct, frozen=True):
     """What the policy finds before any score; ``day`` is the decision's day in China."""
 
     facts: Mapping[str, Fact | Missing]
@@ -34,8 +34,7 @@ class Ruled:
     effect: Effect
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """What comes of a case: outcome, stream, offer, the policy's own reasons for it, and the rows that it used."""
 
     outcome: Outcome

@@ -35,8 +35,7 @@ class Explanation(msgspec.Struct, frozen=True):
     other: int
 
 
-@dataclass(frozen=True, slots=True)
-class Grouped:
+class Grouped(msgspec.Struct, frozen=True):
     """Contributions of one score by reason in order of its code, 1e-9 logits, and their ``total``.
 
     ``raised`` is the sum of those that raise risk, ``ranked`` the codes of the ``MOST`` largest of them.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from features.matrix import Missing
 from serving.offers.schedule import affordable, instalment
@@ -16,16 +17,14 @@ REQUESTED = "requested"
 Facts = Mapping[str, Fact | Missing]
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(msgspec.Struct, frozen=True):
     """The most, in fen, and what says so."""
 
     most_fen: int
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """What an applicant asks for, and what of the household's cap is promised already."""
 
     amount_fen: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -92,6 +93,14 @@ class ReadyTables:
     _found: dict[tuple[str, str, int, int, int], Terms] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+    _days: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    """Days on which some row begins or ends: between two of them all days have the same rows."""
+
+    def __post_init__(self) -> None:
+        tables = (
+            self.cutoffs, self.limits, self.prices, self.limit_caps, self.rate_caps, self.exposure_caps
+        )  # fmt: skip
+        object.__setattr__(self, "_days", tuple(sorted({day for table in tables for day in table.edges[-1]})))
 
     def cutoff(self, product: str, segment: str, grade: int, day: int) -> CutoffRow:
         """What becomes of a grade.
@@ -107,12 +116,12 @@ class ReadyTables:
         Raises:
             NoRow: a table has none.
         """
-        asked = (product, segment, grade, term, day)
+        asked = (product, segment, grade, term, bisect_right(self._days, day))
         found = self._found.get(asked)
         if found is None:
             if len(self._found) >= _MOST_KEPT:
                 self._found.clear()
-            found = self._found[asked] = self._terms(*asked)
+            found = self._found[asked] = self._terms(product, segment, grade, term, day)
         return found
 
     def caps(self, product: str, segment: str, day: int) -> Caps:
