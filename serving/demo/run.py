@@ -25,6 +25,9 @@ from serving.demo.access import tokens
 from serving.demo.agreements import borrowers, consented, sign
 from serving.demo.processes import Api, answers, free_port, running, wait_until
 from serving.demo.promoting import put_in_force
+from serving.log import operations as sealed_log
+from serving.log.cli import summary
+from serving.services import wall_clock
 from serving.settings import Settings
 
 MONTHS = 48
@@ -73,6 +76,7 @@ class Demo:
             self._replay(people)
             self._title("The risk officer watches the book")
             self._watch(people, api, city)
+            self._audit(people)
         self._next(time.monotonic() - began)
 
     def _title(self, text: str) -> None:
@@ -190,6 +194,12 @@ class Demo:
         )
         report = operations.watch(replace(self.settings, token=people[Role.RISK_OFFICER]))
         console.print(show.watch_summary(report))
+
+    def _audit(self, people: dict[Role, str]) -> None:
+        """Seal what was decided, and verify the whole log."""
+        sealed_log.seal_all(self.settings, operations.prepare(self.settings), wall_clock())
+        auditor = replace(self.settings, token=people[Role.AUDITOR])
+        console.print(f"The sealed log: {summary(sealed_log.verify(auditor, [], lambda *_: None))}")
 
     def _environment(self, **more: str) -> dict[str, str]:
         assert self.settings.as_of is not None
