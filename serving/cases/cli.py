@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import UUID
 
 import typer
 
@@ -15,7 +14,7 @@ cases_app = typer.Typer(help="Decisions that wait for a person.", no_args_is_hel
 overrides_app = typer.Typer(help="What people decided otherwise than the system.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 _LEVELS = ("", "overdue", "a week overdue")
-Case = Annotated[UUID, typer.Argument(help="The case's id.")]
+Case = Annotated[str, typer.Argument(help="The case's id; its beginning suffices.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -172,8 +171,10 @@ def second(
 @overrides_app.command("export")
 def export(
     out: Annotated[Path, typer.Option(help="Where the JSON document goes.")],
-    since: Annotated[str, typer.Option(help="From then on, such as 2026-01-01.")] = "1970-01-01",
-    until: Annotated[str, typer.Option(help="Before then.")] = "2200-01-01",
+    since: Annotated[
+        str, typer.Option(help="From then on, such as 2026-01-01; else from the first decision on.")
+    ] = "",
+    until: Annotated[str, typer.Option(help="Before then; else until now.")] = "",
 ) -> None:
     """Override statistics as a file: at models/PORTFOLIO/overrides.json of the home, its next reports tell them."""
     import msgspec
@@ -182,7 +183,9 @@ def export(
     from serving.cases import operations
     from serving.settings import Settings
 
-    found = operations.overrides(Settings.load(), instant(since), instant(until))
+    found = operations.overrides(
+        Settings.load(), instant(since) if since else None, instant(until) if until else None
+    )
     out.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
     console.print(
         f"{found.overrides} overrides in {found.reviewed} reviewed cases of {found.decisions} decisions."

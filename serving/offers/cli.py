@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated
-from uuid import UUID
 
 import typer
 
@@ -54,7 +53,11 @@ def list_offers(
 
 @offers_app.command("show")
 def show(
-    decision: Annotated[UUID, typer.Argument(help="The decision that offers.")], *, as_json: Json = False
+    decision: Annotated[
+        str, typer.Argument(help="The decision that offers; the beginning of its id suffices.")
+    ],
+    *,
+    as_json: Json = False,
 ) -> None:
     """One offer: where it stands, what must be disclosed, every payment."""
     from serving.offers import operations

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from features.calendar import DAY
 from serving.access.model import Permission
+from serving.naming import whole_id
 from serving.offers.model import OfferRow, OfferState
 from serving.offers.view import OfferView
 from serving.operations import authority, prepare
@@ -28,8 +28,9 @@ def offers(
     return with_services(settings, database, run)
 
 
-def show(settings: Settings, decision: UUID) -> OfferView:
-    """One offer with its payments and disclosures."""
+def show(settings: Settings, decision: str) -> OfferView:
+    """One offer, by the beginning of its id, with its payments and disclosures."""
     database = prepare(settings)
     asker = authority(settings, database, Permission.READ_DECISIONS)
-    return with_services(settings, database, lambda held: held.offers.view(asker, decision))
+    name = whole_id(database, asker.tenant, "offer", decision)
+    return with_services(settings, database, lambda held: held.offers.view(asker, name))

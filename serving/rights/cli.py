@@ -22,7 +22,7 @@ def add_to(app: typer.Typer, subjects: typer.Typer, disputes: typer.Typer) -> No
 
 
 def notice(
-    decision: Annotated[UUID, typer.Argument(help="A decision's id.")],
+    decision: Annotated[str, typer.Argument(help="A decision's id; its beginning suffices.")],
     html: Annotated[Path | None, typer.Option(help="Write the page for printing there.")] = None,
     *,
     as_json: Json = False,

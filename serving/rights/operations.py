@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from serving.access.model import Permission
+from serving.naming import whole_id
 from serving.operations import authority, prepare
 from serving.rights.again import Again
 from serving.rights.notice import Notice
@@ -27,8 +28,9 @@ def decide_again(settings: Settings, dispute: UUID, number: str) -> Again:
     return with_services(settings, database, lambda held: held.again.again(asker, dispute, number))
 
 
-def notice(settings: Settings, decision: UUID) -> Notice:
-    """The notice of a decision."""
+def notice(settings: Settings, decision: str) -> Notice:
+    """The notice of a decision, by the beginning of its id."""
     database = prepare(settings)
     asker = authority(settings, database, Permission.READ_DECISIONS)
-    return with_services(settings, database, lambda held: held.notices.notice(asker, decision))
+    name = whole_id(database, asker.tenant, "decision", decision)
+    return with_services(settings, database, lambda held: held.notices.notice(asker, name))
