@@ -109,18 +109,26 @@ def open_migrated(settings: Settings) -> Database:
 
 
 def run(settings: Settings, store: Callable[[Settings], Database] = open_migrated) -> None:
-    """Serve until stopped over the database that ``store`` opens.
+    """Serve until stopped over the database that ``store`` opens, in as many processes as the settings say.
 
     Raises:
         PortInUse, WrongAddress: before anything is started.
         ServerDown: no database.
     """
     _probe(settings.host, settings.port)
-    app = create_app(settings, store(settings))
+    database = store(settings)
+    several = settings.workers > 1
     uvicorn.run(
-        app, host=settings.host, port=settings.port, loop="uvloop", http="httptools", access_log=False,
-        log_level="warning", server_header=False, timeout_graceful_shutdown=10,
+        "serving.app:of_environment" if several else create_app(settings, database), factory=several,
+        workers=settings.workers if several else None, host=settings.host, port=settings.port, loop="uvloop",
+        http="httptools", access_log=False, log_level="warning", server_header=False, timeout_graceful_shutdown=10,
     )  # fmt: skip
+
+
+def of_environment() -> FastAPI:
+    """The application of one of several processes, which reads the settings that the first one read."""
+    settings = Settings.load()
+    return create_app(settings, open_database(settings))
 
 
 def _probe(host: str, port: int) -> None:

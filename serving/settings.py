@@ -108,6 +108,9 @@ class Settings:
     database_name: str = _setting("yidai", "Database of the embedded server.")
     host: str = _setting("127.0.0.1", "Address on which `yidai serve` listens.")
     port: int = _setting(8100, "Port on which `yidai serve` listens.", _port)
+    workers: int = _setting(
+        1, "Processes of `yidai serve` that share its port; each holds the models and a pool.", _count
+    )
     mlflow_port: int = _setting(5100, "Port on which `yidai mlflow` listens, on this machine only.", _port)
     master_key_file: Path | None = _setting(
         None, "File with the master key (32 bytes in hexadecimal), made on first use. Empty: home/master.key.",
@@ -130,6 +133,9 @@ class Settings:
     )
     pool_size: int = _setting(8, "Connections of one API process to PostgreSQL.", _count)
     group_size: int = _setting(64, "Decisions that one commit may take together.", _count)
+    most_waiting: int = _setting(
+        256, "Applications that may wait in one API process; the next is told to come again (503).", _count
+    )
     as_of: int | None = _setting(
         None, "For sample data only: the moment as of which features are read. Empty: now.", _moment
     )

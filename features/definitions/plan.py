@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -79,6 +79,8 @@ class FeaturePlan:
         self.datasets = tuple(sorted({program.dataset for program in self._programs}))
         self.sources_of_subject = tuple(name for name in self.datasets if self._is_own(name))
         """The datasets that speak of the subject or its firms, without relatives' and places'."""
+        self.of_relatives = tuple(n for n in self.datasets if n in self.views and self.views[n].relatives)
+        """The views of those whose records need the consent of others."""
 
     @property
     def fields(self) -> dict[str, tuple[str, ...]]:
@@ -134,16 +136,52 @@ class FeaturePlan:
         moments = np.ascontiguousarray(as_of, dtype=np.int64)
         masked = unavailable or {}
         self._fill_request(request or {}, values, missing)
+        self._refuse_snapshots(tables, moments, masked)
+        self._run(tables, wanted, moments, masked, values, missing)
+        self._mask(masked, values, missing)
+        self._composites.fill(values, missing)
+        return FeatureMatrix(self.columns, values, missing)
+
+    def build_packed(
+        self,
+        packed: Sequence[PackedTimeline],
+        subjects: Int64,
+        as_of: Int64,
+        unavailable: Sequence[Mapping[str, Missing]],
+        request: Mapping[str, NDArray[np.float64]] | None = None,
+    ) -> FeatureMatrix:
+        """As ``build``, of subjects that have each a timeline and missing datasets of its own.
+
+        Raises:
+            SnapshotTooEarly: an as-of date before the first snapshot of an overwritten source.
+        """
+        shape = (len(packed), len(self.columns))
+        values = np.zeros(shape)
+        missing = np.full(shape, Missing.NO_RECORD, dtype=np.uint8)
+        self._fill_request(request or {}, values, missing)
+        for at, (tables, masked) in enumerate(zip(packed, unavailable, strict=True)):
+            row = slice(at, at + 1)
+            moments = as_of[row]
+            self._refuse_snapshots(tables, moments, masked)
+            self._run(tables, subjects[row], moments, masked, values[row], missing[row])
+            self._mask(masked, values[row], missing[row])
+        self._composites.fill(values, missing)
+        return FeatureMatrix(self.columns, values, missing)
+
+    def _refuse_snapshots(
+        self, tables: Mapping[str, EventTable], moments: Int64, masked: Mapping[str, Missing]
+    ) -> None:
         for program in self._snapshots:
             if program.dataset not in masked:
                 _refuse_early(program, tables[program.dataset], moments)
-        self._run(tables, wanted, moments, masked, values, missing)
+
+    def _mask(
+        self, masked: Mapping[str, Missing], values: NDArray[np.float64], missing: NDArray[np.uint8]
+    ) -> None:
         for name, kind in masked.items():
             if name in self._places:
                 values[:, self._places[name]] = 0.0
                 missing[:, self._places[name]] = kind
-        self._composites.fill(values, missing)
-        return FeatureMatrix(self.columns, values, missing)
 
     def _run(
         self,

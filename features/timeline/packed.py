@@ -64,6 +64,10 @@ class PackedTimeline(Mapping[str, EventTable]):
         """Names of datasets."""
         return iter(self.parts)
 
+    def __contains__(self, name: object) -> bool:
+        """Whether a dataset is there; no table is made for that."""
+        return name in self.parts
+
     def __len__(self) -> int:
         """Number of datasets."""
         return len(self.parts)

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TypeVar
 
 import msgspec
 
 from features.errors import YidaiError
 from serving.access.model import Authority, Permission
 from serving.batch.lines import Line, Refusal
+from serving.decisions.attempts import Found
 from serving.decisions.budgets import Full
-from serving.decisions.decider import Decision
-from serving.decisions.ready import Answer, Application, Ready
+from serving.decisions.ready import Answer, Application, Asking
 from serving.decisions.reserving import MOST_TRIALS, Contended, Trial
 from serving.decisions.service import DecisionService
 from serving.metrics import Metrics
 
-_Result = TypeVar("_Result")
 CHUNK = 64
 """Applications that are decided at a time: as many as one transaction takes."""
 
@@ -108,34 +104,11 @@ class BatchService:
 
     async def _try(
         self, authority: Authority, asked: dict[int, Application], trials: dict[int, Trial]
-    ) -> list[tuple[int, Answer | Full | YidaiError]]:
+    ) -> Iterable[tuple[int, Answer | Full | YidaiError]]:
         """One attempt at each application."""
-        service = self._decisions
-        reading = [_caught(service.ready(authority, asked[at], trial)) for at, trial in trials.items()]
-        read = dict(zip(trials, await asyncio.gather(*reading), strict=True))
-        waiting = {at: each for at, each in read.items() if isinstance(each, Ready)}
-        made = dict(
-            one for places in _alike(waiting) for one in self._decided([waiting[at] for at in places], places)
-        )
-        storing = {
-            at: _caught(service.store(authority, waiting[at], *each))
-            for at, each in made.items()
-            if not isinstance(each, YidaiError)
-        }
-        stored = dict(zip(storing, await asyncio.gather(*storing.values()), strict=True))
-        told = [(at, each) for at, each in (read | stored).items() if not isinstance(each, Ready)]
-        return [*told, *((at, each) for at, each in made.items() if isinstance(each, YidaiError))]
-
-    def _decided(
-        self, ready: Sequence[Ready], places: Sequence[int]
-    ) -> list[tuple[int, tuple[Decision, bytes] | YidaiError]]:
-        """Decisions and receipts of these together; one by one where one cannot be decided, which is told."""
-        try:
-            return list(zip(places, self._decisions.decided(ready), strict=True))
-        except YidaiError as error:
-            if len(ready) == 1:
-                return [(places[0], error)]
-        return [one for each, at in zip(ready, places, strict=True) for one in self._decided([each], [at])]
+        asking = [Asking(authority, asked[at], trial) for at, trial in trials.items()]
+        found = await self._decisions.attempt(asking)
+        return zip(trials, map(_refusal, found), strict=True)
 
     def _count(self, told: Told) -> None:
         if told.outcome:
@@ -144,20 +117,11 @@ class BatchService:
             self._metrics.refusals.labels(str(told.line.status), told.line.code).inc()
 
 
-async def _caught(work: Awaitable[_Result]) -> _Result | YidaiError:
-    """The result, or the refusal that it raised: one line's is not another's."""
-    try:
-        return await work
-    except YidaiError as error:
-        return error
-
-
-def _alike(ready: dict[int, Ready]) -> Iterator[list[int]]:
-    """The places of those that the same versions decide."""
-    groups: defaultdict[int, list[int]] = defaultdict(list)
-    for at, each in ready.items():
-        groups[id(each.live)].append(at)
-    yield from groups.values()
+def _refusal(found: Found) -> Answer | Full | YidaiError:
+    """What was found; what nobody foresaw is no refusal of a line."""
+    if isinstance(found, Exception) and not isinstance(found, YidaiError):
+        raise found
+    return found
 
 
 def _told(line: Line | Refusal, found: Answer | YidaiError) -> Told:

@@ -23,7 +23,7 @@ from serving.consents.values import KnownValue, values_of
 from serving.decisions import repository
 from serving.decisions.case import NotHydrated, is_authorised, unavailable
 from serving.decisions.live import Live, LiveCache
-from serving.decisions.service import consent_of
+from serving.decisions.preparing import consent_of
 from serving.settings import Settings
 from serving.store.access_log import entry_of, write_async
 from serving.store.keys import KeyRing
@@ -88,10 +88,9 @@ class PrefillService:
         authority.holds(Permission.PREFILL)
         now = self._clock()
         hashed = self._keys.pseudonym(SubjectKind.PERSON, person_number(number, "id_number"))
-        kind = SubjectKind.PERSON.value
-        inputs = await repository.read(
-            self._pool, authority.tenant, _ASIDE, kind, hashed, consent_id, now, self._settings.as_of
-        )
+        as_of = now if self._settings.as_of is None else self._settings.as_of
+        wanted = repository.Wanted(authority.tenant, _ASIDE, hashed, consent_id, now, as_of)
+        [inputs] = await repository.read_many(self._pool, [wanted])
         down = inputs.down(self._settings.sources_down)
         if inputs.subject_id is None or inputs.wrapped_key is None:
             raise UnknownSubject
@@ -100,7 +99,6 @@ class PrefillService:
         if inputs.packed is None:
             raise NotHydrated
         live = await self._lives.get(authority.tenant, inputs.active)
-        as_of = now if self._settings.as_of is None else self._settings.as_of
         tables = unpack(inputs.packed)
         readable = [
             (contract, tables[name])

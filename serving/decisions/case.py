@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from features.consent import Purpose, stated_basis
 from features.contracts.model import Contract
@@ -13,9 +15,13 @@ from features.definitions.online import known_datasets
 from features.errors import Unavailable
 from features.matrix import FeatureMatrix, Missing
 from features.timeline.events import EventTable, Pin
+from features.timeline.packed import PackedTimeline
 from serving.decisions.live import Live
 from serving.decisions.schemas import Arm, Asked
 from serving.policy.days import day_of
+
+_MOST_KEPT = 4_096
+"""Sets of consents and silent sources whose missing datasets are remembered."""
 
 
 class NotHydrated(Unavailable):
@@ -109,12 +115,26 @@ def unavailable(
 ) -> dict[str, int]:
     """Datasets of the definitions that may not be read or do not answer, with their ``Missing`` code.
 
-    A household's records that are not ``online`` lack the consent of one of its members.
+    A household's records that are not ``online`` lack the consent of one of its members. Most applicants consent to
+    one of few sets of categories, so that the answers are kept.
     """
+    lacking = tuple(name for name in live.plan.of_relatives if name not in online)
+    kept: dict[Any, dict[str, int]] = live.made.setdefault("unavailable", {})
+    asked = (frozenset(categories), frozenset(sources_down), lacking)
+    found = kept.get(asked)
+    if found is None:
+        if len(kept) >= _MOST_KEPT:
+            kept.clear()
+        found = kept[asked] = _unavailable(live, categories, sources_down, lacking)
+    return dict(found)
+
+
+def _unavailable(
+    live: Live, categories: Collection[str], sources_down: Collection[str], lacking: Collection[str]
+) -> dict[str, int]:
     found: dict[str, int] = {}
     for name in live.plan.datasets:
-        refused = name in live.plan.views and live.plan.views[name].relatives and name not in online
-        if refused or not is_authorised(live.contract_of(name), categories):
+        if name in lacking or not is_authorised(live.contract_of(name), categories):
             found[name] = int(Missing.NOT_AUTHORISED)
         elif name.partition("@")[0] in sources_down:
             found[name] = int(Missing.SOURCE_DOWN)
@@ -129,6 +149,8 @@ def causes_of(sources_down: Mapping[str, str], unavailable_: Mapping[str, int]) 
 
 def disputed_sources(live: Live, disputed: Collection[str], unavailable_: Collection[str]) -> tuple[str, ...]:
     """The datasets with a record that its subject disputes, as far as they are read."""
+    if not disputed:
+        return ()
     read = {name.partition("@")[0] for name in live.plan.datasets if name not in unavailable_}
     return tuple(sorted(read & set(disputed)))
 
@@ -146,17 +168,41 @@ def features_of(case: Case, tables: Mapping[str, EventTable], live: Live) -> Fea
     Raises:
         NotHydrated: a dataset that may be read is not in ``tables``.
     """
-    masked = {name: Missing(code) for name, code in case.unavailable.items()}
-    for name in live.plan.datasets:
-        if name not in masked and name not in tables:
-            raise NotHydrated(name)
-    request = {
-        "amount": np.array([case.asked.amount_fen / 100]),
-        "term_months": np.array([float(case.asked.term_months)]),
-    }
+    check_hydrated(case, tables, live)
     subjects = np.array([case.subject.subject_id], dtype=np.int64)
     as_of = np.array([case.as_of], dtype=np.int64)
-    return live.plan.build(tables, subjects, as_of, masked, request)
+    return live.plan.build(tables, subjects, as_of, _masked(case), _requested([case]))
+
+
+def features_of_many(cases: Sequence[Case], tables: Sequence[PackedTimeline], live: Live) -> FeatureMatrix:
+    """The rows of features of cases that ``check_hydrated`` has let pass."""
+    subjects = np.array([case.subject.subject_id for case in cases], dtype=np.int64)
+    as_of = np.array([case.as_of for case in cases], dtype=np.int64)
+    return live.plan.build_packed(
+        tables, subjects, as_of, [_masked(case) for case in cases], _requested(cases)
+    )
+
+
+def check_hydrated(case: Case, tables: Collection[str], live: Live) -> None:
+    """Whether every dataset that may be read is there.
+
+    Raises:
+        NotHydrated: one is not in ``tables``.
+    """
+    for name in live.plan.datasets:
+        if name not in case.unavailable and name not in tables:
+            raise NotHydrated(name)
+
+
+def _masked(case: Case) -> dict[str, Missing]:
+    return {name: Missing(code) for name, code in case.unavailable.items()}
+
+
+def _requested(cases: Sequence[Case]) -> dict[str, NDArray[np.float64]]:
+    return {
+        "amount": np.array([case.asked.amount_fen / 100 for case in cases]),
+        "term_months": np.array([float(case.asked.term_months) for case in cases]),
+    }
 
 
 def sources_with_record(case: Case, tables: Mapping[str, EventTable], datasets: Iterable[str]) -> int:

@@ -11,6 +11,7 @@ import msgspec
 from features.matrix import FeatureMatrix
 from serving.access.model import Authority
 from serving.decisions.case import Case
+from serving.decisions.linking import Link
 from serving.decisions.live import Live
 from serving.decisions.receipt import seal_receipt
 from serving.decisions.repository import NewDecision, Taken
@@ -36,6 +37,16 @@ class Application:
     number: str
     asked: Asked
     digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """One attempt at an application; ``link`` says which earlier decision of it this one follows."""
+
+    authority: Authority
+    application: Application
+    trial: Trial
+    link: Link | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -16,12 +16,7 @@ from serving.offers.model import NewOffer
 from serving.offers.repository import open_offers
 from serving.store.session import Connection, store_errors, tenant_connection
 
-READ = """
-SELECT r.*, (SELECT array_agg(dataset) FROM source_delivery WHERE last_known + allowed < $7) AS late,
-    (SELECT array_agg(dataset || ':' || score) FROM source_poor) AS poor,
-    (SELECT jsonb_object_agg(concat_ws(':', kind, nullif(name, '')), reason)::text FROM approval_stop
-     WHERE ended_at IS NULL) AS stops
-FROM read_decision($1, $2, $3, $4, $5, $6) r"""
+READ = "SELECT * FROM read_decisions($1, $2, $3, $4, $5, $6, $7)"
 STORE = "SELECT * FROM store_decisions($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 GET = """
 SELECT decision_id, subject_id, decided_at, outcome, consent_id, actor_id, answer, receipt, receipt_hash,
@@ -129,21 +124,39 @@ class Taken:
     answer: bytes
 
 
-async def read(
-    pool: asyncpg.Pool,
-    tenant: str,
-    key_hash: bytes,
-    kind: str,
-    number_hash: bytes,
-    consent: UUID,
-    now: int,
-    as_of: int | None = None,
-) -> Inputs:
-    """Everything that a decision reads, in one round trip; sources are late as of ``as_of``, else ``now``."""
-    seen_at = now if as_of is None else as_of
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an application names; versions are in force at ``now``, sources are late as of ``seen_at``.
+
+    Of what is read together the earliest ``seen_at`` holds for all.
+    """
+
+    tenant: str
+    key_hash: bytes
+    number_hash: bytes
+    consent: UUID
+    now: int
+    seen_at: int
+
+
+async def read_many(pool: asyncpg.Pool, wanted: Sequence[Wanted]) -> list[Inputs]:
+    """Everything that decisions of persons read, in order, in one round trip a tenant."""
+    found: dict[int, Inputs] = {}
+    for tenant in {each.tenant for each in wanted}:
+        places = [at for at, each in enumerate(wanted) if each.tenant == tenant]
+        rows = await _read(pool, tenant, [wanted[at] for at in places])
+        found |= zip(places, rows, strict=True)
+    return [found[at] for at in range(len(wanted))]
+
+
+async def _read(pool: asyncpg.Pool, tenant: str, wanted: Sequence[Wanted]) -> list[Inputs]:
+    columns = (
+        [each.key_hash for each in wanted], [each.number_hash for each in wanted],
+        [each.consent for each in wanted], [each.now for each in wanted], min(each.seen_at for each in wanted),
+    )  # fmt: skip
     async with store_errors():
-        row = await pool.fetchrow(READ, tenant, key_hash, kind, number_hash, consent, now, seen_at)
-    return Inputs(*row.values())
+        rows = await pool.fetch(READ, tenant, "person", *columns)
+    return [Inputs(*row.values()) for row in rows]
 
 
 async def store(

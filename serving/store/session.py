@@ -94,9 +94,15 @@ async def open_pool(database: Database, size: int) -> asyncpg.Pool:
     """
     async with store_errors():
         # none is kept open for its own sake: the pool would log a traceback at each attempt of an outage
-        pool = await asyncpg.create_pool(database.app_url, min_size=0, max_size=size, command_timeout=30)
+        pool = await asyncpg.create_pool(
+            database.app_url, min_size=0, max_size=size, command_timeout=30, reset=_nothing_to_reset
+        )
         await pool.fetchval("SELECT 1")
     return pool
+
+
+async def _nothing_to_reset(_: asyncpg.Connection) -> None:
+    """A transaction's end takes its tenant with it; nothing else is set on a connection, no lock outlives one."""
 
 
 @asynccontextmanager

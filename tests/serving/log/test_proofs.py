@@ -14,10 +14,12 @@ import pytest
 from serving.access.model import Permission
 from serving.decisions.replay import ReplayStatus, replay
 from serving.log import operations
+from serving.store.migrate import migrate
 from tests.serving.cases.desk import OFFICER, case_of, take, verdict, view
 from tests.serving.cases.desk import decided as decided_as
 from tests.serving.feeding import subject_of, vault_of
 from tests.serving.log.outsider import consistent, included, opened
+from tests.serving.store.test_rights_migration import down_to
 from tests.serving.test_cli import Done, yidai
 from tests.serving.world import GOOD, LATE, MIDDLE, POOR, Bank, Client, problem
 
@@ -184,3 +186,19 @@ def test_every_command_and_request_of_the_auditors_page(
                 Path(kept).write_text(said, encoding="utf-8")
         done += 1
     assert done == len(re.findall(r"^\$ ", "\n".join(told), re.MULTILINE)) == 9
+
+
+def test_after_a_migration_back_and_forth_all_replays_and_is_sealed_anew(client: Client, bank: Bank) -> None:
+    name = decided(client, LATE)
+    before = sealed(bank)
+    assert before >= 1
+    down_to(bank.database, "0014")
+    migrate(bank.database)
+    found = {
+        str(each.decision_id): each.status
+        for each in replay(bank.settings, bank.database, bank.authority("auditor", Permission.REPLAY))
+    }
+    assert found[name] is ReplayStatus.SAME
+    assert set(found.values()) <= {ReplayStatus.SAME, ReplayStatus.ERASED}
+    assert sealed(bank) == len(found)
+    assert "nothing was changed" in command(bank, "audit", "verify").stdout

@@ -1,0 +1,89 @@
+"""What is asked while others are being answered is answered together: under load groups form by themselves.
+
+A single question is answered at once; there is no timer that it would wait for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from features.errors import Unavailable
+
+_Asked = TypeVar("_Asked")
+_Answer = TypeVar("_Answer")
+
+
+class Overloaded(Unavailable):
+    """More wait than can be answered in time: the newest is refused at once, and those before it are answered."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "more applications wait here than can be answered in time; nothing was decided.",
+            remedy="Send the same request again with the same Idempotency-Key, after Retry-After.",
+        )
+
+
+class Gatherer(Generic[_Asked, _Answer]):
+    """Up to ``at_once`` groups are under way, of up to ``most`` questions; up to ``waiting`` questions wait.
+
+    ``answer`` gives an answer or an error for each question of a group, in order.
+    """
+
+    def __init__(
+        self,
+        answer: Callable[[Sequence[_Asked]], Awaitable[Sequence[_Answer | Exception]]],
+        most: int,
+        at_once: int,
+        waiting: int,
+    ) -> None:
+        self._answer = answer
+        self._most = most
+        self._free = at_once
+        self._room = waiting
+        self._waiting: deque[tuple[_Asked, asyncio.Future[_Answer]]] = deque()
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def ask(self, one: _Asked) -> _Answer:
+        """The answer, with those that are asked meanwhile.
+
+        Raises:
+            Overloaded: too many wait.
+            Exception: what ``answer`` found instead, for this question.
+        """
+        if len(self._waiting) >= self._room:
+            raise Overloaded
+        future: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((one, future))
+        self._begin()
+        return await future
+
+    def _begin(self) -> None:
+        while self._free and self._waiting:
+            group = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
+            group = [each for each in group if not each[1].done()]
+            if group:
+                self._free -= 1
+                task = asyncio.create_task(self._run(group))
+                self._under_way.add(task)
+                task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        self._free += 1
+        self._begin()
+
+    async def _run(self, group: list[tuple[_Asked, asyncio.Future[_Answer]]]) -> None:
+        try:
+            found = await self._answer([one for one, _ in group])
+        except Exception as error:  # noqa: BLE001 - whoever waits is told
+            found = [error] * len(group)
+        for (_, future), each in zip(group, found, strict=True):
+            if future.done():
+                continue
+            if isinstance(each, Exception):
+                future.set_exception(each)
+            else:
+                future.set_result(each)
