@@ -59,7 +59,11 @@ def segment_after(name: str, when: dict[str, Any]) -> Change:
 FIRST = ("gates", 0, "rules", 0)
 THIN = {
     "all": [
-        {"fact": fact, "op": "lt", "value": 2} for fact in ("sources_with_record", "bur_normal_months_24m")
+        *(
+            {"fact": fact, "op": "lt", "value": 2}
+            for fact in ("sources_with_record", "bur_normal_months_24m")
+        ),
+        {"fact": "list.preapproved", "op": "ne", "value": 1},
     ]
 }
 SHAPES: dict[str, tuple[Change, str, str]] = {

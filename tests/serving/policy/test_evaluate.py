@@ -102,6 +102,9 @@ def test_the_first_segment_takes_a_case_and_the_unknown_goes_where_the_policy_sa
     farm = float(code_of("family_farm"))
     thin = {"sources_with_record": 3.0, "bur_normal_months_24m": 5.0}
     assert segment_of(CITY_POLICY, thin | {"product": "business"}) == "thin_file"
+    assert segment_of(CITY_POLICY, thin | {"list.preapproved": 0.0}) == "thin_file"
+    assert segment_of(CITY_POLICY, thin | {"list.preapproved": 1.0}) == "general", "the bank has looked at it"
+    assert segment_of(CITY_POLICY, thin | {"list.preapproved": Missing.SOURCE_DOWN}) == "thin_file"
     assert segment_of(CITY_POLICY, thin | {"bur_normal_months_24m": Missing.SOURCE_DOWN}) == "thin_file"
     assert segment_of(CITY_POLICY, thin | {"bur_normal_months_24m": 6.0}) == "general"
     known = {"sources_with_record": 9.0, "product": "consumer"}
