@@ -40,11 +40,13 @@ def main() -> None:
     households, rounds = (700, 3) if options.quick else (2_000, 8)
     with tempfile.TemporaryDirectory(prefix="yidai-bench-") as scratch:
         found = applications(Path(scratch), households, households)
-    size = sum(map(len, receipts(found, 500))) / min(500, len(found.cases))
+    some = receipts(found, 500)
+    sealed = [seal_receipt(receipt, DATA_KEY, "benchmark") for receipt in some]
     many = measured(found, CHUNK, rounds, len(found.cases))
     alone = measured(found, 1, 1, 600)
     figures = {f"{stage}_us": many[stage] for stage in STAGES} | {"whole_us": sum(many.values())}
-    figures |= {"decisions_per_s_core": 1e6 / sum(many.values()), "receipt_bytes": size}
+    figures |= {"decisions_per_s_core": 1e6 / sum(many.values()), "receipt_bytes": mean_size(some)}
+    figures["sealed_bytes"] = mean_size(sealed)
     figures |= {f"single.{stage}_us": alone[stage] for stage in STAGES} | {
         "single.whole_us": sum(alone.values())
     }
@@ -55,6 +57,11 @@ def main() -> None:
     }  # fmt: skip
     ratios = {"single_over_batch": sum(alone.values()) / sum(many.values())}
     finish("batch", sizes, figures, ratios, as_json=options.json)
+
+
+def mean_size(texts: list[bytes]) -> float:
+    """Bytes a text."""
+    return sum(map(len, texts)) / len(texts)
 
 
 def receipts(found: Applications, count: int) -> list[bytes]:

@@ -87,7 +87,7 @@ def _serviceable(limits: LimitPolicy, terms: Terms, wanted: Wanted, facts: Facts
     due = _number(facts, rule.obligations) or 0.0
     room = round(income * 100) * rule.share_ppm // PPM - round(due * 100)
     rate, months = terms.price.rate_ppm, wanted.term_months
-    if least.most_fen <= 0 or instalment(least.most_fen, rate, months) <= room:
+    if least.most_fen <= 0 or (room > 0 and instalment(least.most_fen, rate, months) <= room):
         return least
     return Bound(affordable(room, rate, months), "debt_service")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from features.matrix import Missing
@@ -55,12 +55,13 @@ def every(policy: Policy, terms: Terms, wanted: Wanted, facts: Facts) -> Iterato
         yield Bound(affordable(room, terms.price.rate_ppm, wanted.term_months), "debt_service")
 
 
+@example(Wanted(1, 3), {CITY_POLICY.limits.income: 0.0}, 1)
 @given(
     st.builds(Wanted, st.integers(0, 10**8), st.integers(1, 60), st.integers(0, 3 * 10**7)),
     st.fixed_dictionaries({}, optional=dict.fromkeys(ASKED, VALUE)),
     st.integers(1, 10),
 )
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=600)
 def test_the_lowest_bound_binds_and_only_what_is_too_little_gets_no_offer(wanted, facts, grade) -> None:
     assert CITY_POLICY.tables is not None
     terms = CITY_POLICY.tables.terms("consumer", "general", grade, min(wanted.term_months, 36), DAY)
