@@ -71,6 +71,7 @@ BODIES: dict[str, Any] = {
     "/v1/offers/{decision_id}/accept": {},
     "/v1/offers/{decision_id}/decline": {},
     "/v1/offers/{decision_id}/drawdowns": {"id_number": GOOD, "amount_fen": 300_000, "checks": {"aml": "clear"}},
+    "/v1/offers/{decision_id}/repayments": {"amount_fen": 300_000},
     "/v1/offers/{decision_id}/reapprove": {"id_number": GOOD, "consent_id": "{consent}"},
     "/v1/approvals/stop": {"product": "consumer", "reason": "tried"},
     "/v1/approvals/resume": {"product": "consumer", "reason": "tried"},

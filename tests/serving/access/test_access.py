@@ -21,7 +21,7 @@ from tests.serving.world import GOOD, LATE, NOW, Bank, Client, application, aski
 UNDER_TENANT = (
     "consent", "subject_timeline", "artifact", "approval", "activation", "decision", "budget", "audit_log", "alert",
     "dispute", "erasure", "access_log", "model_entry", "evidence", "promotion",
-    "decision_link", "review_case", "subject_statement", "subject_report", "offer", "drawdown", "approval_stop",
+    "decision_link", "review_case", "subject_statement", "subject_report", "offer", "drawdown", "approval_stop", "repayment", "escalation",
     "receipt_unsealed", "log_leaf", "log_tile", "log_key", "log_checkpoint",
 )  # fmt: skip
 
