@@ -9,6 +9,7 @@
     ├── NotFound         404  the named thing does not exist for this asker
     ├── Conflict         409  it contradicts what is already stored
     ├── TooLarge         413  over a stated size limit
+    ├── TooMany          429  a tenant asks more often than it may
     ├── Unavailable      503  a part that is needed does not answer
     └── Integrity        500  stored bytes are not what their digest says
 
@@ -26,6 +27,8 @@ class YidaiError(Exception):
     """
 
     status = 500
+    retry_after = 0
+    """Whole seconds after which the same request may be sent again; 0 where again would be refused again."""
 
     def __init__(self, message: str, *, place: str = "", remedy: str = "", code: str = "") -> None:
         super().__init__(message)
@@ -76,10 +79,18 @@ class TooLarge(YidaiError):
     status = 413
 
 
+class TooMany(YidaiError):
+    """A tenant asks more often than it may."""
+
+    status = 429
+    retry_after = 1
+
+
 class Unavailable(YidaiError):
     """A part that is needed does not answer."""
 
     status = 503
+    retry_after = 1
 
 
 class Integrity(YidaiError):

@@ -147,8 +147,8 @@ async def _refused(request: Request, error: Exception) -> Response:
     answer = problem(error)
     if error.status == 401:
         answer.headers["WWW-Authenticate"] = "Bearer"
-    if error.status == 503:
-        answer.headers["Retry-After"] = "1"
+    if error.retry_after:
+        answer.headers["Retry-After"] = str(error.retry_after)
     return answer
 
 

@@ -13,6 +13,7 @@ from fastapi import Request
 
 from features.timeline.lake import Lake
 from serving.access.bearer import Doorkeeper
+from serving.access.limits import TenantLimits
 from serving.batch.service import BatchService
 from serving.cases.deciding import DecidingService
 from serving.cases.opening import Opener
@@ -83,7 +84,7 @@ async def open_services(settings: Settings, database: Database, clock: Clock) ->
     Raises:
         StoreUnavailable: no database.
     """
-    pool = await open_pool(database, settings.pool_size)
+    pool = await open_pool(database, settings.pool_size, settings.pool_wait_seconds)
     keys = KeyRing.open(settings.key_file)
     metrics = Metrics()
     lives = LiveCache(pool)
@@ -98,7 +99,7 @@ async def open_services(settings: Settings, database: Database, clock: Clock) ->
         settings=settings,
         pool=pool,
         lives=lives,
-        doorkeeper=Doorkeeper(pool, clock),
+        doorkeeper=Doorkeeper(pool, clock, _limits(settings)),
         decisions=decisions,
         batch=BatchService(decisions, metrics),
         reader=DecisionReader(pool, keys),
@@ -119,6 +120,11 @@ async def open_services(settings: Settings, database: Database, clock: Clock) ->
         metrics=metrics,
         clock=clock,
     )
+
+
+def _limits(settings: Settings) -> TenantLimits:
+    """This process's share of what a tenant may ask: the kernel spreads connections over the workers."""
+    return TenantLimits(settings.tenant_rate / settings.workers, settings.tenant_burst / settings.workers)
 
 
 async def close_services(held: Services) -> None:

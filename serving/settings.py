@@ -63,6 +63,10 @@ def _seconds(value: str) -> float:
     return seconds
 
 
+def _rate(value: str) -> float:
+    return _seconds(value)
+
+
 def _tenant(value: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9_-]{0,31}", value):
         raise ValueError(value)
@@ -85,6 +89,7 @@ _EXPECTED: dict[Callable[[str], Any], str] = {
     _port: "a port from 1 to 65535",
     _count: "a whole number above zero",
     _seconds: "a number of seconds above zero",
+    _rate: "a number of requests a second above zero",
     _tenant: "a tenant: a small letter, then at most 31 small letters, digits, _ or -",
     _origin: "small letters, digits, dots, slashes and hyphens, such as log.bank.example",
     _moment: "an ISO date or date-time",
@@ -135,6 +140,19 @@ class Settings:
     group_size: int = _setting(64, "Decisions that one commit may take together.", _count)
     most_waiting: int = _setting(
         256, "Applications that may wait in one API process; the next is told to come again (503).", _count
+    )
+    tenant_rate: float = _setting(
+        5_000.0,
+        "Requests a second that one tenant may send, shared out evenly among the workers; more gets 429.",
+        _rate,
+    )
+    tenant_burst: int = _setting(
+        10_000, "Requests that a tenant that was silent may send at once, shared out as the rate is.", _count
+    )
+    pool_wait_seconds: float = _setting(
+        2.0,
+        "How long a request waits for a connection to PostgreSQL before it is told to come again (503).",
+        _seconds,
     )
     as_of: int | None = _setting(
         None, "For sample data only: the moment as of which features are read. Empty: now.", _moment

@@ -8,6 +8,7 @@ from time import monotonic
 import asyncpg
 from fastapi import Request
 
+from serving.access.limits import TenantLimits
 from serving.access.model import Actor, Authority, NobodyKnown, Permission
 from serving.access.repository import actor_of_async, token_hash
 
@@ -16,11 +17,17 @@ _MOST = 10_000
 
 
 class Doorkeeper:
-    """Who a token stands for, remembered for five seconds: a revoked token ends within that time."""
+    """Who a token stands for, remembered for five seconds: a revoked token ends within that time.
 
-    def __init__(self, pool: asyncpg.Pool, clock: Callable[[], int]) -> None:
+    Each request is counted against its tenant's limit.
+    """
+
+    def __init__(
+        self, pool: asyncpg.Pool, clock: Callable[[], int], limits: TenantLimits | None = None
+    ) -> None:
         self._pool = pool
         self._clock = clock
+        self._limits = limits
         self._known: dict[bytes, tuple[float, Actor]] = {}
 
     async def actor(self, header: str | None) -> Actor:
@@ -28,7 +35,14 @@ class Doorkeeper:
 
         Raises:
             NobodyKnown: none, or an unknown, expired or revoked token.
+            RateExceeded: the tenant asks more often than it may.
         """
+        actor = await self._known_actor(header)
+        if self._limits is not None:
+            self._limits.take(actor.tenant)
+        return actor
+
+    async def _known_actor(self, header: str | None) -> Actor:
         kind, _, token = (header or "").partition(" ")
         if kind.lower() != "bearer" or not token.strip():
             raise NobodyKnown("no bearer token came with the request.")

@@ -86,17 +86,31 @@ def owner_transaction(database: Database) -> Iterator[Connection]:
         raise StoreUnavailable from None
 
 
-async def open_pool(database: Database, size: int) -> asyncpg.Pool:
-    """The pool of one API process, of the application's role.
+class WaitingPool(asyncpg.Pool):  # type: ignore[misc]
+    """A pool at which nobody waits longer than ``wait`` seconds for a connection, whichever way it is asked for one."""
+
+    wait: float | None = None
+
+    def acquire(self, *, timeout: float | None = None) -> Any:
+        """As asyncpg's; a ``TimeoutError`` where none came free in time."""
+        return super().acquire(timeout=self.wait if timeout is None else timeout)
+
+
+async def open_pool(database: Database, size: int, wait: float = 30.0) -> asyncpg.Pool:
+    """The pool of one API process, of the application's role; ``wait`` is how many seconds one waits for a connection.
 
     Raises:
         StoreUnavailable: no connection.
     """
     async with store_errors():
         # none is kept open for its own sake: the pool would log a traceback at each attempt of an outage
-        pool = await asyncpg.create_pool(
-            database.app_url, min_size=0, max_size=size, command_timeout=30, reset=_nothing_to_reset
-        )
+        pool = WaitingPool(
+            database.app_url, min_size=0, max_size=size, command_timeout=30, reset=_nothing_to_reset,
+            max_queries=50_000, max_inactive_connection_lifetime=300.0, loop=None,
+            connection_class=asyncpg.Connection, record_class=asyncpg.Record,
+        )  # fmt: skip
+        await pool
+        pool.wait = wait
         await pool.fetchval("SELECT 1")
     return pool
 
