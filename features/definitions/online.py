@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,13 @@ from numpy.typing import NDArray
 
 from features.definitions.program import WEIGHED, Program
 from features.kernel import aggregate_packed, known_packed
-from features.timeline.packed import PackedTimeline
+from features.timeline.packed import TIMES, PackedTimeline, Shape
 
 Int64 = NDArray[np.int64]
+
+
+_MOST_KEPT = 4_096
+"""Shapes, with what is left out of them, whose places are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,8 @@ class OnlinePlan:
 
     programs: tuple[tuple[str, tuple[str, ...]], ...]
     arrays: tuple[Any, ...]
+    kept: dict[Any, Int64 | None] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """The place of each program's dataset in a shape, -1 where it is left out."""
 
     @staticmethod
     def make(programs: Sequence[Program]) -> OnlinePlan:
@@ -35,16 +41,28 @@ class OnlinePlan:
 
     def layout(self, packed: PackedTimeline, left_out: Collection[str]) -> Int64 | None:
         """Where each program's block lies; None if a block was packed under another contract."""
-        rows = []
-        for dataset, fields in self.programs:
-            if dataset in left_out:
-                rows.append((-1, 0, 0))
-                continue
-            part = packed.parts[dataset]
-            if part.fields != fields:
-                return None
-            rows.append((part.start, part.rows, len(fields)))
-        return np.array(rows, dtype=np.int64).reshape(-1, 3)
+        asked = (packed.shape, frozenset(left_out))
+        if asked not in self.kept:
+            if len(self.kept) >= _MOST_KEPT:
+                self.kept.clear()
+            self.kept[asked] = self._places(packed.shape, left_out)
+        places = self.kept[asked]
+        if places is None:
+            return None
+        layout = np.full((len(places), 3), -1, dtype=np.int64)
+        if not len(packed.rows):
+            return layout
+        layout[:, 0] = np.where(places < 0, -1, packed.starts[places])
+        layout[:, 1] = packed.rows[places]
+        layout[:, 2] = packed.shape.widths[places] - len(TIMES)
+        return layout
+
+    def _places(self, shape: Shape, left_out: Collection[str]) -> Int64 | None:
+        wanted = [(name, fields) for name, fields in self.programs if name not in left_out]
+        if any(shape.fields[name] != fields for name, fields in wanted):
+            return None
+        places = [-1 if name in left_out else shape.place[name] for name, _ in self.programs]
+        return np.array(places, dtype=np.int64)
 
     def run(
         self,
@@ -61,9 +79,10 @@ class OnlinePlan:
 def known_datasets(tables: Mapping[str, Any], names: Iterable[str], moment: int) -> int:
     """How many of the named datasets hold a record that is known at the moment."""
     if isinstance(tables, PackedTimeline):
-        parts = [tables.parts[name] for name in names]
-        layout = np.array([(part.start, part.rows, 0) for part in parts], dtype=np.int64).reshape(-1, 3)
-        known = np.zeros(len(parts), dtype=np.uint8)
+        places = np.array([tables.shape.place[name] for name in names], dtype=np.int64)
+        layout = np.zeros((len(places), 3), dtype=np.int64)
+        layout[:, 0], layout[:, 1] = tables.starts[places], tables.rows[places]
+        known = np.zeros(len(places), dtype=np.uint8)
         known_packed(tables.data, layout, moment, known)
         return int(known.sum())
     return sum(bool(len(tables[name].visible(moment))) for name in names)

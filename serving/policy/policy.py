@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeVar
 
 from features.canonical import digest
@@ -18,7 +19,7 @@ from serving.policy.terms import NAMES, OPTIONAL, ReadyTables, ready_tables
 _Part = TypeVar("_Part")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Policy:
     """A policy made ready; ``ready`` are the rules of all gates in order. ``schema`` is that of its bytes."""
 
@@ -30,17 +31,17 @@ class Policy:
     segments: tuple[ReadySegment, ...]
     tables: ReadyTables | None
 
-    @property
+    @cached_property
     def rules(self) -> tuple[Rule, ...]:
         """The rules of all gates in order."""
         return tuple(ready.rule for ready in self.ready)
 
-    @property
+    @cached_property
     def facts(self) -> frozenset[str]:
         """Every name that a rule, a segment or the limit asks for."""
         return frozenset(name for _, name in self.asked)
 
-    @property
+    @cached_property
     def asked(self) -> tuple[tuple[str, str], ...]:
         """The place of every name that is asked for, with the name, in the order of the document."""
         whens = [(rule.id, rule.when) for rule in self.rules]
@@ -48,7 +49,7 @@ class Policy:
         found = [(f"{place} {field}", name) for place, when in whens for field, name in when.asked]
         return (*found, *(self.document.limits.asked if self.document.limits else ()))
 
-    @property
+    @cached_property
     def lists(self) -> tuple[str, ...]:
         """The names of the lists that it asks."""
         return tuple(sorted(f.removeprefix(LIST) for f in self.facts if f.startswith(LIST)))
