@@ -13,6 +13,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
+from fastapi.responses import PlainTextResponse
 from fastapi_offline import FastAPIOffline
 
 from features.errors import Invalid, Unavailable, YidaiError
@@ -20,9 +21,10 @@ from serving.batch import api as batch
 from serving.cases import api as cases
 from serving.consents import api as consents
 from serving.decisions import api as decisions
+from serving.described import describe
 from serving.log import api as sealed_log
 from serving.offers import api as offers
-from serving.problems import MEDIA, BodyLimit, add_problems
+from serving.problems import BodyLimit, add_problems
 from serving.records import api as records
 from serving.records import life_api as life
 from serving.registry.repository import active_async
@@ -35,10 +37,6 @@ from serving.store.migrate import migrate
 from serving.store.session import store_errors, tenant_connection
 
 log = logging.getLogger("yidai")
-_PROBLEM = {
-    "description": "Refused, with place and remedy.",
-    "content": {MEDIA: {"schema": {"type": "object"}}},
-}
 TITLE, VERSION = "Yidai", "0.1.0"
 
 
@@ -153,7 +151,7 @@ def _add_health(app: FastAPI) -> None:
         held = services(request)
         return {"status": "ready", "active": await _readiness(held)}
 
-    @app.get("/metrics", tags=["health"], summary="Figures for Prometheus")
+    @app.get("/metrics", tags=["health"], summary="Figures for Prometheus", response_class=PlainTextResponse)
     async def metrics(request: Request) -> Response:
         return Response(services(request).metrics.text(), media_type="text/plain; version=0.0.4")
 
@@ -195,11 +193,6 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         schema.setdefault("components", {}).setdefault("schemas", {}).update(
             decisions.COMPONENTS | batch.COMPONENTS | records.COMPONENTS
         )
-        schema["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
-        for path, methods in schema["paths"].items():
-            for operation in methods.values():
-                operation["responses"] = {**operation["responses"], "default": _PROBLEM}
-                if path.startswith("/v1"):
-                    operation["security"] = [{"bearer": []}]
+        describe(schema)
         app.openapi_schema = schema
     return app.openapi_schema

@@ -29,7 +29,8 @@ _OPENAPI: dict[str, Any] = {
 }  # fmt: skip
 
 
-@router.post("/v1/decisions:batch", summary="Decide many applications", openapi_extra=_OPENAPI)
+@router.post("/v1/decisions:batch", summary="Decide many applications", openapi_extra=_OPENAPI,
+             response_class=StreamingResponse)  # fmt: skip
 async def decide_batch(request: Request, authority: Decider, held: Held) -> StreamingResponse:
     """One application a line, each with its idempotency_key; one answer a line, in order, as they are stored.
 
