@@ -11,6 +11,8 @@ from typing import TypeVar
 import asyncpg
 from fastapi import Request
 
+from features.contracts.load import BUILTIN, load_contracts
+from features.contracts.model import SubjectKind
 from features.timeline.lake import Lake
 from serving.access.bearer import Doorkeeper
 from serving.access.limits import TenantLimits
@@ -35,6 +37,9 @@ from serving.rights.again import AgainService
 from serving.rights.notice import NoticeService
 from serving.rights.service import RightsService
 from serving.settings import Settings
+from serving.sources.asking import LiveSources, open_sources
+from serving.sources.fetching import ADAPTERS
+from serving.sources.model import read_sources
 from serving.stops.service import StopService
 from serving.store.engine import Database
 from serving.store.keys import KeyRing
@@ -74,6 +79,7 @@ class Services:
     stops: StopService
     log: LogService
     writer: GroupWriter
+    sources: LiveSources | None
     metrics: Metrics
     clock: Clock
 
@@ -94,7 +100,9 @@ async def open_services(settings: Settings, database: Database, clock: Clock) ->
     writer.start()
     disputes = DisputeService(pool, keys, online, lake, clock)
     opener = Opener(keys, disputes)
-    decisions = DecisionService(settings, pool, keys, lives, writer, clock)
+    records = RecordService(pool, database, keys, online, lake, clock)
+    sources = _sources(settings, pool, keys, records, clock)
+    decisions = DecisionService(settings, pool, keys, lives, writer, clock, sources)
     return Services(
         settings=settings,
         pool=pool,
@@ -105,7 +113,7 @@ async def open_services(settings: Settings, database: Database, clock: Clock) ->
         reader=DecisionReader(pool, keys),
         consents=ConsentService(pool, keys, online, clock),
         prefill=PrefillService(settings, pool, keys, lives, clock),
-        records=RecordService(pool, database, keys, online, lake, clock),
+        records=records,
         disputes=disputes,
         subjects=SubjectService(pool, database, keys, online, lake, clock),
         cases=CaseService(settings, pool, opener, clock),
@@ -118,6 +126,7 @@ async def open_services(settings: Settings, database: Database, clock: Clock) ->
         log=LogService(pool),
         writer=writer,
         metrics=metrics,
+        sources=sources,
         clock=clock,
     )
 
@@ -133,9 +142,36 @@ async def close_services(held: Services) -> None:
     await held.pool.close()
 
 
+    if held.sources is not None:
+        await held.sources.close()
 def with_services(
     settings: Settings, database: Database, use: Callable[[Services], Awaitable[_Result]]
 ) -> _Result:
+def _sources(
+    settings: Settings, pool: asyncpg.Pool, keys: KeyRing, records: RecordService, clock: Clock
+) -> LiveSources | None:
+    """The sources that decisions wait for; None where none is declared, which costs nothing."""
+    if settings.sources_file is None:
+        return None
+    contracts = load_contracts([BUILTIN])
+    persons = {name: c for name, c in contracts.items() if c.subject is SubjectKind.PERSON}
+    document = read_sources(settings.sources_file, persons, ADAPTERS)
+    opened = open_sources(document, time.monotonic)
+    return LiveSources(opened, document.total_ms, pool, keys, records, contracts, clock, settings.as_of)
+
+
+def with_services(
+    settings: Settings, database: Database, use: Callable[[Services], Awaitable[_Result]]
+) -> _Result:
+def _sources(
+) -> LiveSources | None:
+    """The sources that decisions wait for; None where none is declared, which costs nothing."""
+    if settings.sources_file is None:
+    contracts = load_contracts([BUILTIN])
+    persons = {name: c for name, c in contracts.items() if c.subject is SubjectKind.PERSON}
+    document = read_sources(settings.sources_file, persons, ADAPTERS)
+    opened = open_sources(document, time.monotonic)
+    return LiveSources(opened, document.total_ms, pool, keys, records, contracts, clock, settings.as_of)
     """What ``use`` makes of the services, opened and closed for it: how a command calls what a route calls."""
 
     async def run() -> _Result:

@@ -165,6 +165,10 @@ class Settings:
         lambda value: Path(value) if value else None,
     )  # fmt: skip
     review_days: int = _setting(
+    sources_file: Path | None = _setting(
+        None, "File that declares the sources that are asked while a decision waits. Empty: none.",
+        lambda value: Path(value) if value else None,
+    )  # fmt: skip
         15, "Days within which a person decides a referred or contested case.", _count
     )
     alone_fen: int = _setting(

@@ -19,6 +19,7 @@ from features.timeline.packed import PackedTimeline
 from serving.decisions.live import Live
 from serving.decisions.schemas import Arm, Asked
 from serving.policy.days import day_of
+from serving.sources.model import State
 
 _MOST_KEPT = 4_096
 """Sets of consents and silent sources whose missing datasets are remembered."""
@@ -69,6 +70,16 @@ class CaseHousehold(msgspec.Struct, frozen=True):
     promised_fen: int
 
 
+class CaseSource(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What became of one source that is asked while a decision waits: it ``gives`` a dataset or ``check.`` and a
+    check's name; nobody is approved without one that ``must`` answer.
+    """
+
+    gives: str
+    state: State
+    must: bool = False
+
+
 class Case(msgspec.Struct, frozen=True, omit_defaults=True):
     """One application, ready to be decided: the same case and the same versions give the same bytes.
 
@@ -76,7 +87,7 @@ class Case(msgspec.Struct, frozen=True, omit_defaults=True):
     source that is down is: late, poor in the score that is named, or out of service by an operator.
     ``lists`` says of each list that the policy asks whether the applicant is on it: 1, 0, or -1 where none is in force.
     ``stops`` are those that hold, with the operator's reason; ``full`` the breakers that have too little left for it,
-    ``arm`` is the subject's in the experiment that runs.
+    ``arm`` is the subject's in the experiment that runs, ``sources`` are those that were asked for it.
     """
 
     decision_id: str
@@ -98,6 +109,17 @@ class Case(msgspec.Struct, frozen=True, omit_defaults=True):
     stops: dict[str, str] = msgspec.field(default_factory=dict)
     full: tuple[str, ...] = ()
     arm: Arm | None = None
+    sources: dict[str, CaseSource] = msgspec.field(default_factory=dict)
+
+    @property
+    def silent(self) -> frozenset[str]:
+        """What the sources would have given that were asked in vain."""
+        return frozenset(each.gives for each in self.sources.values() if each.state.silent)
+
+    @property
+    def lacks(self) -> bool:
+        """Whether a source without which nobody is approved did not answer."""
+        return any(each.must and each.state.silent for each in self.sources.values())
 
 
 def is_authorised(contract: Contract, categories: Collection[str]) -> bool:

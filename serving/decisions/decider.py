@@ -170,6 +170,9 @@ def request_facts(case: Case, sources: int, live: Live) -> dict[str, Fact | Miss
         }
     facts |= _consents(live.plan, case.consent.categories)
     facts |= asked.checks
+    for name in case.silent:
+        if name.startswith(names.CHECK):
+            facts[name.removeprefix(names.CHECK)] = Missing.SOURCE_DOWN
     facts |= {names.LIST + name: _listed(code) for name, code in case.lists.items()}
     return facts
 
@@ -202,13 +205,21 @@ def _answer(
         decided_at=iso(case.decided_at),
         subject_version=case.subject.version,
         digests=dict(live.slots),
-        missing_sources={name: Missing(code).name for name, code in sorted(case.unavailable.items())},
+        missing_sources=_missing(case),
         title=live.policy.document.title,
         tail_version=case.subject.tail,
         disputed_sources=case.disputed,
         segment=ruled.segment if later else "",
         rows=dict(verdict.rows) if later else {},
         experiment=case.arm,
+    )
+
+
+def _missing(case: Case) -> dict[str, str]:
+    """Why each dataset or check that may be read was not."""
+    silent = dict.fromkeys(case.silent, Missing.SOURCE_DOWN.name)
+    return dict(
+        sorted((silent | {name: Missing(code).name for name, code in case.unavailable.items()}).items())
     )
 
 

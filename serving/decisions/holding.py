@@ -1,4 +1,4 @@
-"""What keeps a policy's approval from being given by the machine: an operator's stop, a full breaker."""
+"""What keeps a policy's approval from being given by the machine: an operator's stop, a full breaker, a silent source."""
 
 from __future__ import annotations
 
@@ -30,12 +30,18 @@ _FULL = AnswerReason(
 )  # fmt: skip
 
 
+_SILENT = AnswerReason(
+    "REQUIRED_SOURCE_SILENT", HELD, "必须查询的数据来源未响应，由人工决定",
+    "A source that must be asked did not answer; a person decides",
+)  # fmt: skip
+
+
 def hold(case: Case, policy: Policy, model: str, verdict: Verdict) -> Verdict:
-    """The verdict, or a referral where it would approve what is stopped or what a full breaker bounds.
+    """The verdict, or a referral where it would approve what is stopped, what a full breaker bounds, or what lacks a source.
 
     Nothing is refused for it: a referral or a refusal of the policy stays what it is.
     """
-    if verdict.outcome is not Outcome.APPROVE or not (case.stops or case.full):
+    if verdict.outcome is not Outcome.APPROVE or not (case.stops or case.full or case.lacks):
         return verdict
     reasons = tuple(_reasons(case, policy, model))
     if not reasons:
@@ -81,6 +87,8 @@ def graded_pd(answer: DecisionAnswer) -> float:
 
 
 def _reasons(case: Case, policy: Policy, model: str) -> Iterator[AnswerReason]:
+    if case.lacks:
+        yield _SILENT
     if not case.stops.keys().isdisjoint({"all", f"product:{case.asked.product}", f"model:{model}"}):
         yield _STOPPED
     bounds = tuple(name for name, _ in breakers_of(policy, case.asked.product, model))

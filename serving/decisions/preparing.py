@@ -125,7 +125,7 @@ class Preparer:
         if inputs.packed is None or inputs.version is None:
             raise NotHydrated
         tables = unpack(inputs.packed)
-        causes = inputs.down(self._settings.sources_down)
+        causes = inputs.down(self._settings.sources_down) | application.silent
         down = unavailable(live, consent.categories, causes, tables)
         case = self._case(authority, number, consent, asked, live, tables, inputs.version, down, trial)
         lists = listed(live, self._keys.pseudonym(SubjectKind.PERSON, number), now)
@@ -133,7 +133,8 @@ class Preparer:
         stops, full = held_by(inputs, trial)
         arm = arm_of(live, self._arm_key, inputs.subject_id, day_of(now), stops)
         case = msgspec.structs.replace(
-            case, causes=causes_of(causes, down), lists=lists, household=household, stops=stops, full=full, arm=arm
+            case, causes=causes_of(causes, down), lists=lists, household=household, stops=stops, full=full, arm=arm,
+            sources=dict(application.sources),
         )  # fmt: skip
         check_hydrated(case, tables, live)
         return Draft(application, case, tables, live, self._keys.unwrap(inputs.wrapped_key), trial)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import msgspec
 
 from features.matrix import FeatureMatrix
 from serving.access.model import Authority
-from serving.decisions.case import Case
+from serving.decisions.case import Case, CaseSource
 from serving.decisions.linking import Link
 from serving.decisions.live import Live
 from serving.decisions.receipt import seal_receipt
@@ -30,13 +31,22 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """A request that was checked; ``digest`` is what is kept of it to tell a repetition from another one."""
+    """A request that was checked; ``digest`` is what is kept of it to tell a repetition from another one.
+
+    ``sources`` are those that were asked for it.
+    """
 
     key_hash: bytes
     request: DecisionRequest
     number: str
     asked: Asked
     digest: bytes
+    sources: Mapping[str, CaseSource] = field(default_factory=dict)
+
+    @property
+    def silent(self) -> dict[str, str]:
+        """Why each source that was asked in vain is down, by what it would have given."""
+        return {each.gives: each.state.value for each in self.sources.values() if each.state.silent}
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from serving.decisions.reserving import MOST_TRIALS, Contended, Trial
 from serving.decisions.schemas import Asked, DecisionRequest, asked_of, read_request
 from serving.decisions.writer import GroupWriter
 from serving.settings import Settings
+from serving.sources.asking import LiveSources
 from serving.store.keys import KeyRing
 
 RANDOM_KEY = "random approvals"
@@ -55,8 +56,10 @@ class DecisionService:
         lives: LiveCache,
         writer: GroupWriter,
         clock: Callable[[], int],
+        sources: LiveSources | None = None,
     ) -> None:
         self._keys = keys
+        self._sources = sources
         self._clock = clock
         preparer = Preparer(settings, pool, keys, lives)
         self._attempts = Attempts(preparer, writer, keys.derived(RANDOM_KEY), settings.review_days)
@@ -71,7 +74,7 @@ class DecisionService:
             BadRequest, WrongNumber, WrongKey, UnknownProduct: the request.
             UnknownSubject, ConsentRefused: who may be looked at.
             KeyReused: the key belongs to another application.
-            NotHydrated, NothingActive, Contended, StoreUnavailable: nothing was decided; ask again.
+            NotHydrated, NothingActive, Contended, SourceSilent, StoreUnavailable: nothing was decided; ask again.
         """
         return await self.answer(authority, hash_of_key(key), read_request(body))
 
@@ -80,6 +83,8 @@ class DecisionService:
     ) -> Answer:
         """As ``decide``; ``link`` says which earlier decision of the same application this one follows."""
         application = self.application(authority, key_hash, request)
+        if self._sources is not None:
+            application = await self._sources.asked(authority, application)
         trial = Trial.first(link, new_id(), self._clock())
         for _ in range(MOST_TRIALS):
             found = await self._together.ask(Asking(authority, application, trial, link))
