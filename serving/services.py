@@ -78,8 +78,8 @@ class Services:
     offers: OfferService
     stops: StopService
     log: LogService
-    writer: GroupWriter
     sources: LiveSources | None
+    writer: GroupWriter
     metrics: Metrics
     clock: Clock
 
@@ -124,9 +124,9 @@ async def open_services(settings: Settings, database: Database, clock: Clock) ->
         offers=OfferService(pool, opener, decisions, clock),
         stops=StopService(pool, clock),
         log=LogService(pool),
+        sources=sources,
         writer=writer,
         metrics=metrics,
-        sources=sources,
         clock=clock,
     )
 
@@ -139,14 +139,11 @@ def _limits(settings: Settings) -> TenantLimits:
 async def close_services(held: Services) -> None:
     """Write what is queued and disconnect."""
     await held.writer.stop()
+    if held.sources is not None:
+        await held.sources.close()
     await held.pool.close()
 
 
-    if held.sources is not None:
-        await held.sources.close()
-def with_services(
-    settings: Settings, database: Database, use: Callable[[Services], Awaitable[_Result]]
-) -> _Result:
 def _sources(
     settings: Settings, pool: asyncpg.Pool, keys: KeyRing, records: RecordService, clock: Clock
 ) -> LiveSources | None:
@@ -163,15 +160,6 @@ def _sources(
 def with_services(
     settings: Settings, database: Database, use: Callable[[Services], Awaitable[_Result]]
 ) -> _Result:
-def _sources(
-) -> LiveSources | None:
-    """The sources that decisions wait for; None where none is declared, which costs nothing."""
-    if settings.sources_file is None:
-    contracts = load_contracts([BUILTIN])
-    persons = {name: c for name, c in contracts.items() if c.subject is SubjectKind.PERSON}
-    document = read_sources(settings.sources_file, persons, ADAPTERS)
-    opened = open_sources(document, time.monotonic)
-    return LiveSources(opened, document.total_ms, pool, keys, records, contracts, clock, settings.as_of)
     """What ``use`` makes of the services, opened and closed for it: how a command calls what a route calls."""
 
     async def run() -> _Result:
