@@ -160,15 +160,15 @@ class Settings:
     sources_down: tuple[str, ...] = _setting(
         (), "Datasets, comma separated, that an operator has taken out of service.", _names
     )
+    sources_file: Path | None = _setting(
+        None, "File that declares the sources that are asked while a decision waits. Empty: none.",
+        lambda value: Path(value) if value else None,
+    )  # fmt: skip
     drop_folder: Path | None = _setting(
         None, "Folder into which departments drop files; `yidai worker` loads them. Empty: none.",
         lambda value: Path(value) if value else None,
     )  # fmt: skip
     review_days: int = _setting(
-    sources_file: Path | None = _setting(
-        None, "File that declares the sources that are asked while a decision waits. Empty: none.",
-        lambda value: Path(value) if value else None,
-    )  # fmt: skip
         15, "Days within which a person decides a referred or contested case.", _count
     )
     alone_fen: int = _setting(
