@@ -57,14 +57,14 @@ def draws(key: bytes, decision_id: str, share_ppm: int) -> bool:
 
 def verdict_of(case: Case, policy: Policy, ruled: Ruled, score: Point, by: Graded, key: bytes) -> Verdict:
     """The verdict of a policy for credit."""
-    terms = _terms(policy, case, ruled, by.grade)
+    terms = _terms(policy, case, ruled, by)
     found = _without_offer(case, policy, ruled, (score, by), terms, key)
     return found or _offered(case, policy, terms, ruled, by_withheld=by.grade > score.grade)
 
 
 def outcome_of(case: Case, policy: Policy, ruled: Ruled, score: Point, by: Graded) -> Outcome:
     """The outcome of ``verdict_of`` were there no chance, without working out an offer."""
-    terms = _terms(policy, case, ruled, by.grade)
+    terms = _terms(policy, case, ruled, by)
     found = _without_offer(case, policy, ruled, (score, by), terms, None)
     if found is not None:
         return found.outcome
@@ -99,10 +99,10 @@ def _without_offer(
     return None
 
 
-def _terms(policy: Policy, case: Case, ruled: Ruled, grade: int) -> Terms:
+def _terms(policy: Policy, case: Case, ruled: Ruled, by: Graded) -> Terms:
     asked, tables = case.asked, policy.tables
     assert tables is not None
-    return tables.terms(asked.product, ruled.segment, grade, asked.term_months, ruled.day)
+    return tables.terms(asked.product, ruled.segment, by.grade, asked.term_months, ruled.day).priced(by.pd)
 
 
 def _cutoff(policy: Policy, case: Case, ruled: Ruled, grade: int) -> Outcome:

@@ -18,7 +18,7 @@ from serving.decisions.receipt import Receipt
 from serving.offers.offer import Offer
 from serving.policy import facts as names
 from serving.policy.days import day_of
-from serving.policy.model import Outcome
+from serving.policy.model import Outcome, PriceRow
 from serving.policy.terms import ReadyTables
 from training.actions import Actions, Taken, read_actions
 from training.bounds import greatest_score
@@ -86,15 +86,17 @@ def _target(tables: ReadyTables, receipt: Receipt) -> int | None:
     def outcome(grade: int) -> Outcome:
         return tables.cutoff(case.asked.product, answer["segment"], grade, day).outcome
 
-    def rate(grade: int) -> int:
-        terms = tables.terms(case.asked.product, answer["segment"], grade, case.asked.term_months, day)
-        return terms.price.rate_ppm
+    def price(grade: int) -> PriceRow:
+        return tables.terms(case.asked.product, answer["segment"], grade, case.asked.term_months, day).price
+
+    def cheaper(grade: int) -> bool:
+        return price(grade).rate_ppm < price(own).rate_ppm or price(own).cost is not None
 
     approved = [grade for grade in range(1, own) if outcome(grade) is Outcome.APPROVE]
     if answer["outcome"] == Outcome.APPROVE.value:
         if answer["stream"] != "policy":
             return None
-        approved = [grade for grade in approved if rate(grade) < rate(own)]
+        approved = [grade for grade in approved if cheaper(grade)]
     return max(approved, default=None)
 
 

@@ -23,7 +23,8 @@ class Offer(msgspec.Struct, frozen=True, omit_defaults=True):
     ``bound_by`` says what set the limit: requested, income or another support, unverified, debt_service, grade, cap,
     exposure, or the person who granted it. ``all_in_annual_ppm`` counts interest and fee, as twelve times the monthly internal rate of return.
     ``last_instalment_fen`` takes what rounding left. A ``counter_offer`` is for less than was asked. It can be
-    accepted until the end of the day ``valid_to`` in China. Policies without offer rules leave these out.
+    accepted until the end of the day ``valid_to`` in China. Policies without offer rules leave these out. ``priced_by``
+    says what set a rate that is made from a cost: the least of its row, the cost, or the cap, which may lie below it.
     """
 
     limit_fen: int
@@ -42,6 +43,7 @@ class Offer(msgspec.Struct, frozen=True, omit_defaults=True):
     last_instalment_fen: int = 0
     counter_offer: bool = False
     valid_to: str = ""
+    priced_by: str = ""
 
 
 class NoOffer(msgspec.Struct, frozen=True):
@@ -56,7 +58,10 @@ def make_offer(
 ) -> Offer | NoOffer:
     """The offer of an approved case, decided at ``at`` (µs)."""
     least = binding(policy.limits, terms, wanted, facts)
-    return _offered(policy, terms, wanted, least, terms.price.rate_ppm, lender, at)
+    found = _offered(policy, terms, wanted, least, terms.price.rate_ppm, lender, at)
+    if isinstance(found, Offer) and terms.priced_by:
+        return msgspec.structs.replace(found, priced_by=terms.priced_by)
+    return found
 
 
 def too_little(policy: Policy, terms: Terms, wanted: Wanted, facts: Facts) -> Bound | None:

@@ -26,6 +26,7 @@ def coverage(policy: Policy, on: int | None = None) -> Iterator[Finding]:
     for name in NAMES:
         yield from _covered(policy, name, _table(tables, name), on)
     yield from _capped(tables)
+    yield from _costly(tables)
     yield from _all_in(policy, tables)
     yield from _large_enough(policy.limits, tables)
     yield from _ordered(tables)
@@ -84,6 +85,19 @@ def _capped(tables: ReadyTables) -> Iterator[Finding]:
             yield error(
                 "above_cap", f"tables.prices: {row.id}", problem, "Lower the rate, or end the row before."
             )
+
+
+def _costly(tables: ReadyTables) -> Iterator[Finding]:
+    """Even who never defaults could not be charged what a loan costs."""
+    caps = list(zip(tables.rate_caps.rows, tables.rate_caps.boxes, strict=True))
+    for row, box in zip(tables.prices.rows, tables.prices.boxes, strict=True):
+        least = row.cost.rate_ppm(0.0) if row.cost else 0
+        over = _lower(least, (*box[:2], box[-1]), caps)
+        if over is not None:
+            problem = (
+                f"its cost of {least} ppm is above the cap {over.id} of {over.value} ppm without any loss."
+            )
+            yield error("above_cap", f"tables.prices: {row.id}", problem, "Lower the parts of its cost.")
 
 
 def _all_in(policy: Policy, tables: ReadyTables) -> Iterator[Finding]:

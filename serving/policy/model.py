@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from features.contracts.model import Text
+from serving.policy.cost import Cost
 from serving.policy.experiment import Breaker, Experiment
 from serving.policy.lending import Document, LimitPolicy, OfferRules, Reason
 
@@ -171,11 +172,15 @@ class LimitRow(Row, frozen=True, kw_only=True):
 
 
 class PriceRow(Row, frozen=True, kw_only=True):
-    """The rate in ppm a year of some grades for terms from the first to the last of ``terms``, in months."""
+    """The rate in ppm a year of some grades for terms from the first to the last of ``terms``, in months.
+
+    With a ``cost`` it is the least rate, and who costs more pays what covers it.
+    """
 
     grades: tuple[int, int]
     rate_ppm: int
     terms: tuple[int, int] = (1, LONGEST_TERM)
+    cost: Cost | None = None
 
 
 class CapRow(Row, frozen=True, kw_only=True):

@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from serving.policy.cost import Cost
 from serving.policy.findings import Finding, error
-from serving.policy.model import GRADES, PolicyDocument
+from serving.policy.model import GRADES, Cost, PolicyDocument
 
 PPM = 1_000_000
 LONGEST_OFFER = 366
@@ -24,6 +25,8 @@ def numbers(document: PolicyDocument) -> Iterator[Finding]:
     if tables is not None:
         for price in tables.prices:
             yield from _within(f"tables.prices: {price.id}", "rate_ppm", price.rate_ppm, 0, PPM)
+            if price.cost is not None:
+                yield from _cost(f"tables.prices: {price.id}", price.cost)
         for row in tables.limits:
             place = f"tables.limits: {row.id}"
             yield from _within(place, "inflow_share_ppm", row.inflow_share_ppm, 0, MOST_INFLOW)
@@ -38,6 +41,12 @@ def numbers(document: PolicyDocument) -> Iterator[Finding]:
         yield from _within("offers", "valid_days", offers.valid_days, 1, LONGEST_OFFER)
         yield from _within("offers", "line_months", offers.line_months, 1, LONGEST_LINE)
         yield from _within("offers", "fee_ppm", offers.fee_ppm, 0, PPM)
+
+
+def _cost(place: str, cost: Cost) -> Iterator[Finding]:
+    for name in ("funding_ppm", "operating_ppm", "margin_ppm", "lgd_ppm"):
+        yield from _within(place, f"cost.{name}", getattr(cost, name), 0, PPM)
+    yield from _within(place, "cost.step_ppm", cost.step_ppm, 1, PPM)
 
 
 def infinite(value: Any, place: str = "") -> Iterator[Finding]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -64,6 +65,18 @@ class Terms:
     limit_cap: CapRow
     rate_cap: CapRow
     exposure_cap: CapRow | None = None
+    priced_by: str = ""
+    """Of a price with a cost what set it: ``least``, ``cost``, or the ``cap`` that the cost would exceed."""
+
+    def priced(self, pd: float) -> Terms:
+        """With the rate that covers the cost of a PD, where the price has one."""
+        price, cap = self.price, self.rate_cap.value
+        if price.cost is None:
+            return self
+        covering = price.cost.rate_ppm(pd)
+        rate = min(max(covering, price.rate_ppm), cap)
+        by = "cap" if covering > cap else "cost" if covering > price.rate_ppm else "least"
+        return replace(self, price=msgspec.structs.replace(price, rate_ppm=rate), priced_by=by)
 
     @property
     def caps(self) -> Caps:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from features.matrix import Missing
 from serving.offers.bounds import Wanted
 from serving.offers.offer import NoOffer, Offer, make_offer, make_random_offer
 from serving.offers.schedule import affordable, all_in_ppm, instalment, schedule
+from serving.policy.cost import Cost
 from serving.policy.days import first_day
 from serving.policy.load import CITY, policy_from_yaml, read_policy
 from serving.policy.policy import Policy
@@ -193,6 +196,32 @@ def test_a_lower_rate_cap_lowers_the_rate_and_is_named() -> None:
 def test_the_price_is_that_of_the_grade_the_term_and_the_day() -> None:
     found = [terms(1, 12), terms(1, 13), terms(7, 12), terms(1, 12, first_day("2024-06-30"))]
     assert [each.price.id for each in found] == ["p2024-1-year", "p2024-1-long", "p2024-7-year", "p2020-1"]
+
+
+@given(st.floats(0, 1), st.integers(0, 300_000), st.integers(1, 20_000))
+def test_a_price_from_cost_covers_it_within_a_step_and_never_breaks_the_cap(pd, least, step) -> None:
+    cost = Cost(funding_ppm=21_000, operating_ppm=6_000, margin_ppm=9_000, lgd_ppm=450_000, step_ppm=step)
+    row = msgspec.structs.replace(terms(7).price, rate_ppm=least, cost=cost)
+    priced = replace(terms(7), price=row).priced(pd)
+    exact = 36_000 + Fraction(pd) * 450_000
+    covering, cap = cost.rate_ppm(pd), priced.rate_cap.value
+    assert exact - 1 <= covering <= exact + step + 1
+    assert covering % step == 0
+    assert priced.price.rate_ppm == min(max(covering, least), cap)
+    expected = {True: "cap", False: "cost" if covering > least else "least"}[covering > cap]
+    assert priced.priced_by == expected
+    assert cost.rate_ppm(min(pd + 0.01, 1)) >= covering
+
+
+def test_who_costs_more_pays_more_and_the_offer_says_what_set_its_rate() -> None:
+    cost = Cost(funding_ppm=21_000, operating_ppm=6_000, margin_ppm=9_000, lgd_ppm=450_000)
+    found = replace(terms(3), price=msgspec.structs.replace(terms(3).price, rate_ppm=40_000, cost=cost))
+    told = [
+        (offer.annual_rate_ppm, offer.priced_by)
+        for pd in (0.001, 0.0201, 0.9)
+        if isinstance(offer := offered(300_000, 12, found.priced(pd), bank_inflow_sum_12m=1e5), Offer)
+    ]
+    assert told == [(40_000, "least"), (46_000, "cost"), (240_000, "cap")]
 
 
 def test_before_the_policy_began_nothing_is_offered() -> None:
