@@ -8,7 +8,7 @@ from typing import Any
 
 from serving.policy.cost import Cost
 from serving.policy.findings import Finding, error
-from serving.policy.model import GRADES, Cost, PolicyDocument
+from serving.policy.model import GRADES, PolicyDocument
 
 PPM = 1_000_000
 LONGEST_OFFER = 366
