@@ -19,7 +19,7 @@ from features.identity.vault import random_ids
 from serving.store import texts as personal
 from serving.store.engine import Database
 from serving.store.keys import KeyRing, seal, unseal
-from serving.store.session import Connection
+from serving.store.session import Connection, owner_transaction
 
 _LOCK = 7420003
 _CHUNK = 20_000
@@ -147,5 +147,5 @@ class PostgresVault:
 
     @contextmanager
     def _connection(self) -> Iterator[psycopg.Connection[Any]]:
-        with psycopg.connect(self._database.admin_url) as connection:
+        with owner_transaction(self._database) as connection:
             yield connection

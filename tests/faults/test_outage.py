@@ -14,6 +14,7 @@ from serving.settings import Settings
 from serving.store.engine import ServerDown, open_database
 from serving.store.session import StoreUnavailable, tenant_transaction
 from tests.faults.load import Api, free_port, kill_postmaster, wait_until
+from tests.serving.records.sending import case, send
 from tests.serving.world import GOOD, Bank, Client, problem
 
 
@@ -33,6 +34,7 @@ def test_an_outage_is_told_on_every_route_and_ends_by_itself(bank: Bank, api: Ap
             client.ask("GET", f"/v1/consents/{consent}"),
             client.ask("DELETE", f"/v1/consents/{consent}"),
             client.ask("POST", "/v1/prefill", json={"id_number": GOOD, "consent_id": consent}),
+            send(client, [case(GOOD, "outage", kind="civil")]),
             client.as_("auditor").ask("GET", f"{path}/receipt"),
             client.http.get("/health/ready"),
         ):
