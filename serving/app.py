@@ -35,6 +35,7 @@ from serving.stops import api as stops
 from serving.store.engine import Database, open_database
 from serving.store.migrate import migrate
 from serving.store.session import store_errors, tenant_connection
+from serving.webhooks import api as webhooks
 
 log = logging.getLogger("yidai")
 TITLE, VERSION = "Yidai", "0.1.0"
@@ -89,6 +90,7 @@ def create_app(settings: Settings, database: Database, clock: Clock = wall_clock
     app.include_router(offers.router)
     app.include_router(stops.router)
     app.include_router(sealed_log.router)
+    app.include_router(webhooks.router)
     _add_health(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app

@@ -29,6 +29,7 @@ from serving.records import cli as records
 from serving.rights import cli as rights
 from serving.stops.cli import approvals_app
 from serving.swaps.cli import backtest
+from serving.webhooks.cli import webhooks_app
 from serving.work.cli import jobs_app, worker
 from training import cli as analysts
 from training import features_cli
@@ -50,6 +51,7 @@ app.add_typer(approvals_app, name="approvals")
 app.add_typer(identity_app, name="identity")
 app.add_typer(tokens_app, name="tokens")
 app.add_typer(jobs_app, name="jobs")
+app.add_typer(webhooks_app, name="webhooks")
 app.add_typer(audit_app, name="audit")
 app.add_typer(quality_app, name="quality")
 records.add_to(app)

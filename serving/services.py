@@ -44,6 +44,7 @@ from serving.stops.service import StopService
 from serving.store.engine import Database
 from serving.store.keys import KeyRing
 from serving.store.session import open_pool
+from serving.webhooks.service import WebhookService
 
 Clock = Callable[[], int]
 _Result = TypeVar("_Result")
@@ -78,6 +79,7 @@ class Services:
     offers: OfferService
     stops: StopService
     log: LogService
+    webhooks: WebhookService
     sources: LiveSources | None
     writer: GroupWriter
     metrics: Metrics
@@ -124,6 +126,7 @@ async def open_services(settings: Settings, database: Database, clock: Clock) ->
         offers=OfferService(pool, opener, decisions, clock),
         stops=StopService(pool, clock),
         log=LogService(pool),
+        webhooks=WebhookService(pool, keys, clock, private=settings.webhooks_private),
         sources=sources,
         writer=writer,
         metrics=metrics,

@@ -67,6 +67,10 @@ def _rate(value: str) -> float:
     return _seconds(value)
 
 
+def _flag(value: str) -> bool:
+    return {"yes": True, "no": False}[value]
+
+
 def _tenant(value: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9_-]{0,31}", value):
         raise ValueError(value)
@@ -93,6 +97,7 @@ _EXPECTED: dict[Callable[[str], Any], str] = {
     _tenant: "a tenant: a small letter, then at most 31 small letters, digits, _ or -",
     _origin: "small letters, digits, dots, slashes and hyphens, such as log.bank.example",
     _moment: "an ISO date or date-time",
+    _flag: "yes or no",
 }
 
 
@@ -176,6 +181,11 @@ class Settings:
         "Amount in fen above which an override or a person's approval needs a second person.",
         _count,
     )
+    webhooks_private: bool = _setting(
+        False,
+        "`yes` lets webhooks go to addresses of this machine and its network, to this machine over plain http too.",
+        _flag,
+    )
     complaints: str = _setting("12378", "Where an applicant can complain, as the notice tells it.")
     sweep_seconds: float = _setting(
         60.0, "How often ended consents are swept from the online store.", _seconds
@@ -247,6 +257,8 @@ be read and a `YIDAI_*` variable that nothing reads are refused by name. This pa
 
 
 def _shown(default: object) -> str:
+    if isinstance(default, bool):
+        return "`yes`" if default else "`no`"
     return "" if default in {None, (), ""} else f"`{default}`"
 
 
@@ -254,7 +266,7 @@ def _parse(each: Field[Any], value: str) -> Any:
     parse = cast("Callable[[str], Any]", each.metadata["parse"])
     try:
         return parse(value)
-    except (ValueError, Invalid):
+    except (ValueError, KeyError, Invalid):
         raise WrongSetting(variable_of(each.name), value, _EXPECTED.get(parse, "valid")) from None
 
 

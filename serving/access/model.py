@@ -47,13 +47,15 @@ class Permission(StrEnum):
     """Ask in a subject's name: for a person's review, a report, a statement."""
     READ_LOG = "read_log"
     """Checkpoints and proofs of the sealed log."""
+    MANAGE_WEBHOOKS = "manage_webhooks"
+    """Say who is told of what happened."""
 
 
 _P = Permission
 GRANTED: dict[Role, frozenset[Permission]] = {
     Role.INTEGRATION_ENGINEER: frozenset({
         _P.DECIDE, _P.PREFILL, _P.MANAGE_CONSENTS, _P.READ_DECISIONS, _P.READ_REGISTRY, _P.SEND_RECORDS,
-        _P.HANDLE_DISPUTES, _P.EXERCISE_RIGHTS,
+        _P.HANDLE_DISPUTES, _P.EXERCISE_RIGHTS, _P.MANAGE_WEBHOOKS,
     }),
     Role.ANALYST: frozenset({_P.SUBMIT, _P.READ_REGISTRY, _P.READ_DECISIONS, _P.REPLAY}),
     Role.RISK_OFFICER: frozenset({
@@ -65,7 +67,7 @@ GRANTED: dict[Role, frozenset[Permission]] = {
         _P.READ_REGISTRY, _P.READ_DECISIONS, _P.READ_RECEIPTS, _P.REPLAY, _P.READ_ACCESS_LOG, _P.READ_CASES,
         _P.READ_LOG,
     }),
-    Role.ADMINISTRATOR: frozenset({_P.ADMINISTER, _P.READ_REGISTRY, _P.ERASE}),
+    Role.ADMINISTRATOR: frozenset({_P.ADMINISTER, _P.READ_REGISTRY, _P.ERASE, _P.MANAGE_WEBHOOKS}),
 }  # fmt: skip
 """No role may do everything: who administers does not decide, who audits does not change."""
 

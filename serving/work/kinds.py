@@ -20,6 +20,7 @@ from serving.records import operations as records
 from serving.records.drop import DropFolder
 from serving.services import with_services
 from serving.store.session import tenant_transaction
+from serving.webhooks import delivering
 from serving.work import repository
 from serving.work.model import JobKind, Work
 from training.tracking import UnknownVersion, set_champion, tracking_uri
@@ -35,6 +36,8 @@ SOON = round(30 * DAY) * 1_000_000
 """µs before its end in which a line is told to be approved anew."""
 _KEPT = round(7 * DAY) * 1_000_000
 """How long done jobs are kept, µs."""
+_TOLD = round(30 * DAY) * 1_000_000
+"""How long what webhooks were told is kept, µs."""
 
 
 def flush(work: Work) -> dict[str, Any]:
@@ -145,9 +148,18 @@ def guard(work: Work) -> dict[str, Any]:
     return {"experiments": len(found), "stopped": [one.experiment for one in found if one.stopped]}
 
 
+def tell(work: Work) -> dict[str, Any]:
+    """What webhooks are to be told, of every tenant."""
+    told = delivering.deliver_all(work.settings, work.database, lambda: work.now)
+    return {"delivered": told.delivered, "failed": told.failed, "dead": told.dead}
+
+
 def tidy(work: Work) -> dict[str, Any]:
-    """Forget the jobs that were done a week ago; dead ones stay until somebody looked."""
-    return {"jobs": repository.tidy(work.connection, work.now - _KEPT)}
+    """Forget jobs done a week ago and webhooks told a month ago; dead ones stay until somebody looked."""
+    return {
+        "jobs": repository.tidy(work.connection, work.now - _KEPT),
+        "webhooks": delivering.forget_all(work.database, work.now - _TOLD),
+    }
 
 
 KINDS = (
@@ -162,6 +174,7 @@ KINDS = (
     JobKind("expire_offers", expire_offers, every=HOUR),
     JobKind("freeze_lines", freeze_lines, every=HOUR),
     JobKind("escalate", escalate, every=HOUR),
+    JobKind("tell", tell, every=5),
     JobKind("guard", guard, every=DAY, wanted=lambda settings: bool(settings.token)),
     JobKind(MIRROR, follow_champion),
     JobKind("tidy", tidy, every=DAY),

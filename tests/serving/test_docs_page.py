@@ -31,7 +31,10 @@ def test_the_description_names_every_route_and_what_it_answers(address: str) -> 
         "POST /v1/offers/{decision_id}/decline", "POST /v1/offers/{decision_id}/drawdowns",
         "POST /v1/offers/{decision_id}/reapprove", "GET /v1/approvals", "POST /v1/approvals/stop",
         "POST /v1/approvals/resume", "GET /v1/log/checkpoint", "GET /v1/log/inclusion", "GET /v1/log/consistency",
-        "GET /v1/log/keys", "GET /v1/log/receipt",
+        "GET /v1/log/keys", "GET /v1/log/receipt", "POST /v1/offers/{decision_id}/repayments",
+        "POST /v1/webhooks", "GET /v1/webhooks", "DELETE /v1/webhooks/{endpoint_id}", "POST /v1/webhooks/{endpoint_id}/rotate",
+        "POST /v1/webhooks/{endpoint_id}/test", "GET /v1/webhooks/{endpoint_id}/deliveries",
+        "POST /v1/webhooks/{endpoint_id}/deliveries/{delivery_id}/replay",
     }  # fmt: skip
     for methods in paths.values():
         for operation in methods.values():

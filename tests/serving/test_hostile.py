@@ -75,8 +75,12 @@ BODIES: dict[str, Any] = {
     "/v1/offers/{decision_id}/reapprove": {"id_number": GOOD, "consent_id": "{consent}"},
     "/v1/approvals/stop": {"product": "consumer", "reason": "tried"},
     "/v1/approvals/resume": {"product": "consumer", "reason": "tried"},
+    "/v1/webhooks": {"url": "https://bank.example/told", "kinds": ["decision.made"]},
+    "/v1/webhooks/{endpoint_id}/rotate": {},
+    "/v1/webhooks/{endpoint_id}/test": {},
+    "/v1/webhooks/{endpoint_id}/deliveries/{delivery_id}/replay": {},
 }  # fmt: skip
-PLACES = dict.fromkeys(("{dispute_id}", "{decision_id}", "{case_id}"), str(uuid4())) | {
+PLACES = dict.fromkeys(("{dispute_id}", "{decision_id}", "{case_id}", "{endpoint_id}", "{delivery_id}"), str(uuid4())) | {
     "{dataset}": "vehicle"
 }
 OFFICERS = ("/v1/disputes", "/v1/cases")

@@ -47,6 +47,13 @@ ROUTES: dict[tuple[str, str], Permission] = {
     ("GET", "/v1/log/consistency"): Permission.READ_LOG,
     ("GET", "/v1/log/keys"): Permission.READ_LOG,
     ("GET", "/v1/log/receipt"): Permission.READ_LOG,
+    ("POST", "/v1/webhooks"): Permission.MANAGE_WEBHOOKS,
+    ("GET", "/v1/webhooks"): Permission.MANAGE_WEBHOOKS,
+    ("DELETE", "/v1/webhooks/{endpoint_id}"): Permission.MANAGE_WEBHOOKS,
+    ("POST", "/v1/webhooks/{endpoint_id}/rotate"): Permission.MANAGE_WEBHOOKS,
+    ("POST", "/v1/webhooks/{endpoint_id}/test"): Permission.MANAGE_WEBHOOKS,
+    ("GET", "/v1/webhooks/{endpoint_id}/deliveries"): Permission.MANAGE_WEBHOOKS,
+    ("POST", "/v1/webhooks/{endpoint_id}/deliveries/{delivery_id}/replay"): Permission.MANAGE_WEBHOOKS,
 }
 _SEEN = "0" * 64
 NOBODYS: dict[tuple[str, str], Any] = {
@@ -76,6 +83,11 @@ NOBODYS: dict[tuple[str, str], Any] = {
     ("GET", "/v1/log/inclusion"): None,
     ("GET", "/v1/log/consistency"): None,
     ("GET", "/v1/log/receipt"): None,
+    ("DELETE", "/v1/webhooks/{endpoint_id}"): None,
+    ("POST", "/v1/webhooks/{endpoint_id}/rotate"): None,
+    ("POST", "/v1/webhooks/{endpoint_id}/test"): None,
+    ("GET", "/v1/webhooks/{endpoint_id}/deliveries"): None,
+    ("POST", "/v1/webhooks/{endpoint_id}/deliveries/{delivery_id}/replay"): None,
 }  # fmt: skip
 """Bodies about somebody or something that is not there: who may ask is told so."""
 
@@ -89,7 +101,7 @@ QUERIES: dict[tuple[str, str], dict[str, str]] = {
 
 def nobodys() -> dict[str, str]:
     """Ids of what is not there, by the places of paths."""
-    return {name: str(uuid4()) for name in ("dispute_id", "case_id", "nobodys")} | {"dataset": "court_case"}
+    return {name: str(uuid4()) for name in ("dispute_id", "case_id", "nobodys", "endpoint_id", "delivery_id")} | {"dataset": "court_case"}
 
 
 def described(path: str) -> str:

@@ -22,6 +22,7 @@ UNDER_TENANT = (
     "consent", "subject_timeline", "artifact", "approval", "activation", "decision", "budget", "audit_log", "alert",
     "dispute", "erasure", "access_log", "model_entry", "evidence", "promotion",
     "decision_link", "review_case", "subject_statement", "subject_report", "offer", "drawdown", "approval_stop", "repayment", "escalation",
+    "webhook_endpoint", "webhook_delivery",
     "receipt_unsealed", "log_leaf", "log_tile", "log_key", "log_checkpoint",
 )  # fmt: skip
 
@@ -171,6 +172,8 @@ def test_a_role_does_what_it_is_granted_and_nothing_else(
         }}  # fmt: skip
     if route in NOBODYS:
         more = {"json": NOBODYS[route], "headers": {"Idempotency-Key": str(uuid4())}}
+    if path == "/v1/webhooks":
+        more = {"json": {"url": f"https://{role.value.replace('_', '-')}.example/told"}}
     if path == "/v1/approvals/stop":
         more = {"json": {"product": "consumer", "reason": "tried"}}
     spare = client.consent_id(LATE, categories=["bank"]) if "{spare}" in path else ""

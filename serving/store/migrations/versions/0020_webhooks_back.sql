@@ -1,0 +1,14 @@
+DROP TRIGGER told ON dispute;
+DROP TRIGGER told ON alert;
+DROP TRIGGER told ON offer;
+DROP TRIGGER told ON review_case;
+DROP TRIGGER told ON decision;
+DROP FUNCTION tell_of_dispute();
+DROP FUNCTION tell_of_alert();
+DROP FUNCTION tell_of_offer();
+DROP FUNCTION tell_of_case();
+DROP FUNCTION tell_of_decisions();
+DROP FUNCTION tell_webhooks(text, text, bigint, json);
+DROP FUNCTION webhook_payload(text, bigint, json);
+DROP TABLE webhook_delivery;
+DROP TABLE webhook_endpoint;
