@@ -12,6 +12,7 @@ import typer
 from features.cli import city_app, features_app
 from features.terminal import console, plain_errors, progress, show_json, show_table
 from serving import exchange_cli, fairness_cli, governance_cli
+from serving.access.cli import keys_app, tokens_app
 from serving.access_cli import access_log
 from serving.batch.cli import decide
 from serving.cases import cli as cases
@@ -40,7 +41,6 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-tokens_app = typer.Typer(help="Who may ask: people and systems of a tenant.", no_args_is_help=True)
 app.add_typer(city_app, name="city")
 app.add_typer(features_app, name="features")
 app.add_typer(models_app, name="models")
@@ -50,6 +50,7 @@ app.add_typer(experiments_app, name="experiments")
 app.add_typer(approvals_app, name="approvals")
 app.add_typer(identity_app, name="identity")
 app.add_typer(tokens_app, name="tokens")
+app.add_typer(keys_app, name="keys")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(webhooks_app, name="webhooks")
 app.add_typer(audit_app, name="audit")
@@ -148,29 +149,6 @@ def train(
         return
     console.print(f"[bold]{model}[/]: {trained.summary}")
     console.print(f"Next: yidai models submit policy {trained.path}", soft_wrap=True)
-
-
-@tokens_app.command("create")
-def create_token(
-    name: Annotated[str, typer.Argument(help="A person or a system.")],
-    role: Annotated[
-        list[str], typer.Option(help="integration_engineer, analyst, risk_officer, auditor, administrator.")
-    ],
-) -> None:
-    """Make a bearer token. It is shown once and stored only as a hash."""
-    from serving import operations
-    from serving.settings import Settings
-
-    typer.echo(operations.create_access(Settings.load(), name, role))
-
-
-@tokens_app.command("revoke")
-def revoke_tokens(name: Annotated[str, typer.Argument(help="A person or a system.")]) -> None:
-    """End every token of a person or system, within five seconds."""
-    from serving import operations
-    from serving.settings import Settings
-
-    console.print(f"{operations.end_access(Settings.load(), name)} tokens of {name} ended.")
 
 
 @app.command()

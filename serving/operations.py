@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
@@ -18,8 +18,8 @@ from features.terminal import Step
 from features.timeline.ingest import IngestReport, ingest_folder
 from features.timeline.lake import Lake
 from serving import promotion
-from serving.access.model import Authority, Permission, Role
-from serving.access.repository import actor_of, create_tenant, create_token, revoke_tokens
+from serving.access.model import Authority, Permission
+from serving.access.repository import actor_of, create_tenant
 from serving.app import open_migrated, run
 from serving.decisions.live import NothingActive
 from serving.decisions.replay import Replayed
@@ -101,29 +101,6 @@ def show_subject(settings: Settings, subject: int, as_of: int, lake: Path | None
 def serve(settings: Settings) -> None:
     """`yidai serve`: until stopped."""
     run(settings, prepare)
-
-
-def create_access(settings: Settings, name: str, roles: Iterable[str]) -> str:
-    """`yidai tokens create`: a bearer token for an actor of the settings' tenant, shown once.
-
-    Raises:
-        Invalid: a role that does not exist.
-    """
-    known = {role.value: role for role in Role}
-    wanted = list(roles)
-    for role in wanted:
-        if role not in known:
-            raise Invalid(f"there is no role {role!r}.", remedy=f"Roles: {', '.join(known)}.")
-    return create_token(prepare(settings), settings.tenant, name, [known[r] for r in wanted], wall_clock())
-
-
-def end_access(settings: Settings, name: str) -> int:
-    """`yidai tokens revoke`: end every token of an actor; returns how many.
-
-    Raises:
-        UnknownActor: nobody of that name.
-    """
-    return revoke_tokens(prepare(settings), settings.tenant, name, wall_clock())
 
 
 def authority(settings: Settings, database: Database, permission: Permission) -> Authority:

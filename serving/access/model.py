@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -83,6 +84,16 @@ class NotPermitted(Forbidden):
         )
 
 
+class OutOfScope(Forbidden):
+    """A key that is limited to other things than its actor may do."""
+
+    def __init__(self, actor: str, what: str) -> None:
+        super().__init__(
+            f"this key of {actor} is not for {what}.",
+            remedy="Take a key that is: `yidai tokens list` says what each is for.",
+        )
+
+
 class NobodyKnown(Unauthenticated):
     """No token, or one that is unknown, expired or revoked."""
 
@@ -95,22 +106,47 @@ class NobodyKnown(Unauthenticated):
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """What a key is limited to; None is no limit. A limit never gives what the actor's roles do not."""
+
+    permissions: frozenset[Permission] | None = None
+    products: frozenset[str] | None = None
+
+    @staticmethod
+    def of(permissions: Iterable[Permission], products: Iterable[str]) -> Scope:
+        """Limited to these, where there are any."""
+        return Scope(frozenset(permissions) or None, frozenset(products) or None)
+
+    @staticmethod
+    def read(permissions: Iterable[str] | None, products: Iterable[str] | None) -> Scope:
+        """As it is stored."""
+        return Scope(
+            None if permissions is None else frozenset(map(Permission, permissions)),
+            None if products is None else frozenset(products),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Actor:
-    """A person or system of one tenant."""
+    """A person or system of one tenant, and what the key is for by which it asks."""
 
     actor_id: UUID
     name: str
     tenant: str
     roles: frozenset[Role]
+    scope: Scope = Scope()
 
     def allowed(self, permission: Permission) -> Authority:
         """The authority to do this.
 
         Raises:
             NotPermitted: no role of the actor grants it.
+            OutOfScope: the key is for other things.
         """
         if not any(permission in GRANTED[role] for role in self.roles):
             raise NotPermitted(self.name, permission)
+        if self.scope.permissions is not None and permission not in self.scope.permissions:
+            raise OutOfScope(self.name, permission.value)
         return Authority(self, permission)
 
 
@@ -125,6 +161,17 @@ class Authority:
     def tenant(self) -> str:
         """The only tenant whose data this authority reaches."""
         return self.actor.tenant
+
+    def about(self, product: str) -> Authority:
+        """Itself, if its key is for applications for this product.
+
+        Raises:
+            OutOfScope: it is for other products.
+        """
+        products = self.actor.scope.products
+        if products is not None and product not in products:
+            raise OutOfScope(self.actor.name, f"the product {product}")
+        return self
 
     def holds(self, permission: Permission) -> Authority:
         """Itself, if it is for that permission; every use case asks this first.

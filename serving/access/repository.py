@@ -12,12 +12,12 @@ import asyncpg
 import uuid_utils
 
 from features.errors import Conflict, NotFound
-from serving.access.model import Actor, NobodyKnown, Role
+from serving.access.model import Actor, NobodyKnown, Role, Scope
 from serving.store.audit import record
 from serving.store.engine import Database
 from serving.store.session import owner_transaction, store_errors
 
-_ACTOR_OF_TOKEN = "SELECT actor_id, tenant_id, name, roles FROM actor_of_token"
+_ACTOR_OF_TOKEN = "SELECT actor_id, tenant_id, name, roles, permissions, products FROM actor_of_token"
 _REFUSED = "the token is unknown, expired or revoked."
 
 
@@ -59,13 +59,16 @@ def create_token(
     now: int,
     *,
     expires_at: int | None = None,
+    scope: Scope | None = None,
 ) -> str:
     """A new bearer token for an actor, who is created if need be. It is shown once and never stored.
+
+    It may do what the actor's roles grant, or as much of that as its ``scope`` says.
 
     Raises:
         RolesDiffer: an actor of that name has other roles.
     """
-    token = f"yd_{secrets.token_urlsafe(32)}"
+    token, limits = new_secret(), scope or Scope()
     wanted = sorted(role.value for role in roles)
     with owner_transaction(database) as connection:
         found = connection.execute(
@@ -81,16 +84,24 @@ def create_token(
                 values,
             )
         connection.execute(
-            "INSERT INTO token (token_hash, actor_id, created_at, expires_at) VALUES (%s, %s, %s, %s)",
-            (token_hash(token), actor, now, expires_at),
+            "INSERT INTO token (token_hash, actor_id, created_at, expires_at, permissions, products) "
+            "VALUES (%s, %s, %s, %s, %s, %s)",
+            (
+                token_hash(token),
+                actor,
+                now,
+                expires_at,
+                _sorted(limits.permissions),
+                _sorted(limits.products),
+            ),
         )
         connection.execute("SELECT set_config('yidai.tenant', %s, true)", (tenant,))
         record(connection, tenant, now, None, "token.created", name, roles=wanted)
     return token
 
 
-def revoke_tokens(database: Database, tenant: str, name: str, now: int) -> int:
-    """End every token of an actor; returns how many.
+def revoke_tokens(database: Database, tenant: str, name: str, now: int, key: str = "") -> int:
+    """End every token of an actor, or the one whose hash begins with ``key``; returns how many.
 
     Raises:
         UnknownActor: no such actor.
@@ -102,7 +113,9 @@ def revoke_tokens(database: Database, tenant: str, name: str, now: int) -> int:
         if found is None:
             raise UnknownActor(tenant, name)
         done = connection.execute(
-            "UPDATE token SET revoked_at = %s WHERE actor_id = %s AND revoked_at IS NULL", (now, found[0])
+            "UPDATE token SET revoked_at = %s WHERE actor_id = %s AND revoked_at IS NULL"
+            " AND starts_with(encode(token_hash, 'hex'), %s)",
+            (now, found[0], key),
         )
         connection.execute("SELECT set_config('yidai.tenant', %s, true)", (tenant,))
         record(connection, tenant, now, None, "token.revoked", name)
@@ -140,6 +153,11 @@ def token_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
+def new_secret() -> str:
+    """A key's secret, of 256 random bits."""
+    return f"yd_{secrets.token_urlsafe(32)}"
+
+
 def new_id() -> UUID:
     """A UUIDv7."""
     return UUID(bytes=uuid_utils.uuid7().bytes)
@@ -148,4 +166,9 @@ def new_id() -> UUID:
 def _actor(row: Any) -> Actor:
     if row is None:
         raise NobodyKnown(_REFUSED)
-    return Actor(UUID(str(row[0])), row[2], row[1], frozenset(Role(role) for role in row[3]))
+    roles = frozenset(Role(role) for role in row[3])
+    return Actor(UUID(str(row[0])), row[2], row[1], roles, Scope.read(row[4], row[5]))
+
+
+def _sorted(names: Iterable[str] | None) -> list[str] | None:
+    return None if names is None else sorted(names)

@@ -102,8 +102,9 @@ class DecisionService:
 
         Raises:
             WrongNumber, BadRequest: the request.
+            OutOfScope: the asker's key is for other products.
         """
-        authority.holds(Permission.DECIDE)
+        authority.holds(Permission.DECIDE).about(request.product)
         number = person_number(request.applicant.id_number, NUMBER)
         asked = asked_of(request)
         return Application(key_hash, request, number, asked, self._request_digest(request, number, asked))

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from features.errors import Unauthenticated
-from serving import operations
+from serving.access import operations
 from serving.access.model import Role
 from serving.access.repository import actor_of
 from serving.services import wall_clock

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from features.errors import NotFound
 from features.identity.held import HeldRecord, Verdict
 from serving.store.keys import KeyRing
+from serving.store.rotation import hold_keys
 from serving.store.session import Connection
 from serving.store.texts import open_record, seal_record
 
@@ -121,6 +122,7 @@ def give(connection: Connection, keys: KeyRing, held: Sequence[Held], subjects: 
 
 def take_back(connection: Connection, keys: KeyRing, held: Held) -> None:
     """Put a record under a key of its own again."""
+    hold_keys(connection, keys)
     key, wrapped = keys.new_data_key()
     connection.execute(
         "UPDATE held_record SET subject_id = NULL, wrapped_key = %s, sealed = %s WHERE record_id = %s",

@@ -8,6 +8,7 @@ import msgspec
 
 from features.identity.held import HeldRecord, PersonalText
 from serving.store.keys import KeyRing, seal, unseal
+from serving.store.rotation import hold_keys
 from serving.store.session import Connection
 
 _COPY_TEXTS = "COPY fresh_text (subject_id, dataset, field, text_hash, sealed) FROM STDIN"
@@ -59,6 +60,7 @@ def hold(connection: Connection, keys: KeyRing, records: Sequence[HeldRecord]) -
     """Store the records that are not stored yet, each under a key of its own; returns how many."""
     if not records:
         return 0
+    hold_keys(connection, keys)
     connection.execute("CREATE TEMP TABLE fresh_held (LIKE held_record) ON COMMIT DROP")
     with connection.cursor().copy(_COPY_HELD) as rows:
         for record_id, record in {record_id_of(keys, r): r for r in records}.items():

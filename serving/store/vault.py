@@ -19,6 +19,7 @@ from features.identity.vault import random_ids
 from serving.store import texts as personal
 from serving.store.engine import Database
 from serving.store.keys import KeyRing, seal, unseal
+from serving.store.rotation import hold_keys
 from serving.store.session import Connection, owner_transaction
 
 _LOCK = 7420003
@@ -137,6 +138,7 @@ class PostgresVault:
         statement = "UPDATE subject_counter SET given = given + %s RETURNING given - %s"
         row = connection.execute(statement, (len(new), len(new))).fetchone()
         assert row is not None
+        hold_keys(connection, self._keys)
         ids = random_ids(int(row[0]), len(new), np.random.default_rng(secrets.randbits(128)))
         copy = "COPY subject (kind, number_hash, subject_id, number, wrapped_key) FROM STDIN"
         with connection.cursor().copy(copy) as rows:
