@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from features.contracts.load import BrokenDocument
 from serving.sources.asking import open_sources
 from serving.sources.fetching import ADAPTERS
-from serving.sources.model import OnFailure, SourcesDocument, read_sources
+from serving.sources.model import OnFailure, SourcesDocument, SourceSpec, State, read_sources
 
 GOOD = {"source": "bureau", "dataset": "gas", "url": "https://bureau.example/ask"}
 
@@ -55,3 +56,15 @@ def test_a_token_that_is_not_there_is_told_when_the_process_starts(tmp_path: Pat
     document = read(tmp_path, {**GOOD, "token_file": str(tmp_path / "none")})
     with pytest.raises(BrokenDocument, match="bureau: token_file"):
         open_sources(document, lambda: 0.0)
+
+
+def test_the_declaration_of_the_page_is_one(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "sources.md").read_text(encoding="utf-8")
+    file = tmp_path / "sources.yaml"
+    file.write_text(page.split("```yaml\n", 1)[1].split("```", 1)[0])
+    found = read_sources(file, {"bureau_repayment"}, ADAPTERS)
+    assert [spec.gives for spec in found.sources] == ["bureau_repayment", "check.aml"]
+    told = set(re.findall(r"`([a-z_]+)`", page))
+    fields = {field.name for spec in (SourcesDocument, SourceSpec) for field in msgspec.structs.fields(spec)}
+    assert fields - {"schema", "sources"} <= told
+    assert {state.value for state in State} <= told
