@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from features.errors import Invalid, YidaiError
 from features.timeline.lake import Lake
+from serving.access import tokens
 from serving.decisions.live import POLICY, NothingActive, is_policy, needed
 from serving.policy.load import read_policy
 from serving.registry import repository as registry_rows
 from serving.services import wall_clock
 from serving.settings import Settings
 from serving.store.engine import Database, open_database
-from serving.store.keys import KeyRing
+from serving.store.keys import KeyFile, KeyRing
 from serving.store.migrate import is_current
 from serving.store.session import tenant_transaction
 
@@ -39,6 +40,7 @@ def doctor(settings: Settings) -> list[Check]:
         return [*found, Check("database", ok=False, detail=error.message, remedy=error.remedy)]
     found.append(_check("database", lambda: _schema(database), "Run any `yidai` command that writes."))
     found.append(_check("registry", lambda: _active(settings, database), "Run `yidai models promote`."))
+    found.append(_check("tokens", lambda: _tokens(settings, database), ""))
     return [*found, _port(settings)]
 
 
@@ -55,6 +57,10 @@ def _key(settings: Settings) -> str:
     mode = settings.key_file.stat().st_mode & 0o777
     if mode & 0o077:
         raise Invalid(f"others may read {settings.key_file}.", remedy=f"chmod 600 {settings.key_file}")
+    if KeyFile.read(settings.key_file).following is not None:
+        raise Invalid(
+            "a rotation of the master key was stopped.", remedy="`yidai keys rotate` goes on with it."
+        )
     return f"key {KeyRing.open(settings.key_file).identity}"
 
 
@@ -82,6 +88,14 @@ def _active(settings: Settings, database: Database) -> str:
             policy = read_policy(registry_rows.artifact_row(connection, slots[slot])[1])
             used |= needed(slots, policy, slot)
     return ", ".join(f"{slot} {name[:12]}" for slot, name in used.items())
+
+
+def _tokens(settings: Settings, database: Database) -> str:
+    keys = tokens.keys_of(database, settings.tenant, wall_clock())
+    soon = tokens.ending(keys)
+    opens = sum(key.state in {tokens.KeyState.LIVE, tokens.KeyState.ENDING} for key in keys)
+    told = "".join(f"; {key.key} of {key.name} ends within {tokens.WARN_DAYS} days" for key in soon)
+    return f"{opens} open{told}"
 
 
 def _port(settings: Settings) -> Check:

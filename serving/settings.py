@@ -13,8 +13,7 @@ from typing import Any, cast
 
 from features.calendar import instant
 from features.errors import Invalid
-
-PREFIX = "YIDAI_"
+from serving.given import PREFIX, given, variable_of, variables
 
 
 class WrongSetting(Invalid):
@@ -197,14 +196,11 @@ class Settings:
 
         Raises:
             WrongSetting: a value that is not of its type.
+            TwoSecrets, UnreadableSecret: a secret that is given twice, or by a file that cannot be read.
         """
         source = os.environ if environment is None else environment
-        values = {
-            each.name: _parse(each, source[variable_of(each.name)])
-            for each in fields(Settings)
-            if variable_of(each.name) in source
-        }
-        return Settings(**values)
+        texts = {each: given(each, source) for each in fields(Settings)}
+        return Settings(**{each.name: _parse(each, text) for each, text in texts.items() if text is not None})
 
     @property
     def lake_root(self) -> Path:
@@ -222,18 +218,13 @@ class Settings:
         return self.log_key_file or self.home / "log.key"
 
 
-def variable_of(name: str) -> str:
-    """Environment variable of a setting."""
-    return PREFIX + name.upper()
-
-
 def check_names(environment: Mapping[str, str], others: tuple[str, ...] = ()) -> None:
     """Refuse misspelt variables; ``others`` are names that other programs of Yidai read.
 
     Raises:
         UnknownSetting: the first ``YIDAI_*`` variable that nothing reads.
     """
-    known = tuple(variable_of(each.name) for each in fields(Settings)) + others
+    known = tuple(name for each in fields(Settings) for name in variables(each)) + others
     for name in sorted(environment):
         if name.startswith(PREFIX) and name not in known:
             raise UnknownSetting(name, known)
@@ -242,7 +233,7 @@ def check_names(environment: Mapping[str, str], others: tuple[str, ...] = ()) ->
 def settings_reference() -> str:
     """The page ``docs/settings.md``; ``python -m serving.settings`` prints it."""
     rows = [
-        f"| `{variable_of(each.name)}` | {_shown(each.default)} | {each.metadata['about']} |"
+        f"| {' or '.join(f'`{name}`' for name in variables(each))} | {_shown(each.default)} | {each.metadata['about']} |"
         for each in fields(Settings)
     ]
     return "\n".join([_ABOUT, "| variable | default | meaning |", "|---|---|---|", *rows]) + "\n"
@@ -251,7 +242,8 @@ def settings_reference() -> str:
 _ABOUT = """# Settings
 
 Every process and command reads its settings from the environment, once, when it starts. A value that cannot
-be read and a `YIDAI_*` variable that nothing reads are refused by name. This page is generated:
+be read and a `YIDAI_*` variable that nothing reads are refused by name. A secret is given as it is, or by the name of a file that holds it: the variable
+that ends in `_FILE`. This page is generated:
 `python -m serving.settings > docs/settings.md`.
 """
 
@@ -267,7 +259,8 @@ def _parse(each: Field[Any], value: str) -> Any:
     try:
         return parse(value)
     except (ValueError, KeyError, Invalid):
-        raise WrongSetting(variable_of(each.name), value, _EXPECTED.get(parse, "valid")) from None
+        shown = value if each.repr else "(secret)"
+        raise WrongSetting(variable_of(each.name), shown, _EXPECTED.get(parse, "valid")) from None
 
 
 if __name__ == "__main__":

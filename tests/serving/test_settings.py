@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from features.calendar import instant
+from serving.given import TwoSecrets, UnreadableSecret, variable_of
 from serving.settings import (
     Settings,
     UnknownSetting,
     WrongSetting,
     check_names,
     settings_reference,
-    variable_of,
 )
 from tests.serving.world import Bank, asking, problem
 
@@ -28,7 +28,7 @@ def test_the_page_is_what_the_code_says() -> None:
 
 def test_every_setting_is_on_the_page() -> None:
     for each in fields(Settings):
-        assert f"| `{variable_of(each.name)}` |" in settings_reference()
+        assert f"| `{variable_of(each.name)}` " in settings_reference()
         assert each.metadata["about"].endswith(".")
 
 
@@ -89,6 +89,24 @@ def test_secrets_are_not_shown() -> None:
     shown = repr(Settings(token="yd_secret", database_url="postgresql://me:word@there/db"))
     assert "yd_secret" not in shown
     assert "word" not in shown
+
+
+def test_every_secret_may_come_from_a_file(tmp_path: Path) -> None:
+    secrets = [each.name for each in fields(Settings) if not each.repr]
+    assert {"token", "database_url"} <= set(secrets)
+    for name in secrets:
+        path = tmp_path / name
+        path.write_text("postgresql://me:word@there/db\n")
+        check_names({f"{variable_of(name)}_FILE": ""})
+        found = Settings.load({f"{variable_of(name)}_FILE": str(path)})
+        assert getattr(found, name) == "postgresql://me:word@there/db"
+        assert "word" not in repr(found)
+        with pytest.raises(TwoSecrets, match="both set") as refusal:
+            Settings.load({variable_of(name): "hidden", f"{variable_of(name)}_FILE": str(path)})
+        assert "hidden" not in str(refusal.value)
+        with pytest.raises(UnreadableSecret, match="no text file that can be read"):
+            Settings.load({f"{variable_of(name)}_FILE": str(tmp_path / "absent")})
+    assert Settings.load({"YIDAI_TOKEN": "t", "YIDAI_TOKEN_FILE": ""}).token == "t"
 
 
 def test_a_source_that_does_not_exist_cannot_be_taken_down_unnoticed(bank: Bank) -> None:
