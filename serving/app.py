@@ -17,24 +17,27 @@ from fastapi.responses import PlainTextResponse
 from fastapi_offline import FastAPIOffline
 
 from features.errors import Invalid, Unavailable, YidaiError
+from serving import logs
 from serving.batch import api as batch
 from serving.cases import api as cases
 from serving.consents import api as consents
 from serving.decisions import api as decisions
 from serving.described import describe
+from serving.figures import Figures, note, sample
 from serving.log import api as sealed_log
+from serving.metrics import forget_dead, share
+from serving.observing import Observed
 from serving.offers import api as offers
 from serving.problems import BodyLimit, add_problems
+from serving.readiness import Readiness
 from serving.records import api as records
 from serving.records import life_api as life
-from serving.registry.repository import active_async
 from serving.rights import api as rights
 from serving.services import Clock, Services, close_services, open_services, services, wall_clock
-from serving.settings import Settings, WrongSetting
+from serving.settings import Settings
 from serving.stops import api as stops
 from serving.store.engine import Database, open_database
 from serving.store.migrate import migrate
-from serving.store.session import store_errors, tenant_connection
 from serving.webhooks import api as webhooks
 
 log = logging.getLogger("yidai")
@@ -70,16 +73,21 @@ def create_app(settings: Settings, database: Database, clock: Clock = wall_clock
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         held = await open_services(settings, database, clock)
         app.state.services = held
-        await _warm(held)
-        sweeper = asyncio.create_task(_sweep(held))
+        app.state.readiness, app.state.figures = Readiness(held), Figures(held)
+        forget_dead()
+        await app.state.readiness.warm()
+        app.state.readiness.end_slowly(settings.drain_seconds)
+        beside = [asyncio.create_task(_sweep(held)), asyncio.create_task(sample(held))]
         yield
-        sweeper.cancel()
-        await asyncio.gather(sweeper, return_exceptions=True)
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
         await close_services(held)
 
     app: FastAPI = FastAPIOffline(title=TITLE, version=VERSION, lifespan=lifespan, redoc_url=None)
     app.add_middleware(BodyLimit, limit=settings.body_limit, larger=_larger(settings))
     add_problems(app)
+    app.add_middleware(Observed)
     app.include_router(decisions.router)
     app.include_router(batch.router)
     app.include_router(consents.router)
@@ -118,16 +126,20 @@ def run(settings: Settings, store: Callable[[Settings], Database] = open_migrate
     _probe(settings.host, settings.port)
     database = store(settings)
     several = settings.workers > 1
+    logs.configure(settings)
+    if several:
+        share(settings.home)
     uvicorn.run(
         "serving.app:of_environment" if several else create_app(settings, database), factory=several,
         workers=settings.workers if several else None, host=settings.host, port=settings.port, loop="uvloop",
-        http="httptools", access_log=False, log_level="warning", server_header=False, timeout_graceful_shutdown=10,
+        http="httptools", access_log=False, log_config=None, server_header=False, timeout_graceful_shutdown=10,
     )  # fmt: skip
 
 
 def of_environment() -> FastAPI:
     """The application of one of several processes, which reads the settings that the first one read."""
     settings = Settings.load()
+    logs.configure(settings)
     return create_app(settings, open_database(settings))
 
 
@@ -150,32 +162,15 @@ def _add_health(app: FastAPI) -> None:
 
     @app.get("/health/ready", tags=["health"], summary="A decision could be made now")
     async def ready(request: Request) -> dict[str, Any]:
-        held = services(request)
-        return {"status": "ready", "active": await _readiness(held)}
+        readiness: Readiness = request.app.state.readiness
+        return {"status": "ready", "active": await readiness.check()}
 
     @app.get("/metrics", tags=["health"], summary="Figures for Prometheus", response_class=PlainTextResponse)
     async def metrics(request: Request) -> Response:
-        return Response(services(request).metrics.text(), media_type="text/plain; version=0.0.4")
-
-
-async def _readiness(held: Services) -> dict[str, str]:
-    """What is active for the tenant of this process; raises what keeps it from deciding."""
-    tenant = held.settings.tenant
-    async with store_errors(), tenant_connection(held.pool, tenant) as connection:
-        slots = await active_async(connection, held.clock())
-    live = await held.lives.get(tenant, slots)
-    for name in held.settings.sources_down:
-        if name not in live.plan.contracts:
-            raise WrongSetting("YIDAI_SOURCES_DOWN", name, "a dataset of the active definitions")
-    return dict(live.slots)
-
-
-async def _warm(held: Services) -> None:
-    """Compile what is active before the first request; an empty registry is no reason not to start."""
-    try:
-        await _readiness(held)
-    except YidaiError as error:
-        log.warning("not ready: %s", error)
+        held = services(request)
+        note(held)
+        found = await request.app.state.figures.found()
+        return Response(held.metrics.text(found), media_type="text/plain; version=0.0.4")
 
 
 async def _sweep(held: Services) -> None:

@@ -18,6 +18,7 @@ _PROBLEM: dict[str, Any] = {
         "type": {"type": "string", "pattern": "^urn:yidai:problem:"}, "title": {"type": "string"},
         "status": {"type": "integer", "minimum": 400, "maximum": 599}, "code": {"type": "string"},
         "detail": {"type": "string"}, "place": {"type": "string"}, "remedy": {"type": "string"},
+        "request_id": {"type": "string"},
     },
     "additionalProperties": False,
 }  # fmt: skip

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from features.errors import Invalid, TooLarge, YidaiError
+from serving import seen
 
 MEDIA = "application/problem+json"
 log = logging.getLogger("yidai")
@@ -186,6 +187,8 @@ def _response(status: int, code: str, message: str, place: str, remedy: str) -> 
     }  # fmt: skip
     body |= {"place": place} if place else {}
     body |= {"remedy": remedy} if remedy else {}
+    found = seen.now()
+    body |= {"request_id": found.request_id} if found is not None else {}
     text = msgspec.json.encode({name: _tellable(value) for name, value in body.items()})
     return Response(text, status, media_type=MEDIA)
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
 
-from features.calendar import instant
 from features.errors import Invalid
+from serving import reading
 from serving.given import PREFIX, given, variable_of, variables
 
 
@@ -35,72 +33,9 @@ class UnknownSetting(Invalid):
         super().__init__("nothing reads this variable.", place=variable, remedy=remedy)
 
 
-def _text(value: str) -> str:
-    return value
-
-
-def _names(value: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in value.split(",") if part.strip())
-
-
-def _moment(value: str) -> int | None:
-    return instant(value) if value else None
-
-
-def _port(value: str) -> int:
-    return _within(int(value), 1, 65_535)
-
-
-def _count(value: str) -> int:
-    return _within(int(value), 1, 1_000_000_000)
-
-
-def _seconds(value: str) -> float:
-    seconds = float(value)
-    if not (math.isfinite(seconds) and seconds > 0):
-        raise ValueError(value)
-    return seconds
-
-
-def _rate(value: str) -> float:
-    return _seconds(value)
-
-
-def _flag(value: str) -> bool:
-    return {"yes": True, "no": False}[value]
-
-
-def _tenant(value: str) -> str:
-    if not re.fullmatch(r"[a-z][a-z0-9_-]{0,31}", value):
-        raise ValueError(value)
-    return value
-
-
-def _origin(value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9._/-]{0,99}", value):
-        raise ValueError(value)
-    return value
-
-
-def _within(value: int, least: int, most: int) -> int:
-    if not least <= value <= most:
-        raise ValueError(value)
-    return value
-
-
-_EXPECTED: dict[Callable[[str], Any], str] = {
-    _port: "a port from 1 to 65535",
-    _count: "a whole number above zero",
-    _seconds: "a number of seconds above zero",
-    _rate: "a number of requests a second above zero",
-    _tenant: "a tenant: a small letter, then at most 31 small letters, digits, _ or -",
-    _origin: "small letters, digits, dots, slashes and hyphens, such as log.bank.example",
-    _moment: "an ISO date or date-time",
-    _flag: "yes or no",
-}
-
-
-def _setting(default: Any, about: str, parse: Callable[[str], Any] = _text, *, secret: bool = False) -> Any:
+def _setting(
+    default: Any, about: str, parse: Callable[[str], Any] = reading.text, *, secret: bool = False
+) -> Any:
     return field(default=default, repr=not secret, metadata={"about": about, "parse": parse})
 
 
@@ -116,11 +51,13 @@ class Settings:
     )
     database_name: str = _setting("yidai", "Database of the embedded server.")
     host: str = _setting("127.0.0.1", "Address on which `yidai serve` listens.")
-    port: int = _setting(8100, "Port on which `yidai serve` listens.", _port)
+    port: int = _setting(8100, "Port on which `yidai serve` listens.", reading.port)
     workers: int = _setting(
-        1, "Processes of `yidai serve` that share its port; each holds the models and a pool.", _count
+        1, "Processes of `yidai serve` that share its port; each holds the models and a pool.", reading.count
     )
-    mlflow_port: int = _setting(5100, "Port on which `yidai mlflow` listens, on this machine only.", _port)
+    mlflow_port: int = _setting(
+        5100, "Port on which `yidai mlflow` listens, on this machine only.", reading.port
+    )
     master_key_file: Path | None = _setting(
         None, "File with the master key (32 bytes in hexadecimal), made on first use. Empty: home/master.key.",
         lambda value: Path(value) if value else None,
@@ -128,41 +65,45 @@ class Settings:
     log_origin: str = _setting(
         "yidai",
         "Name of the sealed logs in their checkpoints; a slash and the tenant follow. Best a host name of the bank's.",
-        _origin,
+        reading.origin,
     )
     log_key_file: Path | None = _setting(
         None, "File with the key that signs checkpoints (32 bytes in hexadecimal), made on first use. Empty: home/log.key.",
         lambda value: Path(value) if value else None,
     )  # fmt: skip
     token: str = _setting("", "Bearer token by which a command says who is asking.", secret=True)
-    tenant: str = _setting("city", "Tenant of the commands that are not given one.", _tenant)
-    body_limit: int = _setting(65_536, "Largest request body in bytes.", _count)
+    tenant: str = _setting("city", "Tenant of the commands that are not given one.", reading.tenant)
+    body_limit: int = _setting(65_536, "Largest request body in bytes.", reading.count)
     records_limit: int = _setting(
-        8_388_608, "Largest body of POST /v1/records and of POST /v1/decisions:batch in bytes.", _count
+        8_388_608, "Largest body of POST /v1/records and of POST /v1/decisions:batch in bytes.", reading.count
     )
-    pool_size: int = _setting(8, "Connections of one API process to PostgreSQL.", _count)
-    group_size: int = _setting(64, "Decisions that one commit may take together.", _count)
+    pool_size: int = _setting(8, "Connections of one API process to PostgreSQL.", reading.count)
+    group_size: int = _setting(64, "Decisions that one commit may take together.", reading.count)
     most_waiting: int = _setting(
-        256, "Applications that may wait in one API process; the next is told to come again (503).", _count
+        256,
+        "Applications that may wait in one API process; the next is told to come again (503).",
+        reading.count,
     )
     tenant_rate: float = _setting(
         5_000.0,
         "Requests a second that one tenant may send, shared out evenly among the workers; more gets 429.",
-        _rate,
+        reading.rate,
     )
     tenant_burst: int = _setting(
-        10_000, "Requests that a tenant that was silent may send at once, shared out as the rate is.", _count
+        10_000,
+        "Requests that a tenant that was silent may send at once, shared out as the rate is.",
+        reading.count,
     )
     pool_wait_seconds: float = _setting(
         2.0,
         "How long a request waits for a connection to PostgreSQL before it is told to come again (503).",
-        _seconds,
+        reading.seconds,
     )
     as_of: int | None = _setting(
-        None, "For sample data only: the moment as of which features are read. Empty: now.", _moment
+        None, "For sample data only: the moment as of which features are read. Empty: now.", reading.moment
     )
     sources_down: tuple[str, ...] = _setting(
-        (), "Datasets, comma separated, that an operator has taken out of service.", _names
+        (), "Datasets, comma separated, that an operator has taken out of service.", reading.names
     )
     sources_file: Path | None = _setting(
         None, "File that declares the sources that are asked while a decision waits. Empty: none.",
@@ -173,21 +114,32 @@ class Settings:
         lambda value: Path(value) if value else None,
     )  # fmt: skip
     review_days: int = _setting(
-        15, "Days within which a person decides a referred or contested case.", _count
+        15, "Days within which a person decides a referred or contested case.", reading.count
     )
     alone_fen: int = _setting(
         5_000_000,
         "Amount in fen above which an override or a person's approval needs a second person.",
-        _count,
+        reading.count,
+    )
+    drain_seconds: float = _setting(
+        0.0,
+        "How long a process that was told to end (SIGTERM) still answers while it says that it is not ready.",
+        reading.pause,
+    )
+    log_format: str = _setting(
+        "", "`json` or `text`. Empty: text at a terminal, else one JSON object a line.", reading.log_format
+    )
+    log_level: str = _setting(
+        "info", "`debug`, `info`, `warning` or `error`; at `info` each request is a line.", reading.log_level
     )
     webhooks_private: bool = _setting(
         False,
         "`yes` lets webhooks go to addresses of this machine and its network, to this machine over plain http too.",
-        _flag,
+        reading.flag,
     )
     complaints: str = _setting("12378", "Where an applicant can complain, as the notice tells it.")
     sweep_seconds: float = _setting(
-        60.0, "How often ended consents are swept from the online store.", _seconds
+        60.0, "How often ended consents are swept from the online store.", reading.seconds
     )
 
     @staticmethod
@@ -260,7 +212,7 @@ def _parse(each: Field[Any], value: str) -> Any:
         return parse(value)
     except (ValueError, KeyError, Invalid):
         shown = value if each.repr else "(secret)"
-        raise WrongSetting(variable_of(each.name), shown, _EXPECTED.get(parse, "valid")) from None
+        raise WrongSetting(variable_of(each.name), shown, reading.EXPECTED.get(parse, "valid")) from None
 
 
 if __name__ == "__main__":

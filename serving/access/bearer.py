@@ -11,6 +11,7 @@ from fastapi import Request
 from serving.access.limits import TenantLimits
 from serving.access.model import Actor, Authority, NobodyKnown, Permission
 from serving.access.repository import actor_of_async, token_hash
+from serving.seen import asked_by
 
 _REMEMBERED_SECONDS = 5.0
 _MOST = 10_000
@@ -38,6 +39,7 @@ class Doorkeeper:
             RateExceeded: the tenant asks more often than it may.
         """
         actor = await self._known_actor(header)
+        asked_by(actor.tenant, actor.name)
         if self._limits is not None:
             self._limits.take(actor.tenant)
         return actor

@@ -46,6 +46,11 @@ class Gatherer(Generic[_Asked, _Answer]):
         self._waiting: deque[tuple[_Asked, asyncio.Future[_Answer]]] = deque()
         self._under_way: set[asyncio.Task[None]] = set()
 
+    @property
+    def waiting(self) -> int:
+        """Questions that wait for a group."""
+        return len(self._waiting)
+
     async def ask(self, one: _Asked) -> _Answer:
         """The answer, with those that are asked meanwhile.
 

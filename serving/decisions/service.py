@@ -67,6 +67,11 @@ class DecisionService:
             self.attempt, settings.group_size, _GROUPS, settings.most_waiting
         )
 
+    @property
+    def waiting(self) -> int:
+        """Applications that wait to be decided."""
+        return self._together.waiting
+
     async def decide(self, authority: Authority, key: str | None, body: bytes) -> Answer:
         """Decide an application, or repeat the answer that its key was given.
 

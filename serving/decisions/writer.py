@@ -30,6 +30,11 @@ class GroupWriter:
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def waiting(self) -> int:
+        """Decisions that wait to be written."""
+        return self._queue.qsize()
+
     def start(self) -> None:
         """Begin to write."""
         self._task = asyncio.create_task(self._run())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -28,6 +29,14 @@ def migrate(database: Database) -> None:
         engine.dispose()
 
 
+@cache
+def head() -> str:
+    """The last migration of this code."""
+    found = ScriptDirectory.from_config(_config()).get_current_head()
+    assert found is not None
+    return found
+
+
 def is_current(database: Database) -> bool:
     """Whether no migration is missing."""
     engine = create_engine(database.sqlalchemy_url)
@@ -36,7 +45,7 @@ def is_current(database: Database) -> bool:
             here = MigrationContext.configure(connection).get_current_revision()
     finally:
         engine.dispose()
-    return here == ScriptDirectory.from_config(_config()).get_current_head()
+    return here == head()
 
 
 def _config() -> Config:

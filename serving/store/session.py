@@ -90,10 +90,19 @@ class WaitingPool(asyncpg.Pool):  # type: ignore[misc]
     """A pool at which nobody waits longer than ``wait`` seconds for a connection, whichever way it is asked for one."""
 
     wait: float | None = None
+    waiting: int = 0
+    """Who waits now."""
 
     def acquire(self, *, timeout: float | None = None) -> Any:
         """As asyncpg's; a ``TimeoutError`` where none came free in time."""
         return super().acquire(timeout=self.wait if timeout is None else timeout)
+
+    async def _acquire(self, timeout: float | None) -> Any:  # noqa: ASYNC109 - asyncpg's own
+        self.waiting += 1
+        try:
+            return await super()._acquire(timeout)
+        finally:
+            self.waiting -= 1
 
 
 async def open_pool(database: Database, size: int, wait: float = 30.0) -> asyncpg.Pool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import threading
 from collections.abc import Collection, Iterator
 
+from serving import logs
 from serving.operations import prepare
 from serving.services import wall_clock
 from serving.settings import Settings
@@ -19,7 +19,7 @@ from serving.work.worker import Worker
 
 def run(settings: Settings) -> None:
     """Until SIGTERM or SIGINT: the job that is being done then is finished first."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    logs.configure(settings)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

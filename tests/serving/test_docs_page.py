@@ -39,4 +39,4 @@ def test_the_description_names_every_route_and_what_it_answers(address: str) -> 
     for methods in paths.values():
         for operation in methods.values():
             assert operation["summary"]
-            assert "default" in operation["responses"]
+            assert "500" in operation["responses"]

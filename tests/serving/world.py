@@ -269,6 +269,7 @@ def problem(got: httpx.Response, status: int, code: str = "") -> dict[str, Any]:
     assert got.status_code == status, got.text
     assert got.headers["content-type"] == "application/problem+json"
     body: dict[str, Any] = got.json()
+    assert body.pop("request_id", None) == got.headers.get("x-request-id")
     assert (body["status"], body["type"]) == (status, f"urn:yidai:problem:{body['code']}")
     assert body["code"] == code or not code, body
     assert body["detail"]

@@ -139,7 +139,7 @@ def send(client: Client, place: Place, ids: dict[str, str]) -> httpx.Response:
 
 def told(got: httpx.Response, ids: dict[str, str]) -> tuple[int, str, str]:
     """Status, media type and text of an answer, with names for the ids that were sent and for what is new each time."""
-    text = got.text
+    text = got.text.replace(got.headers["x-request-id"], "<request>")
     for kind, each in ids.items():
         text = text.replace(each, f"<{kind}>")
     if got.headers.get("content-type") == "application/x-ndjson":

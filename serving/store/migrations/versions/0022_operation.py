@@ -1,0 +1,24 @@
+"""Figures for operators, and the version of the schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0022"
+down_revision = "0021"
+
+
+def upgrade() -> None:
+    _run("0022_operation.sql")
+
+
+def downgrade() -> None:
+    _run("0022_operation_back.sql")
+
+
+def _run(name: str) -> None:
+    driver = op.get_bind().connection.driver_connection
+    assert driver is not None
+    driver.execute(Path(__file__).with_name(name).read_text(encoding="utf-8"))

@@ -1,0 +1,2 @@
+DROP FUNCTION schema_version();
+DROP FUNCTION operating_figures(bigint);
