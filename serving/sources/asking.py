@@ -169,6 +169,8 @@ class LiveSources:
             state = State.TIMEOUT
         except Unusable as error:
             log.warning("source %s: %s", source.spec.source, error)
+        except Exception as error:  # noqa: BLE001 - whatever a source does, the application is decided
+            log.error("source %s: %s", source.spec.source, type(error).__name__)  # noqa: TRY400 - a text may quote a number
         finally:
             (source.breaker.succeeded if state is State.ANSWERED else source.breaker.failed)()
         return state, found, lines
