@@ -38,6 +38,7 @@ from serving.settings import Settings
 from serving.stops import api as stops
 from serving.store.engine import Database, open_database
 from serving.store.migrate import migrate
+from serving.tracing import close_tracing, open_tracing
 from serving.webhooks import api as webhooks
 
 log = logging.getLogger("yidai")
@@ -83,6 +84,7 @@ def create_app(settings: Settings, database: Database, clock: Clock = wall_clock
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
         await close_services(held)
+        close_tracing()
 
     app: FastAPI = FastAPIOffline(title=TITLE, version=VERSION, lifespan=lifespan, redoc_url=None)
     app.add_middleware(BodyLimit, limit=settings.body_limit, larger=_larger(settings))
@@ -100,6 +102,7 @@ def create_app(settings: Settings, database: Database, clock: Clock = wall_clock
     app.include_router(sealed_log.router)
     app.include_router(webhooks.router)
     _add_health(app)
+    open_tracing(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 

@@ -7,8 +7,9 @@ import secrets
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from serving.telling import holds_number
+
 _GIVEN = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-_NUMBER = re.compile(r"\d{15,}[Xx]?")
 
 
 @dataclass(slots=True)
@@ -25,8 +26,8 @@ _SEEN: ContextVar[Seen | None] = ContextVar("seen", default=None)
 
 def begin(given: str) -> Seen:
     """Begin a request under the id that its sender gave, or a new one where that is none that may be repeated."""
-    usable = _GIVEN.fullmatch(given) and not _NUMBER.search(given)
-    seen = Seen(given if usable else secrets.token_hex(8))
+    usable = _GIVEN.fullmatch(given) and not holds_number(given)
+    seen = Seen(given if usable else f"{secrets.token_hex(4)}-{secrets.token_hex(4)}")
     _SEEN.set(seen)
     return seen
 

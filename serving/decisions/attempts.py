@@ -13,6 +13,7 @@ import numpy as np
 from features.calendar import DAY
 from features.errors import YidaiError
 from features.matrix import FeatureMatrix
+from serving import tracing
 from serving.decisions.budgets import Full
 from serving.decisions.decider import Decision, decide_many
 from serving.decisions.linking import Referral
@@ -40,6 +41,10 @@ class Attempts:
 
     async def attempt(self, asking: Sequence[Asking]) -> list[Found]:
         """What becomes of each, in order; what one lacks is not another's trouble."""
+        with tracing.group("decision group", (each.traced for each in asking)):
+            return await self._attempt(asking)
+
+    async def _attempt(self, asking: Sequence[Asking]) -> list[Found]:
         prepared = await self._preparer.prepared(asking)
         made: dict[int, tuple[Decision, bytes] | Exception] = {}
         for places in _alike(prepared):
@@ -49,7 +54,8 @@ class Attempts:
             for at, each in made.items()
             if not isinstance(each, Exception) and isinstance(ready := prepared[at], Ready)
         }
-        stored = dict(zip(storing, await asyncio.gather(*storing.values()), strict=True))
+        with tracing.span("commit", decisions=len(storing)):
+            stored = dict(zip(storing, await asyncio.gather(*storing.values()), strict=True))
         refused = {at: each for at, each in made.items() if isinstance(each, Exception)}
         early = {at: each for at, each in enumerate(prepared) if not isinstance(each, Ready)}
         found: dict[int, Found] = {**early, **refused, **stored}
@@ -103,8 +109,10 @@ def decided(ready: Sequence[Ready], random_key: bytes) -> list[tuple[Decision, b
         )
     )
     sources = [each.sources for each in ready]
-    found = decide_many([each.case for each in ready], matrix, sources, ready[0].live, random_key)
-    return list(zip(found, write_receipts(found), strict=True))
+    with tracing.span("decide", decisions=len(ready)):
+        found = decide_many([each.case for each in ready], matrix, sources, ready[0].live, random_key)
+    with tracing.span("receipt", decisions=len(ready)):
+        return list(zip(found, write_receipts(found), strict=True))
 
 
 def _alike(prepared: Sequence[Ready | Answer | YidaiError]) -> Iterable[list[int]]:

@@ -16,6 +16,7 @@ from features.contracts.model import SubjectKind
 from features.errors import YidaiError
 from features.matrix import FeatureMatrix
 from features.timeline.packed import PackedTimeline, unpack
+from serving import tracing
 from serving.access.model import Authority
 from serving.consents.check import check_consent
 from serving.decisions import repository
@@ -73,17 +74,16 @@ class Preparer:
     async def prepared(self, asking: Sequence[Asking]) -> list[Ready | Answer | YidaiError]:
         """What each application is decided from, read in one round trip; or its earlier answer, or what it lacks."""
         try:
-            read = await repository.read_many(self._pool, [self._wanted(each) for each in asking])
+            with tracing.span("read", applications=len(asking)):
+                read = await repository.read_many(self._pool, [self._wanted(each) for each in asking])
         except YidaiError as error:
             return [error] * len(asking)
         drafts = [await self._drafted(each, inputs) for each, inputs in zip(asking, read, strict=True)]
         ready: dict[int, Ready | YidaiError] = {}
         for places in _alike(drafts):
-            ready |= zip(
-                places,
-                _with_features([d for at in places if isinstance(d := drafts[at], Draft)]),
-                strict=True,
-            )
+            with tracing.span("features", applications=len(places)):
+                found = _with_features([d for at in places if isinstance(d := drafts[at], Draft)])
+            ready |= zip(places, found, strict=True)
         return [each if not isinstance(each, Draft) else ready[at] for at, each in enumerate(drafts)]
 
     async def _drafted(self, asking: Asking, inputs: Inputs) -> Draft | Answer | YidaiError:

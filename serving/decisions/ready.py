@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from features.matrix import FeatureMatrix
+from serving import tracing
 from serving.access.model import Authority
 from serving.decisions.case import Case, CaseSource
 from serving.decisions.linking import Link
@@ -57,6 +59,7 @@ class Asking:
     application: Application
     trial: Trial
     link: Link | None = None
+    traced: Any = field(default_factory=tracing.here, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

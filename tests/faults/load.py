@@ -32,6 +32,7 @@ class Api:
     log: Path
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
+    more: dict[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -45,7 +46,7 @@ class Api:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("YIDAI_")} | {
             "YIDAI_HOME": str(settings.home), "YIDAI_DATABASE_NAME": settings.database_name,
             "YIDAI_PORT": str(self.port), "YIDAI_AS_OF": iso(settings.as_of or 0), "YIDAI_TENANT": settings.tenant,
-        }  # fmt: skip
+        } | self.more  # fmt: skip
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", SERVE], env=environment, stdout=log, stderr=log

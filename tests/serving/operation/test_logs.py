@@ -87,4 +87,4 @@ def test_each_request_is_a_line_by_its_template(
 def test_an_id_that_may_not_be_repeated_is_replaced(client: Client, given: str) -> None:
     answer = client.http.get("/health/live", headers={b"X-Request-Id": given.encode("latin-1")})
     assert answer.headers["x-request-id"] != given
-    assert len(answer.headers["x-request-id"]) == 16
+    assert len(answer.headers["x-request-id"]) == 17
