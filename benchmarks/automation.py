@@ -1,7 +1,7 @@
 """How many applications the default policy decides without a person, and why each of the others waits for one.
 
 Models learn from the loans of one sample city; every application of the last months of another one, which they have
-never seen, is decided as ``yidai decide`` does it. Every applicant consents to everything and passes the bank's checks,
+never seen, is decided as ``yidai decide`` does it, on the day on which all parts of the policy are in force. Every applicant consents to everything and passes the bank's checks,
 no list is in force, and no household has promises of before: what is left is the policy, the models and the records.
 
     python -m benchmarks.automation [--quick] [--json]
@@ -14,11 +14,14 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from benchmarks.applications import Applications, applications
 from benchmarks.common import finish
+from features.calendar import instant
 from serving.decisions.decider import Decision, decide_many
+from serving.policy.days import date_text
 from serving.policy.model import Outcome
 
 MONTHS_JUDGED = 0.4
@@ -57,11 +60,13 @@ def main() -> None:
 def decided(found: Applications) -> list[Decision]:
     """The decisions on the applications of the last months."""
     first = round(len(found.cases) * (1 - MONTHS_JUDGED))
+    today = instant(date_text(found.live.policy.settled_day))
+    cases = [msgspec.structs.replace(case, decided_at=max(case.decided_at, today)) for case in found.cases]
     decisions = []
     for at in range(first, len(found.cases), CHUNK):
         rows = slice(at, at + CHUNK)
         part = found.matrix.take(np.arange(len(found.cases))[rows])
-        decisions += decide_many(found.cases[rows], part, found.sources[rows], found.live, b"benchmark")
+        decisions += decide_many(cases[rows], part, found.sources[rows], found.live, b"benchmark")
     return decisions
 
 

@@ -63,7 +63,7 @@ def test_page_and_twin_are_written_and_the_read_is_logged_with_its_purpose(
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
     twin = json.loads(Path(told["twin"]).read_text(encoding="utf-8"))
-    assert twin["approved_to"] == 7
+    assert twin["approved_to"] == 8
     assert "<svg" in Path(told["page"]).read_text(encoding="utf-8")
     assert 0 < told["figures"]["impact_ratio"] <= 1
     entries = [one for one in FileLog(settings.lake_root).entries() if one.purpose == "fairness_test"]

@@ -95,7 +95,7 @@ SHAPES: dict[str, tuple[Change, str, str]] = {
 }  # fmt: skip
 ERRORS: dict[str, tuple[Change, str, str, str]] = {
     "a grade without a row": (
-        row("cutoffs", 0, grades=[2, 7]), "gap", "tables.cutoffs", "segment firm_owner, grade 1, days from 2020-07-17 on",
+        row("cutoffs", 0, grades=[2, 7]), "gap", "tables.cutoffs", "segment firm_owner, grade 1, days from 2020-07-17 to 2026-09-30",
     ),
     "a term without a price": (
         row("prices", 12, terms=[25, 360]), "gap", "tables.prices", "grade 1 to 2, term 13 to 24, days from 2024-07-01 on",

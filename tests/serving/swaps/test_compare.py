@@ -112,14 +112,12 @@ def test_the_same_policy_swaps_nobody(cases) -> None:
 def test_a_lower_cut_off_swaps_in_the_grade_that_it_lets_in_and_says_what_is_expected_of_it() -> None:
     cases = [(40, 0.0, 8, -1, 12), (40, 0.0, 8, 1, 12), (40, 0.0, 1, 0, 12), (20, 0.0, 8, -1, 12)]
     past, grades, pd = past_of(cases)
-    tables = plain()["tables"]
-    for row in tables["cutoffs"]:
-        if row["id"] == "known-approve":
-            row["grades"] = [1, 8]
-    tables["cutoffs"] = [row for row in tables["cutoffs"] if row["id"] != "known-refer"]
-    side = Side(policy_of(YOUNG), "m", pd, grades)
+    tables, lower = plain()["tables"], plain()["tables"]
+    for each, outcome in ((tables, "refer"), (lower, "approve")):
+        next(row for row in each["cutoffs"] if row["id"] == "known-small")["outcome"] = outcome
+    side = Side(policy_of(YOUNG, tables=tables), "m", pd, grades)
     found = backtest(
-        past, side, Side(policy_of(YOUNG, tables=tables), "m", pd, grades), Band(1.0, 1.5, "test")
+        past, side, Side(policy_of(YOUNG, tables=lower), "m", pd, grades), Band(1.0, 1.5, "test")
     )
     swapped = found.moved(approved_after=True)
     assert (swapped.rows, swapped.labelled, swapped.seen) == (2, 1, 1)
