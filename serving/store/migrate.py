@@ -10,14 +10,20 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
 
 from serving.store.engine import Database
+from serving.store.session import StoreUnavailable
 
 _LOCK = 7420002
 
 
 def migrate(database: Database) -> None:
-    """Apply every migration that is missing; safe to run at once from several processes."""
+    """Apply every migration that is missing; safe to run at once from several processes.
+
+    Raises:
+        StoreUnavailable: no connection, or it was lost; nothing or all was applied.
+    """
     engine = create_engine(database.sqlalchemy_url)
     try:
         with engine.begin() as connection:
@@ -25,6 +31,8 @@ def migrate(database: Database) -> None:
             config = _config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+    except OperationalError:
+        raise StoreUnavailable from None
     finally:
         engine.dispose()
 

@@ -11,7 +11,8 @@ import pytest
 
 from serving.app import PortInUse, WrongAddress, run
 from serving.settings import Settings
-from serving.store.engine import ServerDown, open_database
+from serving.store.engine import Database, ServerDown, open_database
+from serving.store.migrate import migrate
 from serving.store.session import StoreUnavailable, tenant_transaction
 from tests.faults.load import Api, free_port, kill_postmaster, wait_until
 from tests.serving.records.sending import case, send
@@ -74,6 +75,12 @@ def test_a_named_database_that_is_not_there_is_told_without_its_password(tmp_pat
         open_database(Settings(home=tmp_path, database_url=url))
     assert "secret" not in str(refusal.value)
     assert "YIDAI_DATABASE_URL" in refusal.value.remedy
+
+
+def test_a_process_that_begins_while_the_database_goes_away_says_so() -> None:
+    url = f"postgresql://me:secret@127.0.0.1:{free_port()}/yidai"
+    with pytest.raises(StoreUnavailable):
+        migrate(Database(url, url))
 
 
 def test_a_named_database_that_is_no_address_is_told(tmp_path: Path) -> None:
