@@ -100,6 +100,7 @@ class Load:
     url: str
     token: str
     people: list[tuple[str, str]]
+    pause: float = 0.0
     answers: dict[str, bytes] = field(default_factory=dict)
     bodies: dict[str, dict] = field(default_factory=dict)
     refused: list[httpx.Response] = field(default_factory=list)
@@ -144,6 +145,7 @@ class Load:
     def _client(self, k: int) -> None:
         with httpx.Client(timeout=30) as http:
             while not self._end.is_set():
+                time.sleep(self.pause)
                 number, consent = self.people[k % len(self.people)]
                 key = str(uuid4())
                 self.bodies[key] = application(number, consent)

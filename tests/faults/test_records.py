@@ -56,8 +56,8 @@ def process(bank: Bank, code: str) -> subprocess.Popen[bytes]:
 class Senders:
     """Clients that each send calls of records, and each call until it is answered."""
 
-    def __init__(self, bank: Bank, api: Api, name: str) -> None:
-        self.bank, self.api, self.name = bank, api, name
+    def __init__(self, bank: Bank, api: Api, name: str, pause: float = 0.0) -> None:
+        self.bank, self.api, self.name, self.pause = bank, api, name, pause
         self.acknowledged: list[tuple[str, str]] = []
         self.end = threading.Event()
         self.threads = [threading.Thread(target=self.run, args=(k,), daemon=True) for k in range(3)]
@@ -76,6 +76,7 @@ class Senders:
         turn, number = 0, PEOPLE[k]
         headers = {"Authorization": f"Bearer {self.bank.tokens['integration_engineer']}"}
         while not self.end.is_set():
+            time.sleep(self.pause)
             names = [f"{self.name}-{k}-{turn}-{j}" for j in range(5)]
             body = "\n".join(json.dumps(case(number, name, kind="civil")) for name in names)
             while True:

@@ -1,0 +1,111 @@
+"""A worker is killed before each step of sealing and of hydration: who comes after does all that was left, once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from serving.store.session import owner_transaction
+from serving.work import repository
+from serving.work.model import JobState
+from tests.faults.load import Api
+from tests.faults.proof import all_replays, the_log_verifies
+from tests.faults.test_worker import acknowledged, started
+from tests.serving.world import GOOD, Bank, Client
+
+STEPS = """
+import os, signal, sys
+import psycopg
+from asyncpg.pool import PoolConnectionProxy
+from serving.settings import Settings
+from serving.store.engine import open_database
+from serving.work import kinds
+from serving.work.model import JobKind
+from serving.work.worker import Worker
+
+kind, left = sys.argv[1], int(sys.argv[2])
+
+def counted(owner, name):
+    step = getattr(owner, name)
+    def take(*given, **named):
+        global left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return step(*given, **named)
+    setattr(owner, name, take)
+
+settings = Settings.load()
+worker = Worker(settings, open_database(settings), (JobKind(kind, getattr(kinds, kind)),))
+for owner, names in (
+    (psycopg.Cursor, ("execute", "executemany", "copy")),
+    (psycopg.Connection, ("commit",)),
+    (PoolConnectionProxy, ("execute", "executemany", "fetch", "fetchrow", "fetchval", "copy_records_to_table")),
+    (os, ("replace", "rename")),
+):
+    for name in names:
+        counted(owner, name)
+list(worker.drain())
+"""
+SLICE = os.environ.get("YIDAI_CAMPAIGN") == "slice"
+
+
+def asked(bank: Bank, kind: str, number: int) -> None:
+    with owner_transaction(bank.database) as connection:
+        repository.enqueue(connection, kind, f"steps-{number}", time.time_ns() // 1_000)
+
+
+def nothing_left(bank: Bank) -> bool:
+    with owner_transaction(bank.database) as owner:
+        return repository.jobs(owner, (JobState.WAITING, JobState.DEAD), 100) == []
+
+
+def killed_at_every(bank: Bank, kind: str, apart: int, before_each: Callable[[int], None]) -> int:
+    """Kill before step 1, 1 + apart ... until a process outlives its steps; how many died."""
+    step, code, deaths = 1, -signal.SIGKILL, 0
+    while code:
+        before_each(step)
+        asked(bank, kind, step)
+        code = started(bank, "-c", STEPS, kind, str(step)).wait(60)
+        assert code in {0, -signal.SIGKILL}
+        deaths += code != 0
+        assert started(bank, "-c", STEPS, kind, "0").wait(60) == 0
+        assert nothing_left(bank)
+        step += apart
+    print(f"{kind}: {deaths} kills, each before another of {step - apart} steps")
+    return deaths
+
+
+@pytest.mark.campaign
+def test_a_worker_is_killed_before_each_step_of_sealing(bank: Bank, api: Api, people) -> None:
+    with httpx.Client(base_url=api.url, timeout=30) as http:
+        client = Client(http, bank)
+
+        def decide(step: int) -> None:
+            assert client.decide(*people[step % len(people)]).status_code == 201
+
+        assert killed_at_every(bank, "seal", 12 if SLICE else 1, decide) > 1
+    the_log_verifies(bank)
+
+
+@pytest.mark.campaign
+def test_a_worker_is_killed_before_each_step_of_hydration(bank: Bank, api: Api, people) -> None:
+    with httpx.Client(base_url=api.url, timeout=30) as http:
+        client = Client(http, bank)
+        consent = dict(people)[GOOD]
+
+        def flush_one(step: int) -> None:
+            """Another state of the lake, which hydration follows."""
+            acknowledged(bank, api, f"H{step}")
+            asked(bank, "flush", step)
+            assert started(bank, "-c", STEPS, "flush", "0").wait(60) == 0
+
+        assert killed_at_every(bank, "hydrate", 14 if SLICE else 2, flush_one) > 1
+        got = client.decide(GOOD, consent)
+        assert got.status_code == 201, got.text
+    all_replays(bank)
