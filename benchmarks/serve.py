@@ -81,7 +81,7 @@ def measure(bank: Bank, seconds: float, *, peers: bool) -> tuple[dict[str, float
     settings, token = bank.settings, bank.token
     with served(settings, token, bank.workers) as (api, process):
         given = consents(api, settings.tenant, bank.numbers)
-        plan = _plan(api, given, seconds)
+        plan = plan_of(api, given, seconds)
         floor = loaded(
             msgspec.structs.replace(plan, method="GET", path="/health/live", bodies=[""], rate=100.0),
             bank.scratch,
@@ -106,7 +106,8 @@ def measure(bank: Bank, seconds: float, *, peers: bool) -> tuple[dict[str, float
     return figures, ratios
 
 
-def _plan(api: Api, given: dict[str, str], seconds: float) -> Plan:
+def plan_of(api: Api, given: dict[str, str], seconds: float) -> Plan:
+    """A closed loop of applications of those who consented."""
     bodies = [
         msgspec.json.encode(
             {"applicant": {"id_number": number}, "consent_id": consent, "amount_yuan": "3000", **REQUEST}
