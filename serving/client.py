@@ -6,6 +6,8 @@
 
 Whatever is not an answer is raised as one ``Refused`` with place, code and remedy. What may be sent again is sent
 again by itself: a decision always under the ``Idempotency-Key`` of its first try, so that none is made twice.
+
+Longer than 300 lines because it is one file, to be copied.
 """
 
 from __future__ import annotations
