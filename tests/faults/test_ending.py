@@ -118,3 +118,29 @@ def test_another_schema_than_this_codes_is_not_ready_and_says_so(bank: Bank, api
         with owner_transaction(bank.database) as owner:
             owner.execute(move, (head, "9999"))
     assert httpx.get(f"{api.url}/health/ready", timeout=10).status_code == 200
+
+
+def test_several_processes_are_one_to_whoever_asks(
+    bank: Bank, people: list[tuple[str, str]], other: Api
+) -> None:
+    number, consent = people[0]
+    other.more = {"YIDAI_WORKERS": "2"}
+    other.start()
+    process = other.process
+    assert process is not None
+
+    def figure(name: str) -> float:
+        lines = httpx.get(f"{other.url}/metrics", timeout=10).text.splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
+    wait_until(lambda: figure("yidai_processes") == 2, process)
+    headers = {"Authorization": f"Bearer {bank.tokens['integration_engineer']}"}
+    for _ in range(12):
+        headers["Idempotency-Key"] = str(uuid4())
+        got = httpx.post(
+            f"{other.url}/v1/decisions", json=application(number, consent), headers=headers, timeout=30
+        )
+        assert got.status_code == 201
+    assert {figure("yidai_decisions_total") for _ in range(8)} == {12}, "whichever of them answers"
+    assert figure("yidai_ready ") == 2
+    assert other.stop() in {0, -signal.SIGTERM}

@@ -20,7 +20,17 @@ from tests.serving.world import GOOD, Bank, application, asking
 
 ROOT = Path(__file__).parents[3]
 CALLER = "4bf92f3577b34da6a3ce929d0e0e4736"
-HEAVY = {"mlflow", "shap", "lightgbm", "sklearn", "pandas", "altair", "opentelemetry.sdk"}
+HEAVY = {
+    "mlflow",
+    "shap",
+    "lightgbm",
+    "sklearn",
+    "pandas",
+    "altair",
+    "alembic",
+    "sqlalchemy",
+    "opentelemetry.sdk",
+}
 
 
 @pytest.fixture

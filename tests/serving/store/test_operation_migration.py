@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from serving.store.engine import Database
-from serving.store.migrate import head, is_current, known, migrate
+from serving.store.migrate import _config, _revisions, head, is_current, known, migrate
 from tests.serving.log.ledger import Ledger, new_ledger
 from tests.serving.store.test_rights_migration import down_to
 
@@ -43,6 +43,14 @@ def test_back_and_forth_keeps_every_decision_and_the_sealed_log(ledger: Ledger) 
     assert ledger.verify().findings == ()
     with psycopg.connect(database.admin_url) as owner:
         assert owner.execute("SELECT schema_version()").fetchone() == (head(),)
+
+
+def test_the_files_are_one_line_of_numbers_as_alembic_reads_them() -> None:
+    from alembic.script import ScriptDirectory
+
+    script = ScriptDirectory.from_config(_config())
+    assert script.get_heads() == [head()]
+    assert {each.revision for each in script.walk_revisions()} == _revisions()
 
 
 def test_a_revision_is_known_or_not() -> None:
