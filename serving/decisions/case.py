@@ -211,9 +211,9 @@ def check_hydrated(case: Case, tables: Collection[str], live: Live) -> None:
     Raises:
         NotHydrated: one is not in ``tables``.
     """
-    for name in live.plan.datasets:
-        if name not in case.unavailable and name not in tables:
-            raise NotHydrated(name)
+    lacking = set(live.plan.datasets).difference(tables, case.unavailable)
+    if lacking:
+        raise NotHydrated(min(lacking))
 
 
 def _masked(case: Case) -> dict[str, Missing]:
