@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Mapping
 from traceback import format_exception
 from typing import Any
@@ -16,10 +15,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from features.errors import Invalid, TooLarge, YidaiError
 from serving import seen
+from serving.telling import tellable
 
 MEDIA = "application/problem+json"
 log = logging.getLogger("yidai")
-_NUMBER = re.compile(r"\d{15,}[Xx]?")
 
 
 class BodyTooLarge(TooLarge):
@@ -122,7 +121,7 @@ class LastResort:
 
 def _unexpected(request: Request, error: Exception) -> Response:
     route = getattr(request.scope.get("route"), "path", "an unknown route")
-    told = _NUMBER.sub("(number)", "".join(format_exception(error)))
+    told = tellable("".join(format_exception(error)))
     log.error("%s %s failed\n%s", request.method, route, told)
     _count(request, 500, "internal_error")
     remedy = "Send it again; if it stays, the log of the process has the details."
@@ -189,16 +188,7 @@ def _response(status: int, code: str, message: str, place: str, remedy: str) -> 
     body |= {"remedy": remedy} if remedy else {}
     found = seen.now()
     body |= {"request_id": found.request_id} if found is not None else {}
-    text = msgspec.json.encode({name: _tellable(value) for name, value in body.items()})
+    text = msgspec.json.encode(
+        {name: tellable(value) if isinstance(value, str) else value for name, value in body.items()}
+    )
     return Response(text, status, media_type=MEDIA)
-
-
-def _tellable(value: Any) -> Any:
-    """A text without what an answer may not repeat.
-
-    That is half a surrogate pair, which JSON may carry but UTF-8 may not, and whatever looks like an
-    identity number: a client may have put one in a wrong field, whose value or name the message quotes.
-    """
-    if not isinstance(value, str):
-        return value
-    return _NUMBER.sub("(number)", value.encode(errors="replace").decode())

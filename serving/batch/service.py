@@ -17,6 +17,7 @@ from serving.decisions.ready import Answer, Application, Asking
 from serving.decisions.reserving import MOST_TRIALS, Contended, Trial
 from serving.decisions.service import DecisionService
 from serving.metrics import Metrics
+from serving.telling import tellable
 
 CHUNK = 64
 """Applications that are decided at a time: as many as one transaction takes."""
@@ -131,7 +132,8 @@ def _told(line: Line | Refusal, found: Answer | YidaiError) -> Told:
         return Told(answer, found.outcome, found.repeated)
     place = f"line {line.number}: {found.place}" if found.place else f"line {line.number}"
     refused = BatchAnswer(
-        line.number, line.key, found.status, code=found.code, detail=found.message, place=place, remedy=found.remedy
+        line.number, line.key, found.status, code=found.code, detail=tellable(found.message), place=tellable(place),
+        remedy=tellable(found.remedy),
     )  # fmt: skip
     return Told(refused, "", repeated=False)
 

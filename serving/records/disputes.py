@@ -31,6 +31,7 @@ from serving.store.audit import record_async
 from serving.store.keys import KeyRing
 from serving.store.session import tenant_connection
 from serving.store.vault import subject_of_async
+from serving.telling import NumberInText, holds_number
 
 ANSWER_DAYS = 20
 """Within which a dispute is answered (REG-CR-09)."""
@@ -136,9 +137,12 @@ class DisputeService:
 
         Raises:
             WrongNumber, WrongKeyOfRecord, UnknownSubject, UnknownRecord: what is disputed.
+            NumberInText: the ground, which is kept as it is written.
             AlreadyDisputed: the same record.
         """
         authority.holds(Permission.HANDLE_DISPUTES)
+        if holds_number(ground):
+            raise NumberInText("ground")
         now, tenant, actor = self._clock(), authority.tenant, authority.actor.actor_id
         plan = await self._online.plan(tenant, now)
         contract = plan.contracts.get(dataset)

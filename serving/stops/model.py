@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 
 import msgspec
 
 from features.errors import Conflict, Invalid, NotFound
+from serving.telling import holds_number
 
 MOST_REASON = 200
 """Characters of the operator's reason, which stands in receipts."""
-
-
-_NUMBER = re.compile(r"\d{15,}")
 
 
 class StopKind(StrEnum):
@@ -107,7 +104,7 @@ def reason_of(text: str) -> str:
     told = text.strip()
     if not 1 <= len(told) <= MOST_REASON:
         raise NoReason(f"a reason has 1 to {MOST_REASON} characters.")
-    if _NUMBER.search(told):
+    if holds_number(told):
         raise NoReason("the reason seems to hold somebody's number.")
     return told
 
