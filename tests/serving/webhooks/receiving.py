@@ -47,7 +47,10 @@ def receiving() -> Iterator[Receiver]:
         def log_message(self, *_) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 128  # else connections that come at once are put off for seconds
+
+    server = Server(("127.0.0.1", 0), Handler)
     receiver.url = f"http://127.0.0.1:{server.server_address[1]}/told"
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
