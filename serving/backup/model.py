@@ -13,12 +13,15 @@ MANIFEST, DUMP, LAKE = "backup.json", "store.dump", "lake"
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """Written last: a folder without it is no backup. ``key`` is the short name of the master key, which is not in it."""
+    """Written last: a folder without it is no backup. The master key is not in it: ``key`` is its short name, and ``probe`` was
+    wrapped under it, in hexadecimal, so that only a key file of that day or one that still has its key opens it.
+    """
 
     schema: int
     made_at: str
     migration: str
     key: str
+    probe: str
     files: dict[str, str]
 
 
@@ -60,7 +63,7 @@ class OtherKey(Conflict):
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            "this is not the master key of the backup, or there is none.",
+            "this is not the key file of the backup's day, or there is none.",
             place=str(path),
             remedy="Bring the key file from where it is kept; without it nothing personal opens ever again.",
         )

@@ -35,7 +35,7 @@ from serving.operations import prepare
 from serving.services import wall_clock
 from serving.settings import Settings
 from serving.store.engine import Database, binaries, open_database
-from serving.store.keys import KeyRing
+from serving.store.keys import KeyRing, Unreadable
 from serving.store.migrate import head, known, migrate
 
 _PATIENCE = 120.0
@@ -52,6 +52,8 @@ def backup(settings: Settings, folder: Path, step: Step) -> Manifest:
         raise NotEmpty(str(folder))
     database = prepare(settings)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    keys = KeyRing.open(settings.key_file)
+    _, probe = keys.new_data_key()
     with _resting(Lake(settings.lake_root)):
         step("store", 0, 2)
         _dump(database, folder / DUMP)
@@ -59,7 +61,7 @@ def backup(settings: Settings, folder: Path, step: Step) -> Manifest:
         if settings.lake_root.exists():
             shutil.copytree(settings.lake_root, folder / LAKE, ignore=shutil.ignore_patterns("*.lock"))
     files = {name: _digest(folder / name) for name in _names(folder)}
-    made = Manifest(SCHEMA, iso(wall_clock()), head(), KeyRing.open(settings.key_file).identity, files)
+    made = Manifest(SCHEMA, iso(wall_clock()), head(), keys.identity, probe.hex(), files)
     _write(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(made)))
     return made
 
@@ -72,8 +74,7 @@ def restore(settings: Settings, folder: Path, step: Step) -> Manifest:
         ToolFailed: the store is as empty as it was.
     """
     made = _checked(folder, step)
-    if not settings.key_file.exists() or KeyRing.open(settings.key_file).identity != made.key:
-        raise OtherKey(settings.key_file)
+    _check_key(settings.key_file, made)
     if settings.lake_root.exists() and any(settings.lake_root.iterdir()):
         raise NotEmpty(str(settings.lake_root))
     database = open_database(settings)
@@ -114,6 +115,18 @@ def _resting(lake: Lake) -> Iterator[None]:
         yield
     finally:
         held.__exit__(None, None, None)
+
+
+def _check_key(path: Path, made: Manifest) -> None:
+    if not path.exists():  # opening would make one
+        raise OtherKey(path)
+    keys = KeyRing.open(path)
+    try:
+        keys.unwrap(bytes.fromhex(made.probe))
+    except Unreadable:
+        raise OtherKey(path) from None
+    if keys.identity != made.key:
+        raise OtherKey(path)
 
 
 def _names(folder: Path) -> list[str]:

@@ -16,6 +16,7 @@ from serving.backup.operations import backup, kept_apart, restore
 from serving.log import operations as sealed_log
 from serving.settings import Settings
 from serving.store.engine import open_database
+from serving.store.keys import KeyFile
 from serving.store.session import owner_transaction
 from tests.serving.records.sending import case, sent
 from tests.serving.world import GOOD, LATE, Bank, Client
@@ -116,6 +117,21 @@ def test_the_keys_are_not_in_it_and_another_key_opens_nothing(
         with pytest.raises(OtherKey):
             restore(replace(empty, master_key_file=key), kept.folder, quiet)
         assert key.exists() == (name == "another"), "none is made by the way"
+
+
+def test_a_key_file_that_was_rotated_away_opens_no_older_backup(
+    empty: Settings, bank: Bank, tmp_path: Path
+) -> None:
+    path = tmp_path / "rotated.key"
+    of_its_day = replace(KeyFile.read(bank.settings.key_file), master=b"1" * 32)
+    of_its_day.write(path)
+    backup(replace(bank.settings, master_key_file=path), tmp_path / "backup", quiet)
+    replace(of_its_day, master=b"2" * 32).write(path)
+    with pytest.raises(OtherKey):
+        restore(replace(empty, master_key_file=path), tmp_path / "backup", quiet)
+    of_its_day.write(path)
+    restore(replace(empty, master_key_file=path), tmp_path / "backup", quiet)
+    assert rows(empty) == rows(bank.settings)
 
 
 def test_a_backup_that_was_changed_or_not_finished_is_refused(
