@@ -80,9 +80,9 @@ BODIES: dict[str, Any] = {
     "/v1/webhooks/{endpoint_id}/test": {},
     "/v1/webhooks/{endpoint_id}/deliveries/{delivery_id}/replay": {},
 }  # fmt: skip
-PLACES = dict.fromkeys(("{dispute_id}", "{decision_id}", "{case_id}", "{endpoint_id}", "{delivery_id}"), str(uuid4())) | {
-    "{dataset}": "vehicle"
-}
+PLACES = dict.fromkeys(
+    ("{dispute_id}", "{decision_id}", "{case_id}", "{endpoint_id}", "{delivery_id}"), str(uuid4())
+) | {"{dataset}": "vehicle"}
 OFFICERS = ("/v1/disputes", "/v1/cases")
 
 

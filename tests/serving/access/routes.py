@@ -101,7 +101,9 @@ QUERIES: dict[tuple[str, str], dict[str, str]] = {
 
 def nobodys() -> dict[str, str]:
     """Ids of what is not there, by the places of paths."""
-    return {name: str(uuid4()) for name in ("dispute_id", "case_id", "nobodys", "endpoint_id", "delivery_id")} | {"dataset": "court_case"}
+    return {
+        name: str(uuid4()) for name in ("dispute_id", "case_id", "nobodys", "endpoint_id", "delivery_id")
+    } | {"dataset": "court_case"}
 
 
 def described(path: str) -> str:
