@@ -31,6 +31,9 @@ INSERT INTO decision (tenant_id, decision_id, key_hash, request_digest, subject_
 SELECT %(tenant)s, uuidv7(), sha256(uuid_send(gen_random_uuid())), sha256(''), n %% 200000, gen_random_uuid(),
        gen_random_uuid(), 1700000000000000 + n, 'approve', 'filled', 'filled', sha256('filled')
 FROM generate_series(1, %(count)s) n"""
+_KEYS = """
+INSERT INTO decision_key SELECT tenant_id, key_hash, decision_id FROM decision
+WHERE answer = 'filled' ON CONFLICT DO NOTHING"""
 
 
 def main() -> None:
@@ -85,8 +88,9 @@ def fill(settings: Settings, count: int) -> None:
         owner.execute("SET LOCAL session_replication_role = replica")  # no case and no place in the log
         if count > row[0]:
             owner.execute(_FILL, {"tenant": settings.tenant, "count": count - row[0]})
+            owner.execute(_KEYS)
     with owner_transaction(open_database(settings)) as owner:
-        owner.execute("ANALYZE decision")
+        owner.execute("ANALYZE decision, decision_key")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from features.calendar import local_date
 from features.contracts.load import BUILTIN, load_contracts
 from features.timeline.compaction import crowded
 from features.timeline.lake import Lake
@@ -36,6 +37,7 @@ SOON = round(30 * DAY) * 1_000_000
 """µs before its end in which a line is told to be approved anew."""
 _KEPT = round(7 * DAY) * 1_000_000
 """How long done jobs are kept, µs."""
+_MONTHS_AHEAD = 13
 _TOLD = round(30 * DAY) * 1_000_000
 """How long what webhooks were told is kept, µs."""
 
@@ -154,6 +156,13 @@ def tell(work: Work) -> dict[str, Any]:
     return {"delivered": told.delivered, "failed": told.failed, "dead": told.dead}
 
 
+def add_months(work: Work) -> dict[str, Any]:
+    """Parts of the table of decisions for the months to come."""
+    today = local_date(work.now).replace(day=1)
+    row = work.connection.execute("SELECT add_decision_months(%s, %s)", (today, _MONTHS_AHEAD)).fetchone()
+    return {"made": 0 if row is None else row[0]}
+
+
 def tidy(work: Work) -> dict[str, Any]:
     """Forget jobs done a week ago and webhooks told a month ago; dead ones stay until somebody looked."""
     return {
@@ -177,5 +186,6 @@ KINDS = (
     JobKind("tell", tell, every=5),
     JobKind("guard", guard, every=DAY, wanted=lambda settings: bool(settings.token)),
     JobKind(MIRROR, follow_champion),
+    JobKind("add_months", add_months, every=DAY),
     JobKind("tidy", tidy, every=DAY),
 )

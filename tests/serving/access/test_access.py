@@ -19,7 +19,7 @@ from tests.serving.access.routes import NOBODYS, QUERIES, ROUTES, described, nob
 from tests.serving.world import GOOD, LATE, NOW, Bank, Client, application, asking, problem
 
 UNDER_TENANT = (
-    "consent", "subject_timeline", "artifact", "approval", "activation", "decision", "budget", "audit_log", "alert",
+    "consent", "subject_timeline", "artifact", "approval", "activation", "decision", "decision_key", "budget", "audit_log", "alert",
     "dispute", "erasure", "access_log", "model_entry", "evidence", "promotion",
     "decision_link", "review_case", "subject_statement", "subject_report", "offer", "drawdown", "approval_stop", "repayment", "escalation",
     "webhook_endpoint", "webhook_delivery",
@@ -45,7 +45,7 @@ def test_the_application_role_cannot_pass_row_level_security(bank: Bank) -> None
         assert owned == (0,)
         forced = owner.execute(
             "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'"
-            " WHERE c.relkind = 'r' AND c.relrowsecurity AND c.relforcerowsecurity"
+            " WHERE c.relkind IN ('r', 'p') AND c.relrowsecurity AND c.relforcerowsecurity"
         ).fetchall()
         assert {name for (name,) in forced} == set(UNDER_TENANT)
     with psycopg.connect(bank.database.app_url) as connection:
