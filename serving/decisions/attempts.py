@@ -11,7 +11,6 @@ from typing import TypeVar
 import numpy as np
 
 from features.calendar import DAY
-from features.errors import YidaiError
 from features.matrix import FeatureMatrix
 from serving import tracing
 from serving.decisions.budgets import Full
@@ -115,7 +114,7 @@ def decided(ready: Sequence[Ready], random_key: bytes) -> list[tuple[Decision, b
         return list(zip(found, write_receipts(found), strict=True))
 
 
-def _alike(prepared: Sequence[Ready | Answer | YidaiError]) -> Iterable[list[int]]:
+def _alike(prepared: Sequence[Ready | Answer | Exception]) -> Iterable[list[int]]:
     """The places of those that the same versions decide."""
     groups: defaultdict[int, list[int]] = defaultdict(list)
     for at, each in enumerate(prepared):

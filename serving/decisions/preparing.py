@@ -71,7 +71,7 @@ class Preparer:
         self._lives = lives
         self._arm_key = keys.derived(ARM_KEY)
 
-    async def prepared(self, asking: Sequence[Asking]) -> list[Ready | Answer | YidaiError]:
+    async def prepared(self, asking: Sequence[Asking]) -> list[Ready | Answer | Exception]:
         """What each application is decided from, read in one round trip; or its earlier answer, or what it lacks."""
         try:
             with tracing.span("read", applications=len(asking)):
@@ -79,20 +79,20 @@ class Preparer:
         except YidaiError as error:
             return [error] * len(asking)
         drafts = [await self._drafted(each, inputs) for each, inputs in zip(asking, read, strict=True)]
-        ready: dict[int, Ready | YidaiError] = {}
+        ready: dict[int, Ready | Exception] = {}
         for places in _alike(drafts):
             with tracing.span("features", applications=len(places)):
                 found = _with_features([d for at in places if isinstance(d := drafts[at], Draft)])
             ready |= zip(places, found, strict=True)
         return [each if not isinstance(each, Draft) else ready[at] for at, each in enumerate(drafts)]
 
-    async def _drafted(self, asking: Asking, inputs: Inputs) -> Draft | Answer | YidaiError:
+    async def _drafted(self, asking: Asking, inputs: Inputs) -> Draft | Answer | Exception:
         application = asking.application
         try:
             if inputs.stored_answer is not None and inputs.stored_digest is not None:
                 return repeat(Taken(inputs.stored_digest, inputs.stored_answer), application.digest)
             return await self._draft(asking.authority, application, inputs, asking.trial)
-        except YidaiError as error:
+        except Exception as error:  # noqa: BLE001 - it is told to the one whose it is
             return error
 
     def _wanted(self, asking: Asking) -> repository.Wanted:
@@ -186,11 +186,11 @@ def _alike(drafts: Sequence[object]) -> Iterable[list[int]]:
     return groups.values()
 
 
-def _with_features(drafts: Sequence[Draft]) -> list[Ready | YidaiError]:
+def _with_features(drafts: Sequence[Draft]) -> list[Ready | Exception]:
     """The drafts with their features; one by one where those of one cannot be computed, which is told."""
     try:
         found = features_of_many([d.case for d in drafts], [d.tables for d in drafts], drafts[0].live)
-    except YidaiError as error:
+    except Exception as error:  # noqa: BLE001 - it is told to the one whose it is
         if len(drafts) == 1:
             return [error]
         return [one for draft in drafts for one in _with_features([draft])]
