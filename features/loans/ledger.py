@@ -101,7 +101,6 @@ class Ledger:
         """Take back the interest and principal that are open, and ask for the new schedule instead."""
         for line in self.lines:
             line.due[INTEREST:] = line.paid[INTEREST:]
-        self._settle(day)
         self.add(schedule, day)
 
     def _prepay(self, amount: int, later: list[Line]) -> int:

@@ -80,6 +80,18 @@ def test_a_prepayment_shortens_the_loan_and_its_interest() -> None:
     assert found.owed == Parts(0, 225, 35_000)
 
 
+def test_a_prepayment_lowers_the_interest_of_the_drawdown_that_it_repays_alone() -> None:
+    first = (Instalment(D + 10, 0, 10), Instalment(D + 40, 100, 10))
+    second = (Instalment(D + 10, 0, 20), Instalment(D + 30, 100, 20))
+    drawn = [
+        Event(name, Kind.DRAWDOWN, GRANTED, GRANTED, amount_fen=100, schedule=lines)
+        for name, lines in (("d1", first), ("d2", second))
+    ]
+    found = position(LOAN, [*drawn, pay("p", 5, 10 + 20 + 50)], on(6))
+    assert [line.due[1] for line in found.lines] == [10, 20, 20, 5]
+    assert found.owed == Parts(0, 25, 150)
+
+
 def test_a_back_dated_payment_changes_what_followed_but_not_what_was_told_before() -> None:
     late, told_late = pay("late", 70, 61_100), pay("old", 29, 30_700, known=80)
     assert at(79, late, told_late) == at(79, late)
@@ -101,6 +113,12 @@ def test_an_extension_moves_what_is_not_due_yet() -> None:
     found = at(61, pay("p", 30, 30_700), event("x", Kind.EXTENSION, 50, 80, days=15))
     assert [line.due_day - D for line in found.lines] == [30, 75, 105]
     assert (found.dpd, found.lines[1].due) == (0, [0, 480, 30_000])
+
+
+def test_an_extension_on_the_due_day_still_moves_it() -> None:
+    extension = event("x", Kind.EXTENSION, 30, 0, days=15)
+    assert at(45, extension).dpd == 0
+    assert at(46, extension).dpd == 1
 
 
 def test_a_restructuring_takes_the_old_schedule_back_and_the_miss_stays() -> None:
@@ -143,6 +161,10 @@ WHOLE = pay("all", 20, 200_000)
         ([event("r", Kind.RESTRUCTURING, 9, schedule=(Instalment(D + 99, 99_999),))], ("r", "does_not_add_up")),
         ([event("r", Kind.RESTRUCTURING, 9, schedule=(Instalment(D + 8, 100_000),))], ("r", "does_not_add_up")),
         ([event("r", Kind.RESTRUCTURING, 9)], ("r", "does_not_add_up")),
+        (
+            [event("r", Kind.RESTRUCTURING, 9, schedule=(Instalment(D + 99, 1), Instalment(D + 99, 99_999)))],
+            ("r", "does_not_add_up"),
+        ),
     ],
 )  # fmt: skip
 def test_what_is_refused_names_its_place_and_a_remedy_and_the_rest_is_kept(events, refused) -> None:
