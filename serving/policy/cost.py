@@ -23,4 +23,5 @@ class Cost(Document, frozen=True, omit_defaults=True, kw_only=True):
         """The rate that covers all of it at a PD within a year."""
         loss = math.ceil(round(pd * self.lgd_ppm, 3))
         exact = self.funding_ppm + self.operating_ppm + self.margin_ppm + loss
-        return -(-exact // self.step_ppm) * self.step_ppm
+        step = max(self.step_ppm, 1)  # a wrong one is found by the analysis
+        return -(-exact // step) * step

@@ -8,7 +8,7 @@ from serving.offers.schedule import all_in_ppm, schedule
 from serving.policy.days import FOREVER, date_text
 from serving.policy.findings import Finding, error, warning
 from serving.policy.lending import LimitPolicy
-from serving.policy.model import CapRow, CutoffRow, Outcome
+from serving.policy.model import CapRow, CutoffRow, Outcome, PriceRow
 from serving.policy.policy import Policy
 from serving.policy.table import Box, Cell, DatedTable, meet
 from serving.policy.terms import CAPS, NAMES, ReadyTables, segment_names
@@ -157,9 +157,10 @@ def _ordered(tables: ReadyTables) -> Iterator[Finding]:
     for row, box in pairs:
         for other, where in pairs:
             without = (*box[:2], *box[3:]), (*where[:2], *where[3:])
-            if row.grades[1] < other.grades[0] and row.rate_ppm > other.rate_ppm and meet(*without):
+            if row.grades[1] < other.grades[0] and _dearer(row, other) and meet(*without):
                 problem = f"a worse grade pays less in {other.id} than a better one here."
-                yield error("price_order", f"tables.prices: {row.id}", problem, "Order rate_ppm by grade.")
+                remedy = "Order rate_ppm by grade, and the parts of a cost with it."
+                yield error("price_order", f"tables.prices: {row.id}", problem, remedy)
                 break
     rows = list(zip(tables.cutoffs.rows, tables.cutoffs.boxes, strict=True))
     yield from _outcomes(rows)
@@ -175,6 +176,13 @@ def _outcomes(rows: list[tuple[CutoffRow, Box]]) -> Iterator[Finding]:
                 problem = f"a worse grade fares better in {other.id} than a better one here."
                 yield error("outcome_order", f"tables.cutoffs: {row.id}", problem, "Order outcomes by grade.")
                 break
+
+
+def _dearer(row: PriceRow, other: PriceRow) -> bool:
+    """Whether of two that never default the first pays more, or more of each default."""
+    least = [max(each.rate_ppm, each.cost.rate_ppm(0.0) if each.cost else 0) for each in (row, other)]
+    loss = [each.cost.lgd_ppm if each.cost else 0 for each in (row, other)]
+    return least[0] > least[1] or loss[0] > loss[1]
 
 
 def _random(policy: Policy, tables: ReadyTables) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from features.contracts.load import read_yaml
 from serving.policy.days import first_day
 from serving.policy.facts import AML, IDENTITY, Aml, Identity
 from serving.policy.findings import Finding, error
-from serving.policy.model import Condition, Operator, PolicyDocument, PolicyKind, Rule
+from serving.policy.model import Condition, Force, Operator, PolicyDocument, PolicyKind, Rule
 
 FILE = Path(__file__).parent / "sources.yaml"
 DISCLOSED = ("collection", "complaint", "liability")
@@ -22,10 +22,14 @@ _STOPPED = {
     IDENTITY: ("identity_gate", [str(each) for each in Identity if each is not Identity.PASSED]),
     AML: ("aml_gate", [str(each) for each in Aml if each is not Aml.CLEAR]),
 }
+_WORST = {IDENTITY: str(Identity.FAILED), AML: str(Aml.HIT)}
+"""What nobody may decide otherwise."""
 _SUSPICION = re.compile(
-    r"(?<![a-z])aml|launder|terror|sanction|suspic|suspect|match|list|洗钱|恐怖|制裁|可疑|疑似|名单|命中",
+    r"(?<![a-z])aml|launder|terror|sanction|suspic|suspect|match|list|investigat|police|洗钱|恐怖|制裁|可疑|疑似|名单|命中|调查|公安",
     re.IGNORECASE,
 )
+_NEVER = re.compile(r"launder|terror|sanction|洗钱|恐怖|制裁", re.IGNORECASE)
+"""What no rule and no segment tells, whatever it asks."""
 _OWN_TEXT = "house:"
 _PASS = "pass"  # noqa: S105 - an effect
 
@@ -59,6 +63,10 @@ def _gates(document: PolicyDocument) -> Iterator[Finding]:
     for fact, (code, bad) in _STOPPED.items():
         asking = [rule for rule in rules if any(each.fact == fact for each in _alone(rule))]
         missed = [value for value in bad if not any(_strikes(rule, fact, value) for rule in asking)]
+        worst = _WORST[fact]
+        if worst not in missed and not any(_ends(rule) and _strikes(rule, fact, worst) for rule in asking):
+            problem = f"a person may override what stops an application whose {fact} is {worst!r}."
+            yield error(code, "gates", problem, "Let one such rule decline, with force: hard.")
         for value in missed:
             problem = f"no rule that holds for everybody stops an application whose {fact} is {value!r}."
             yield error(code, "gates", problem, f"Add a rule: any of {fact} eq {value}, refer or decline.")
@@ -71,19 +79,23 @@ def _gates(document: PolicyDocument) -> Iterator[Finding]:
 def _suspicion(document: PolicyDocument) -> Iterator[Finding]:
     """Nobody is told that money laundering is suspected, nor that it is where nothing was checked."""
     for rule in (rule for gate in document.gates for rule in gate.rules):
-        if all(each.fact != AML for each in rule.when.conditions):
-            continue
+        of_aml = any(each.fact == AML for each in rule.when.conditions)
         told = [rule.code, rule.zh, rule.en]
         told += [] if rule.unknown is None else [rule.unknown.code, rule.unknown.zh, rule.unknown.en]
-        found = next((match.group(0) for match in map(_SUSPICION.search, told) if match), "")
+        words = _SUSPICION if of_aml else _NEVER
+        found = next((match.group(0) for match in map(words.search, told) if match), "")
         if found:
             problem = f"{found!r} tells an applicant of a suspicion of money laundering."
             yield error(
                 "tipping_off", rule.id, problem, "Say that checks that the law demands are not complete."
             )
-        if rule.effect == "decline" and (rule.unknown is None or rule.unknown.code == rule.code):
+        if of_aml and rule.effect == "decline" and (rule.unknown is None or rule.unknown.code == rule.code):
             problem = "who was not checked is told the same as who was found on a list."
             yield error("unknown_told", rule.id, problem, "Write `unknown` with a code and texts of its own.")
+
+
+def _ends(rule: Rule) -> bool:
+    return rule.effect == "decline" and rule.force is Force.HARD
 
 
 def _everywhere(document: PolicyDocument, rule: Rule) -> bool:

@@ -67,7 +67,7 @@ def test_the_tree_of_errors_is_the_one_that_is_drawn() -> None:
             drawn[parts[0]] = int(parts[1])
     kinds = {kind.__name__: kind.status for kind in YidaiError.__subclasses__()}
     assert drawn == {name: status for name, status in kinds.items() if name in drawn}
-    assert len(drawn) == 8
+    assert len(drawn) == 9
 
 
 def test_an_error_is_one_paragraph_of_place_message_and_remedy() -> None:

@@ -79,7 +79,16 @@ def test_one_rule_may_ask_for_both_in_whatever_words() -> None:
     def change(document: dict[str, Any]) -> None:
         document["gates"][0]["rules"] = [asked]
 
-    assert not [each for each in errors(change) if each.code.endswith("_gate")]
+    found = [each for each in errors(change) if each.code.endswith("_gate")]
+    assert all("may override" in each.problem for each in found)
+
+
+@pytest.mark.parametrize(
+    ("place", "values"), [(0, {"force": "soft"}), (2, {"force": "soft"}), (0, {"effect": "refer"})]
+)
+def test_nobody_may_override_a_failed_identity_or_a_hit(place: int, values: dict[str, Any]) -> None:
+    found = [each for each in errors(first(place, **values)) if "may override" in each.problem]
+    assert [each.code for each in found] == [("identity_gate", "", "aml_gate")[place]]
 
 
 @pytest.mark.parametrize("name", ["collection", "complaint", "liability"])

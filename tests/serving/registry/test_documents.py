@@ -32,7 +32,8 @@ def test_definitions_that_lack_what_is_active_beside_them_are_refused(bank: Bank
 
 def test_a_policy_that_asks_for_an_unknown_feature_is_refused(bank: Bank) -> None:
     document = msgspec.to_builtins(policy_from_yaml(CITY).document)
-    document["gates"][0]["rules"][2]["when"]["any"][0]["fact"] = "no_such_feature"
+    rules = [rule for gate in document["gates"][2:] for rule in gate["rules"] if rule["when"].get("any")]
+    rules[0]["when"]["any"][0]["fact"] = "no_such_feature"
     name = submitted(bank, canonical_bytes(document), Kind.POLICY)
     say(bank, name)
     with pytest.raises(Invalid, match="no_such_feature"):

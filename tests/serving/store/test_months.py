@@ -114,6 +114,30 @@ def test_a_key_is_never_given_to_another(database: Database, change: str) -> Non
         owner.execute(change)
 
 
+@pytest.mark.parametrize(
+    "change", ["UPDATE {} SET outcome = 'approve'", "DELETE FROM {}", "TRUNCATE {} CASCADE"]
+)
+@pytest.mark.parametrize("part", [PARTS[0], "decision_other"])
+def test_a_part_is_append_only_as_the_whole(database: Database, part: str, change: str) -> None:
+    with (
+        psycopg.connect(database.admin_url) as owner,
+        pytest.raises(psycopg.DatabaseError, match="append-only"),
+    ):
+        owner.execute(change.format(part))
+
+
+def test_what_is_written_past_the_whole_waits_to_be_sealed_too(database: Database) -> None:
+    name = id_of(datetime(2026, 2, 20, tzinfo=UTC), 77)
+    with psycopg.connect(database.admin_url) as owner:
+        owner.execute("SELECT set_config('yidai.tenant', 'city', true)")
+        owner.execute(INSERT.replace("INTO decision", f"INTO {PARTS[2]}"), ("city", name, b"past", "approve"))
+        found = owner.execute(
+            "SELECT count(*) FROM receipt_unsealed WHERE decision_id = %s", (name,)
+        ).fetchone()
+        assert found == (1,)
+        owner.rollback()
+
+
 def test_nobody_reads_a_part_past_the_tenant(database: Database) -> None:
     with tenant_transaction(database, "other") as connection:
         found = connection.execute(

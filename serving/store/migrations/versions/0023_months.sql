@@ -23,10 +23,28 @@ CREATE FUNCTION first_id(p_at timestamptz) RETURNS uuid LANGUAGE sql IMMUTABLE A
     SELECT (lpad(to_hex((extract(epoch FROM p_at) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
 $$;
 
+-- A part is guarded as the whole is: who writes to it past the whole is held by the same rules.
+CREATE FUNCTION guard_part(p_part text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', p_part);
+    EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', p_part);
+    EXECUTE format('CREATE POLICY own_tenant ON %I USING (tenant_id = current_setting(''yidai.tenant'', true)) '
+                   'WITH CHECK (tenant_id = current_setting(''yidai.tenant'', true))', p_part);
+    EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON %I '
+                   'FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()', p_part);
+    EXECUTE format('CREATE TRIGGER told AFTER INSERT ON %I REFERENCING NEW TABLE AS fresh '
+                   'FOR EACH STATEMENT EXECUTE FUNCTION tell_of_decisions()', p_part);
+    EXECUTE format('CREATE TRIGGER unsealed AFTER INSERT ON %I REFERENCING NEW TABLE AS written '
+                   'FOR EACH STATEMENT EXECUTE FUNCTION mark_unsealed()', p_part);
+END
+$$;
+REVOKE ALL ON FUNCTION guard_part FROM PUBLIC;
+
 -- Make the parts of these months of China that are not there; returns how many were made. A month of which decisions
--- came before its part was made stays where they are.
+-- came before its part was made stays where they are. It does not wait for whoever reads the whole (a backup, a
+-- verification), because all decisions would wait behind it: it fails, and comes again.
 CREATE FUNCTION add_decision_months(p_first date, p_months integer) RETURNS integer
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public SET lock_timeout = '500ms' AS $$
 DECLARE
     month date;
     low uuid;
@@ -43,6 +61,7 @@ BEGIN
         CONTINUE WHEN to_regclass(part) IS NOT NULL;
         CONTINUE WHEN EXISTS (SELECT 1 FROM decision_other WHERE decision_id >= low AND decision_id < high);
         EXECUTE format('CREATE TABLE public.%I PARTITION OF public.decision FOR VALUES FROM (%L) TO (%L)', part, low, high);
+        PERFORM guard_part(part);
         made := made + 1;
     END LOOP;
     RETURN made;
@@ -51,6 +70,7 @@ $$;
 REVOKE ALL ON FUNCTION add_decision_months FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION add_decision_months TO yidai_app;
 
+SELECT guard_part('decision_other');
 -- Every month since the first decision, and a year ahead.
 DO $$
 DECLARE

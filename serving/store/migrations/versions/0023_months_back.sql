@@ -10,7 +10,7 @@ ALTER TABLE decision_parted NO FORCE ROW LEVEL SECURITY;
 CREATE TABLE decision (LIKE decision_parted INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE);
 INSERT INTO decision SELECT * FROM decision_parted ORDER BY tenant_id, decision_id;
 DROP TABLE decision_parted, decision_key;
-DROP FUNCTION add_decision_months, first_id;
+DROP FUNCTION add_decision_months, guard_part, first_id;
 ALTER TABLE decision ADD PRIMARY KEY (tenant_id, decision_id);
 ALTER TABLE decision ADD UNIQUE (tenant_id, key_hash);
 ALTER TABLE decision ADD FOREIGN KEY (tenant_id) REFERENCES tenant (tenant_id);
