@@ -44,6 +44,9 @@ SELECT l.place, l.decision_id, l.leaf_hash, l.sealed_at, d.decision_id, d.receip
 FROM log_leaf l LEFT JOIN decision d ON (d.tenant_id, d.decision_id) = (l.tenant_id, l.decision_id)
 LEFT JOIN decision_link k ON (k.tenant_id, k.decision_id) = (l.tenant_id, l.decision_id)
 ORDER BY l.place"""
+_OTHERS_KEY = """
+SELECT d.decision_id, k.decision_id FROM decision d LEFT JOIN decision_key k USING (tenant_id, key_hash)
+WHERE k.decision_id IS DISTINCT FROM d.decision_id ORDER BY d.decision_id"""
 _OPEN = """
 SELECT coalesce(u.decision_id, d.decision_id), d.decided_at, u.decision_id IS NOT NULL, l.place
 FROM decision d FULL JOIN receipt_unsealed u USING (tenant_id, decision_id)
@@ -142,6 +145,11 @@ def unsealed(connection: Connection) -> list[tuple[UUID, int | None, bool, int |
     marked, and the place of a leaf that it has all the same.
     """
     return connection.execute(_OPEN).fetchall()
+
+
+def others_key(connection: Connection) -> list[tuple[UUID, UUID | None]]:
+    """Decisions whose key is not kept for them, and whose it is."""
+    return connection.execute(_OTHERS_KEY).fetchall()
 
 
 async def head_async(connection: asyncpg.Connection, size: int | None = None) -> Checkpoint | None:

@@ -36,6 +36,7 @@ def verify(
         walk = Walk(tenant, signed.sizes, repository.tiles(connection))
         total = repository.count(connection)
         waiting, lost = _unsealed(connection)
+        lost += _unkeyed(connection)
         repository.by_index(connection)
         for row in repository.every(connection):
             walk.leaf(*row)
@@ -150,6 +151,17 @@ def _unsealed(connection: Connection) -> tuple[list[int], list[Finding]]:
         else:
             waiting.append(decided_at)
     return waiting, found
+
+
+def _unkeyed(connection: Connection) -> list[Finding]:
+    """Decisions whose Idempotency-Key would be decided once more."""
+    found = []
+    for decision, other in repository.others_key(connection):
+        problem = "its key is not kept: the same request would be decided again"
+        if other is not None:
+            problem = f"its key is kept for decision {other}"
+        found.append(Finding(Part.DECISION, str(decision), problem))
+    return found
 
 
 _OTHERS = "not those that were sealed: changed, removed, inserted or in another order"

@@ -25,6 +25,11 @@ FROM generate_series(%(first)s::bigint, %(last)s::bigint) n,
      LATERAL (SELECT decode(repeat(md5(n::text), %(size)s::int), 'hex') AS receipt) r"""
 
 
+KEYS = """
+INSERT INTO decision_key SELECT tenant_id, key_hash, decision_id FROM decision WHERE tenant_id = %(tenant)s
+ON CONFLICT DO NOTHING"""
+
+
 @dataclass
 class Ledger:
     """A tenant's log. ``key`` is the file of its signing key."""
@@ -45,6 +50,8 @@ class Ledger:
         first, self.made = self.made + 1, self.made + count
         given = {"tenant": self.tenant, "now": NOW, "first": first, "last": self.made, "size": size}
         connection.execute(ROWS, given)
+        if connection.execute("SELECT to_regclass('decision_key')").fetchone() != (None,):
+            connection.execute(KEYS, given)
 
     def seal(self, batch: int = 4096) -> int:
         """Everything that waits."""
