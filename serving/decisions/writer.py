@@ -74,8 +74,17 @@ class GroupWriter:
         except asyncio.CancelledError:
             _fail(group, StoreUnavailable())
             raise
-        except Exception as error:  # noqa: BLE001 - every waiting request is told, and the writer lives on
+        except StoreUnavailable as error:
             _fail(group, error)
+            return
+        except Exception as error:  # noqa: BLE001 - whose it is is told, and the writer lives on
+            if len(group) == 1:
+                _fail(group, error)
+                return
+            for (
+                one
+            ) in group:  # nothing of the group is stored: what one cannot have is not the others' trouble
+                await self._write([one])
             return
         for decision, waiting in group:
             if not waiting.done():

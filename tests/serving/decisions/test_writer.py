@@ -6,8 +6,10 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from uuid import UUID
 
+import asyncpg
 import psycopg
 import pytest
 
@@ -120,3 +122,14 @@ async def test_a_lost_connection_is_told_to_all_who_wait_and_the_next_is_written
                 assert isinstance(found, StoreUnavailable)
             owner.rollback()
             assert await asyncio.gather(*(writer.put(each) for each in rows)) == [None] * 3
+
+
+async def test_one_that_cannot_be_written_costs_its_group_nothing(database: Database) -> None:
+    rows = [row(f"one of {k}") for k in range(6)]
+    rows[2] = replace(rows[2], receipt_hash=b"of something else")
+    async with writing(database, []) as writer:
+        found = await asyncio.gather(*map(writer.put, rows), return_exceptions=True)
+        assert await writer.put(row("after")) is None
+    assert [at for at, each in enumerate(found) if each is not None] == [2]
+    assert isinstance(found[2], asyncpg.CheckViolationError)
+    assert {each.decision_id for each in rows} - stored(database) == {rows[2].decision_id}
