@@ -20,6 +20,7 @@ from serving.decisions.linking import Link, LinkKind
 from serving.decisions.schemas import Checks, KeyReused
 from serving.decisions.service import DecisionService, hash_of_key
 from serving.offers import repository
+from serving.offers.allowing import payable
 from serving.offers.model import (
     AlreadyAccepted,
     DrawdownRow,
@@ -31,7 +32,7 @@ from serving.offers.model import (
     drawable,
     line,
 )
-from serving.offers.opening import clear, opened_offer
+from serving.offers.opening import opened_offer, speaks
 from serving.offers.repaying import Repaid, repay, take_again
 from serving.offers.stopping import going, within
 from serving.offers.view import Drawn, OfferView, drawn_of, view_of
@@ -135,11 +136,11 @@ class OfferService:
     async def draw(
         self, authority: Authority, decision_id: UUID, key: str | None, amount_fen: int, today: Today
     ) -> Drawn:
-        """Draw of a line, after a decision on today's facts: no rule may strike and the score may not refuse; a key draws once.
+        """Draw of a line, after a decision on today's facts: nothing new may speak against it; a key draws once.
 
         Raises:
             WrongKey, KeyReused, WrongNumber, OtherApplicant, UnknownOffer: what was asked.
-            OfferEnded, NotAccepted, LineFrozen, LineOver, WrongAmount, DrawRefused: what the line or a rule says.
+            OfferEnded, NotAccepted, LineFrozen, LineOver, WrongAmount, DrawRefused, PastToday: what the line or today says.
             DrawdownsStopped, BreakerFull, CapTaken: what holds all drawdowns of the product or the model.
             ConsentRefused, NotHydrated, NothingActive: as a decision raises them.
         """
@@ -154,7 +155,7 @@ class OfferService:
             await going(connection, parent)
             drawable(row, amount_fen, self._least(parent), self._clock())
         link = self._link(LinkKind.DRAWDOWN, row, key_hash)
-        linked = await self._again(authority, parent, link, amount_fen, today)
+        linked = await self._again(authority, parent, link, row.limit_fen, today)
         return await self._pay(authority, parent, link, linked, amount_fen, key_hash)
 
     async def reapprove(self, authority: Authority, decision_id: UUID, today: Today) -> OfferView:
@@ -213,9 +214,11 @@ class OfferService:
                 return _same(before, amount, parent)
             opened = await self._opener.receipt(connection, linked)
             await going(connection, opened)
-            if clear(opened, parent):
+            says = speaks(opened, parent)
+            if says is Outcome.APPROVE:
                 await within(connection, opened)
                 drawable(row, amount, self._least(parent), now)
+                payable(opened, parent, row, amount, self._least(parent))
                 await take_again(connection, row, amount, opened)
                 drawn = DrawdownRow(link.about, amount, row.left_fen - amount, linked, now)
                 await repository.draw(
@@ -223,7 +226,7 @@ class OfferService:
                 )
                 await _log(connection, authority, now, "line.drawn", name, amount_fen=amount)
                 return drawn_of(drawn, parent)
-            frozen = opened.receipt.answer["outcome"] == Outcome.DECLINE
+            frozen = says is Outcome.DECLINE
             reasons = await self._freeze(connection, authority, name, opened) if frozen else _codes(opened)
         raise DrawRefused(linked, reasons, frozen=frozen)
 
@@ -254,7 +257,7 @@ class OfferService:
 
     def _link(self, kind: LinkKind, row: OfferRow, what: bytes) -> Link:
         """One of its kind for what is asked of a line on a day: who asks again after a crash gets the same."""
-        day = local_date(self._clock()).isoformat().encode()
+        day = f"{local_date(self._clock()).isoformat()} {row.limit_fen}".encode()
         about = hashlib.sha256(b"\0".join((kind.value.encode(), row.decision_id.bytes, day, what))).digest()
         return Link(kind, row.decision_id, UUID(bytes=about[:16]), row.held_fen)
 
