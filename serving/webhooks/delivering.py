@@ -1,37 +1,44 @@
 """The worker's side: what is due is sent, signed, until the receiver takes it.
 
-A delivery that somebody sends is locked by that process's transaction. When the process dies, its lock goes with its
-connection, and another sends it again under the same id: at least once, never lost. Order is not promised.
+What is sent is first put off by a lease, in a transaction of its own; none is open while somebody is called. When the
+process dies, another sends it again after the lease under the same id: at least once, never lost. Order is not promised.
+
+Each endpoint is called beside all others and waits for none. It is called once at first and more often at a time while
+it answers; where it does not, it is left alone until that delivery's next turn, whatever else waits for it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import monotonic
+from typing import TypeVar
+from uuid import UUID
 
 import httpx
 
-from features.errors import YidaiError
 from serving.access.repository import tenants
 from serving.settings import Settings
 from serving.store.engine import Database
 from serving.store.keys import KeyRing, unseal
 from serving.store.session import Connection, tenant_transaction
 from serving.webhooks import repository
-from serving.webhooks.address import look_up
-from serving.webhooks.model import MOST_ATTEMPTS, SECOND, Due, Sent, back_off
+from serving.webhooks.calling import client, send
+from serving.webhooks.model import LEASE, MOST_ATTEMPTS, Due, Sent, back_off
 from serving.webhooks.service import SECRET
-from serving.webhooks.signature import headers
 
-_SECONDS = 5.0
-"""How long a receiver may take to answer; more is a failure."""
-_EACH, _AT_ONCE = 16, 16
+_EACH = 16
+"""Calls of one endpoint at a time, at most."""
+_TENANTS_CALLS = 32
+"""Calls of one tenant at a time: more than it may have endpoints, so that each has its turn."""
+_STATEMENTS = 4
+"""Transactions at a time; who asked first is first, so tenants and endpoints take turns."""
 _ROUND_SECONDS = 15.0
 """After so long the worker turns to its other jobs; what is left is due at once."""
-_AGENT = "yidai-webhooks/1"
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +55,7 @@ class Told:
 
 def deliver_all(settings: Settings, database: Database, clock: Callable[[], int]) -> Told:
     """Send what is due, of every tenant, until nothing is or the time of one run is over."""
-    key = KeyRing.open(settings.key_file).derived(SECRET)
-    until, told = monotonic() + _ROUND_SECONDS, Told()
-    with httpx.Client(timeout=_SECONDS, follow_redirects=False, trust_env=False) as http:
-        for tenant in tenants(database):
-            while monotonic() < until:
-                found = _one_round(settings, database, tenant, key, http, clock)
-                if found is None:
-                    break
-                told += found
-    return told
+    return asyncio.run(_deliver_all(settings, database, clock))
 
 
 def forget_all(database: Database, before: int) -> int:
@@ -69,57 +67,90 @@ def forget_all(database: Database, before: int) -> int:
     return gone
 
 
-def _one_round(
-    settings: Settings,
-    database: Database,
-    tenant: str,
-    key: bytes,
-    http: httpx.Client,
-    clock: Callable[[], int],
-) -> Told | None:
-    with tenant_transaction(database, tenant) as connection:
-        found = [_due(taken, key) for taken in repository.take(connection, clock(), _EACH)]
-        if not found:
-            return None
-        with ThreadPoolExecutor(min(_AT_ONCE, len(found))) as threads:
-            sent = list(threads.map(lambda due: send(http, settings, due, clock()), found))
-        return _noted(connection, found, sent, clock())
+async def _deliver_all(settings: Settings, database: Database, clock: Callable[[], int]) -> Told:
+    key = KeyRing.open(settings.key_file).derived(SECRET)
+    until = monotonic() + _ROUND_SECONDS
+    with ThreadPoolExecutor(_STATEMENTS) as threads:
+        async with client() as http:
+            every = [
+                _Turn(
+                    settings,
+                    database,
+                    clock,
+                    key,
+                    http,
+                    threads,
+                    until,
+                    each,
+                    asyncio.Semaphore(_TENANTS_CALLS),
+                )
+                for each in tenants(database)
+            ]
+            random.shuffle(every)  # none is always the first
+            return sum(await asyncio.gather(*(turn.run() for turn in every)), Told())
 
 
-def _due(taken: repository.Taken, key: bytes) -> Due:
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """One tenant's part in a run."""
+
+    settings: Settings
+    database: Database
+    clock: Callable[[], int]
+    key: bytes
+    http: httpx.AsyncClient
+    threads: ThreadPoolExecutor
+    until: float
+    tenant: str
+    calls: asyncio.Semaphore
+
+    async def run(self) -> Told:
+        names = await self._stored(lambda connection: repository.with_due(connection, self.clock()))
+        return sum(await asyncio.gather(*(self._endpoint(name) for name in names)), Told())
+
+    async def _endpoint(self, name: UUID) -> Told:
+        """Call an endpoint until nothing is due, it does not answer, or the run is over."""
+        told, most = Told(), 1
+        while monotonic() < self.until and (found := await self._taken(name, most)):
+            sent = await asyncio.gather(*(self._send(due) for due in found))
+            tried = [(due, each) for due, each in zip(found, sent, strict=True) if each is not None]
+            told += await self._note(tried)
+            if any(each is None or each.status is None for each in sent):
+                break
+            most = min(2 * most, _EACH)
+        return told
+
+    async def _taken(self, name: UUID, most: int) -> list[Due]:
+        now = self.clock()
+        found = await self._stored(lambda connection: repository.take(connection, name, now, most))
+        return [_due(taken, self.key, now + LEASE) for taken in found]
+
+    async def _send(self, due: Due) -> Sent | None:
+        async with self.calls:
+            if monotonic() >= self.until:
+                return None  # it waited for the tenant's other calls; after the lease it is taken again
+            return await send(self.http, due, self.clock(), private=self.settings.webhooks_private)
+
+    async def _note(self, tried: Sequence[tuple[Due, Sent]]) -> Told:
+        return await self._stored(lambda connection: _noted(connection, tried, self.clock()))
+
+    async def _stored(self, use: Callable[[Connection], _Found]) -> _Found:
+        def within() -> _Found:
+            with tenant_transaction(self.database, self.tenant) as connection:
+                return use(connection)
+
+        return await asyncio.get_running_loop().run_in_executor(self.threads, within)
+
+
+def _due(taken: repository.Taken, key: bytes, until: int) -> Due:
     delivery, endpoint, url, payload, attempts, secret, old = taken
     keys = [unseal(key, bytes(each), endpoint.bytes) for each in (secret, old) if each is not None]
-    return Due(delivery, url, payload.encode(), attempts, keys)
+    return Due(delivery, url, payload.encode(), attempts, until, keys)
 
 
-def send(http: httpx.Client, settings: Settings, due: Due, now: int) -> Sent:
-    """One attempt: any 2xx is taken, anything else is not. Of an answer nothing is read but its status."""
-    try:
-        target = look_up(due.url, private=settings.webhooks_private)
-        signed = headers(str(due.delivery_id), now // SECOND, due.payload, due.secrets)
-        told = {"Host": target.authority, "Content-Type": "application/json", "User-Agent": _AGENT, **signed}
-        request = http.build_request(
-            "POST", target.url, content=due.payload, headers=told, extensions=_name_of(target.host)
-        )
-        answer = http.send(request, stream=True)
-        answer.close()
-    except YidaiError as error:
-        return Sent(error=error.message)
-    except (OSError, httpx.HTTPError, httpx.InvalidURL) as error:
-        return Sent(error=f"{type(error).__name__}: the receiver did not answer.")
-    if answer.is_success:
-        return Sent(answer.status_code)
-    return Sent(answer.status_code, f"the receiver answered {answer.status_code}.")
-
-
-def _name_of(host: str) -> dict[str, str]:
-    """The name that a certificate is checked for, since the call goes to an address."""
-    return {"sni_hostname": host}
-
-
-def _noted(connection: Connection, found: Sequence[Due], sent: Sequence[Sent], now: int) -> Told:
+def _noted(connection: Connection, tried: Sequence[tuple[Due, Sent]], now: int) -> Told:
     told = Told()
-    for due, each in zip(found, sent, strict=True):
+    for due, each in tried:
         if not each.error:
             repository.delivered(connection, due, each, now)
             told += Told(delivered=1)

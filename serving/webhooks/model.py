@@ -18,6 +18,11 @@ MOST_ATTEMPTS = 12
 SECOND = 1_000_000
 OLD_SIGNS = 24 * 3600 * SECOND
 """How long the secret before a rotation signs too, µs."""
+LEASE = 60 * SECOND
+"""How long nobody else sends what a worker took, µs: longer than a worker's run lasts."""
+PROBES = 4
+"""After each of so many attempts without an answer an endpoint is left alone, at most for two minutes: the waits of later
+ones would keep from a receiver that is well again what it is to be told for hours."""
 _FIRST, _LONGEST = 5 * SECOND, 6 * 3600 * SECOND
 
 
@@ -70,12 +75,13 @@ class Delivery(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What has to be sent now; ``secrets`` sign it, the newest first."""
+    """What has to be sent now, and by nobody else ``until`` then, µs; ``secrets`` sign it, the newest first."""
 
     delivery_id: UUID
     url: str
     payload: bytes
     attempts: int
+    until: int
     secrets: Sequence[bytes] = field(repr=False)
 
 

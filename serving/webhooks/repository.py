@@ -10,6 +10,8 @@ import asyncpg
 from features.calendar import iso
 from serving.store.session import Connection
 from serving.webhooks.model import (
+    LEASE,
+    PROBES,
     Delivery,
     DeliveryState,
     Due,
@@ -52,22 +54,38 @@ WHERE endpoint_id = $1 AND delivery_id = $2 AND state <> 'waiting' RETURNING del
 _REPLAY_DEAD = """
 UPDATE webhook_delivery SET state = 'waiting', ended_at = NULL, attempts = 0, due_at = $2, error = ''
 WHERE endpoint_id = $1 AND state = 'dead' RETURNING delivery_id"""
-_TAKE = """
-SELECT d.delivery_id, e.endpoint_id, e.url, d.payload, d.attempts, e.secret,
-       CASE WHEN e.old_until > %(now)s THEN e.old_secret END
-FROM webhook_endpoint e CROSS JOIN LATERAL (
-    SELECT * FROM webhook_delivery x
+_WITH_DUE = """
+SELECT e.endpoint_id FROM webhook_endpoint e
+WHERE e.removed_at IS NULL AND EXISTS (
+    SELECT FROM webhook_delivery x
     WHERE x.tenant_id = e.tenant_id AND x.endpoint_id = e.endpoint_id AND x.state = 'waiting' AND x.due_at <= %(now)s
-    ORDER BY x.due_at LIMIT %(each)s FOR UPDATE SKIP LOCKED
-) d WHERE e.removed_at IS NULL"""
+) AND NOT EXISTS (
+    SELECT FROM webhook_delivery x
+    WHERE x.tenant_id = e.tenant_id AND x.endpoint_id = e.endpoint_id AND x.state = 'waiting' AND x.due_at > %(now)s
+      AND x.attempts BETWEEN 1 AND %(probes)s AND x.status IS NULL
+) ORDER BY random()"""
+_TAKE = """
+WITH found AS MATERIALIZED (  -- once: a subquery may be run for each row, and would then lock more than it may
+    SELECT x.tenant_id, x.delivery_id FROM webhook_delivery x
+    WHERE x.endpoint_id = %(name)s AND x.state = 'waiting' AND x.due_at <= %(now)s
+    ORDER BY {first} x.due_at LIMIT %(most)s FOR UPDATE SKIP LOCKED
+)
+UPDATE webhook_delivery d SET due_at = %(now)s + %(lease)s FROM found, webhook_endpoint e
+WHERE d.tenant_id = found.tenant_id AND d.delivery_id = found.delivery_id
+  AND e.tenant_id = d.tenant_id AND e.endpoint_id = d.endpoint_id AND e.removed_at IS NULL
+RETURNING d.delivery_id, e.endpoint_id, e.url, d.payload, d.attempts, e.secret,
+          CASE WHEN e.old_until > %(now)s THEN e.old_secret END"""
+_MOST_TRIED = "CASE WHEN x.attempts <= %(probes)s THEN x.attempts ELSE 0 END DESC,"
+"""The delivery that an endpoint was left alone for is what it is tried with again, so that its waits grow."""
 _DELIVERED = """
 UPDATE webhook_delivery SET state = 'delivered', ended_at = %s, attempts = attempts + 1, status = %s, error = ''
-WHERE delivery_id = %s"""
+WHERE delivery_id = %s AND state = 'waiting'"""
 _LATER = """
-UPDATE webhook_delivery SET attempts = attempts + 1, due_at = %s, status = %s, error = %s WHERE delivery_id = %s"""
+UPDATE webhook_delivery SET attempts = attempts + 1, due_at = %s, status = %s, error = %s
+WHERE delivery_id = %s AND state = 'waiting' AND due_at = %s"""
 _DEAD = """
 UPDATE webhook_delivery SET state = 'dead', ended_at = %s, attempts = attempts + 1, status = %s, error = %s
-WHERE delivery_id = %s"""
+WHERE delivery_id = %s AND state = 'waiting' AND due_at = %s"""
 _FORGET = "DELETE FROM webhook_delivery WHERE state = 'delivered' AND ended_at < %s"
 
 Taken = tuple[UUID, UUID, str, str, int, bytes, bytes | None]
@@ -145,9 +163,17 @@ async def replay_dead(connection: asyncpg.Connection, name: UUID, now: int) -> i
     return len(await connection.fetch(_REPLAY_DEAD, name, now))
 
 
-def take(connection: Connection, now: int, each: int) -> list[Taken]:
-    """Lock what is due and nobody else sends, at most ``each`` of an endpoint: a dead receiver starves no other."""
-    return connection.execute(_TAKE, {"now": now, "each": each}).fetchall()
+def with_due(connection: Connection, now: int) -> list[UUID]:
+    """The endpoints to which something is due, without those that are left alone because they did not answer."""
+    found = connection.execute(_WITH_DUE, {"now": now, "probes": PROBES}).fetchall()
+    return [name for (name,) in found]
+
+
+def take(connection: Connection, name: UUID, now: int, most: int) -> list[Taken]:
+    """Put off by the lease what is due to an endpoint and nobody else sends; one alone is what was tried before."""
+    statement = _TAKE.format(first=_MOST_TRIED if most == 1 else "")
+    asked = {"name": name, "now": now, "lease": LEASE, "most": most, "probes": PROBES}
+    return connection.execute(statement, asked).fetchall()
 
 
 def delivered(connection: Connection, due: Due, sent: Sent, now: int) -> None:
@@ -156,13 +182,13 @@ def delivered(connection: Connection, due: Due, sent: Sent, now: int) -> None:
 
 
 def later(connection: Connection, due: Due, sent: Sent, due_at: int) -> None:
-    """Try again then."""
-    connection.execute(_LATER, (due_at, sent.status, sent.error, due.delivery_id))
+    """Try again then, unless another has taken it since the lease ended."""
+    connection.execute(_LATER, (due_at, sent.status, sent.error, due.delivery_id, due.until))
 
 
 def die(connection: Connection, due: Due, sent: Sent, now: int) -> None:
-    """It is tried no more."""
-    connection.execute(_DEAD, (now, sent.status, sent.error, due.delivery_id))
+    """It is tried no more, unless another has taken it since."""
+    connection.execute(_DEAD, (now, sent.status, sent.error, due.delivery_id, due.until))
 
 
 def forget(connection: Connection, before: int) -> int:

@@ -17,7 +17,7 @@ from features.calendar import iso
 from serving.cases.model import CaseState
 from serving.store.session import owner_transaction, tenant_transaction
 from serving.webhooks.delivering import Told, deliver_all
-from serving.webhooks.model import MOST_ATTEMPTS, EventKind, back_off
+from serving.webhooks.model import LEASE, MOST_ATTEMPTS, SECOND, EventKind, back_off
 from tests.serving.webhooks.conftest import register
 from tests.serving.webhooks.receiving import Receiver, documented_check
 from tests.serving.world import GOOD, LATE, Bank, Client, problem
@@ -177,7 +177,7 @@ def test_a_killed_worker_loses_nothing_and_the_id_stays(
         assert turn() == Told(), "it is being sent: nobody else sends it"
         worker.send_signal(signal.SIGKILL)
     receiver.held.set()
-    assert turn() == Told(delivered=1)
+    assert turn(LEASE / SECOND) == Told(delivered=1)
     assert len(receiver.ids) == 2
     assert len(set(receiver.ids)) == 1
     assert {json.loads(body)["data"]["decision_id"] for _, body in receiver.came} == {answer["decision_id"]}
