@@ -1,10 +1,12 @@
 """Between what a reviewer may grant, and what nobody may: read from the policy's own bytes, of whatever schema.
 
-A decision's policy may be years old; only its caps and its hard rules bind a person, so only they are read.
+A decision's policy may be years old; only its caps and its hard rules bind a person, so only they are read. The caps of
+the policy in force now bind as well: the stricter of the two.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import msgspec
@@ -45,6 +47,22 @@ def bounds_of(policy: bytes, receipt: Receipt, at: int) -> Bounds:
         step_fen=step,
         most_rate_ppm=min(rates, default=0),
         hard=_hard(document, receipt),
+    )
+
+
+def stricter(policy: bytes, in_force: bytes | None, receipt: Receipt, at: int) -> Bounds:
+    """The bounds of a decision's policy within those of the policy in force now; without one nothing may be granted."""
+    then = bounds_of(policy, receipt, at)
+    if in_force is None:
+        return msgspec.structs.replace(then, most_fen=0, most_rate_ppm=0)
+    now = bounds_of(in_force, receipt, at)
+    step = math.lcm(then.step_fen, now.step_fen)
+    return msgspec.structs.replace(
+        then,
+        least_fen=max(then.least_fen, now.least_fen),
+        most_fen=min(then.most_fen, now.most_fen) // step * step,
+        step_fen=step,
+        most_rate_ppm=min(then.most_rate_ppm, now.most_rate_ppm),
     )
 
 

@@ -10,6 +10,7 @@ import asyncpg
 from features.calendar import DAY, instant
 from features.errors import Conflict
 from serving.cases.bounds import Bounds
+from serving.cases.inforce import policy_in_force
 from serving.cases.model import Terms
 from serving.cases.opening import Opened
 from serving.decisions.budgets import HOUSEHOLD, Reservation
@@ -21,6 +22,7 @@ from serving.offers.offer import Offer, person_offer
 from serving.policy.days import day_of
 from serving.policy.load import read_policy
 from serving.policy.model import CapRow
+from serving.policy.terms import Caps, ReadyTables
 
 _HELD = """
 SELECT h.holder, coalesce(b.used, 0) AS promised
@@ -81,16 +83,16 @@ async def held_by(connection: asyncpg.Connection, opened: Opened) -> Held:
 async def grant(
     connection: asyncpg.Connection, opened: Opened, terms: Terms | None, now: int
 ) -> Grant | None:
-    """What an approval of these terms promises under the decision's policy.
+    """What an approval of these terms promises under the decision's policy, and under the caps of the one in force too.
 
     None for what is no loan, for a policy whose offers are not kept, and for a look at a line that there is already.
     """
     policy, case = read_policy(opened.policy), opened.receipt.case
-    rules, tables = policy.document.offers, policy.tables
-    if terms is None or rules is None or tables is None or _of_line(opened):
+    rules = policy.document.offers
+    if terms is None or rules is None or policy.tables is None or _of_line(opened):
         return None
     asked = case.asked
-    caps = tables.caps(asked.product, opened.receipt.answer.get("segment", ""), day_of(now))
+    caps = _caps(opened, await _tables(connection, opened, now), now)
     wanted = Wanted(asked.amount_fen, asked.term_months)
     offer = person_offer(policy, caps, wanted, terms.limit_fen, terms.annual_rate_ppm, case.tenant, now)
     cap = caps.exposure_cap
@@ -111,7 +113,7 @@ async def full(connection: asyncpg.Connection, opened: Opened, granted: Grant, b
 
 async def left_of_cap(connection: asyncpg.Connection, opened: Opened, now: int) -> int | None:
     """What the applicant's household may be promised still, in fen; None where no cap bounds it."""
-    cap = cap_of(opened, now)
+    cap = _exposure(opened, await _tables(connection, opened, now), now)
     return None if cap is None else max(cap.value - (await held_by(connection, opened)).promised_fen, 0)
 
 
@@ -139,6 +141,36 @@ def cap_of(opened: Opened, now: int) -> CapRow | None:
     if tables is None:
         return None
     return tables.exposure_cap(asked.product, opened.receipt.answer.get("segment", ""), day_of(now))
+
+
+async def _tables(connection: asyncpg.Connection, opened: Opened, now: int) -> list[ReadyTables]:
+    """Of the decision's policy, and of the one in force now."""
+    in_force = await policy_in_force(connection, opened.receipt.case.asked.product, now)
+    policies = [read_policy(each) for each in (opened.policy, in_force) if each is not None]
+    return [policy.tables for policy in policies if policy.tables is not None]
+
+
+def _caps(opened: Opened, tables: list[ReadyTables], now: int) -> Caps:
+    product, segment = _kind(opened)
+    found = [each.caps(product, segment, day_of(now)) for each in tables]
+    return Caps(
+        min((caps.limit_cap for caps in found), key=_value),
+        min((caps.rate_cap for caps in found), key=_value),
+        _exposure(opened, tables, now),
+    )
+
+
+def _exposure(opened: Opened, tables: list[ReadyTables], now: int) -> CapRow | None:
+    found = [each.exposure_cap(*_kind(opened), day_of(now)) for each in tables]
+    return min((cap for cap in found if cap is not None), key=_value, default=None)
+
+
+def _kind(opened: Opened) -> tuple[str, str]:
+    return opened.receipt.case.asked.product, opened.receipt.answer.get("segment", "")
+
+
+def _value(cap: CapRow) -> int:
+    return cap.value
 
 
 def _of_line(opened: Opened) -> bool:

@@ -12,8 +12,9 @@ import asyncpg
 from features.consent import Access, Consent, Purpose
 from features.definitions.plan import FeaturePlan
 from serving.access.model import Authority
-from serving.cases.bounds import bounds_of
+from serving.cases.bounds import stricter
 from serving.cases.evidence import About, Evidence, evidence_of
+from serving.cases.inforce import policy_in_force
 from serving.consents import repository as consents
 from serving.decisions import repository
 from serving.decisions.live import is_policy
@@ -74,7 +75,8 @@ class Opener:
             at,
         )
         await self._log(connection, authority, opened, consent, at)
-        bounds = bounds_of(opened.policy, opened.receipt, at)
+        in_force = await policy_in_force(connection, opened.receipt.case.asked.product, at)
+        bounds = stricter(opened.policy, in_force, opened.receipt, at)
         return evidence_of(opened.receipt, opened.plan, bounds, about), consent
 
     async def _log(
