@@ -1,4 +1,7 @@
-"""What users have today: `mlflow models serve` and BentoML with a bare model, which do a hundredth of a decision's work."""
+"""What users have today: `mlflow models serve` and BentoML with a bare model, which do a hundredth of a decision's work.
+
+Both with two workers. MLflow is asked as its documentation asks it: a model with a signature, and a row of named columns.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,13 @@ from pathlib import Path
 import lightgbm
 import msgspec
 import numpy as np
+import pandas as pd
 
 from benchmarks.load import Load, Plan, loaded
 from serving.demo.processes import answers, free_port
 
 COLUMNS = 100
+_NAMES = [f"feature_{at}" for at in range(COLUMNS)]
 BENTO = Path(".venv-serving/bin/bentoml")
 PEERS = Path(__file__).parent / "peers"
 
@@ -54,16 +59,24 @@ def _model(folder: Path) -> lightgbm.Booster:
 
 def _peers(scratch: Path, model: lightgbm.Booster):
     row = [0.0] * COLUMNS
-    yield "mlflow", _mlflow(scratch, model), "/invocations", msgspec.json.encode({"inputs": [row]}).decode()
+    yield (
+        "mlflow",
+        _mlflow(scratch, model),
+        "/invocations",
+        msgspec.json.encode({"dataframe_split": {"columns": _NAMES, "data": [row]}}).decode(),
+    )
     if BENTO.exists():
         yield "bentoml", _bento(scratch), "/predict", msgspec.json.encode({"row": row}).decode()
 
 
 def _mlflow(scratch: Path, model: lightgbm.Booster):
     import mlflow.lightgbm  # noqa: PLC0415 - it takes seconds
+    from mlflow.models import infer_signature  # noqa: PLC0415
 
     if not (scratch / "mlflow").exists():
-        mlflow.lightgbm.save_model(model, scratch / "mlflow")
+        frame = pd.DataFrame([[0.0] * COLUMNS], columns=_NAMES)
+        signature = infer_signature(frame, model.predict(frame))
+        mlflow.lightgbm.save_model(model, scratch / "mlflow", signature=signature)
     mlflow_ = shutil.which("mlflow", path=str(Path(sys.executable).parent)) or "mlflow"
 
     def serve(port: int):
