@@ -7,21 +7,34 @@ checked: a name that turns into another address in between leads nowhere.
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from features.errors import Invalid
+from serving.telling import holds_number
 
 _LONGEST = 500
 _REMEDY = "Name an https:// URL that the internet can reach; YIDAI_WEBHOOKS_PRIVATE=yes lets private ones be called."
+
+_WITHOUT = "Name the URL without it; let the receiver check the signature."
+_CREDENTIAL = re.compile(
+    r"(?i)(?:.*[._-])?(?:token|secret|password|passwd|pwd|api[_-]?key|access[_-]?key|auth|authorization|credentials?)"
+)
+"""Names of what a query may not carry."""
+_ELSEWHERE = [
+    ipaddress.IPv6Network(each) for each in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "fec0::/10")
+]
+"""Translated to an IPv4 address by a gateway (RFC 6052, RFC 8215), compatible with one (RFC 4291), and local to a site
+(RFC 3879): where they lead depends on the network, and the library holds some of them for global."""
 
 
 class WrongUrl(Invalid):
     """A URL to which nothing is sent."""
 
-    def __init__(self, problem: str) -> None:
-        super().__init__(problem, place="url", remedy=_REMEDY)
+    def __init__(self, problem: str, remedy: str = _REMEDY) -> None:
+        super().__init__(problem, place="url", remedy=remedy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +98,23 @@ def look_up(url: str, *, private: bool) -> Target:
 def _parts(url: str) -> Target:
     try:
         split = urlsplit(url)
-        host, port = split.hostname, split.port
+        # a name that ends with a dot is the same name
+        host, port = (split.hostname or "").removesuffix("."), split.port
     except ValueError:
         raise WrongUrl("this is no URL.") from None
     plain = url.isascii() and url.isprintable() and " " not in url and len(url) <= _LONGEST
-    if split.scheme not in _PORTS or not host or not plain:
+    if split.scheme not in _PORTS or not all(host.split(".")) or not plain:
         raise WrongUrl("this is no https:// URL of at most 500 plain characters.")
     if split.username is not None or split.password is not None or split.fragment:
-        raise WrongUrl("a webhook's URL has no password and no fragment; the signature says who calls.")
+        raise WrongUrl(
+            "a webhook's URL has no password and no fragment; the signature says who calls.", _WITHOUT
+        )
+    if any(_CREDENTIAL.fullmatch(name) for name, _ in parse_qsl(split.query, keep_blank_values=True)):
+        raise WrongUrl(
+            "a webhook's URL has no credential in its query; the signature says who calls.", _WITHOUT
+        )
+    if holds_number(unquote(url)):
+        raise WrongUrl("a webhook's URL is listed and logged; this one holds somebody's number.", _WITHOUT)
     path = (split.path or "/") + (f"?{split.query}" if split.query else "")
     return Target(split.scheme, host, port or _PORTS[split.scheme], path, "")
 
@@ -116,7 +138,7 @@ def _loopback(host: str) -> bool:
 def _let(address: ipaddress.IPv4Address | ipaddress.IPv6Address, *, private: bool) -> None:
     mapped = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
     for each in (address, mapped or address):
-        if not each.is_global or each.is_multicast:
+        if not each.is_global or each.is_multicast or any(each in network for network in _ELSEWHERE):
             _named(private=private)
 
 

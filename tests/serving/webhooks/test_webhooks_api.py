@@ -22,11 +22,16 @@ INSIDE = (
     "https://169.254.169.254/latest/meta-data", "https://[::1]/", "https://[fe80::1]/", "https://[fd00::1]/",
     "https://[::ffff:10.0.0.1]/", "https://0.0.0.0/", "https://2130706433/", "https://0x7f.1/", "https://127.1/",
     "https://db.internal/", "https://printer.local/", "https://224.0.0.1/", "https://100.64.0.1/",
+    "https://[64:ff9b::a00:1]/", "https://[64:ff9b::5db8:d822]/", "https://[64:ff9b:1::a00:1]/", "https://[::10.0.0.1]/",
+    "https://[::93.184.216.34]/", "https://[fec0::1]/", "https://localhost./", "https://127.0.0.1./", "https://db.internal./",
 )  # fmt: skip
 WRONG = (
     "http://bank.example/", "ftp://bank.example/", "https://", "//bank.example", "https://a:b@bank.example/",
     "https://bank.example/#x", "https://bank.example:99999/", "https://bank.example/a b", "https://[::1", "",
-    "https://bank.example/" + "x" * 500,
+    "https://bank.example/" + "x" * 500, "https://localhost../", "https://bank.example/110101199003077416",
+    "https://bank.example/told?who=110101-19900307-7416", "https://bank.example/told?who=110101%2019900307%207416",
+    "https://bank.example/1101011990%3077416", "https://bank.example/told?token=abc", "https://bank.example/told?x=1&api_key=abc",
+    "https://bank.example/told?Client-Secret=", "https://:b@bank.example/",
 )  # fmt: skip
 
 
@@ -42,6 +47,24 @@ def test_what_is_no_https_url_is_refused_always(url: str) -> None:
     for private in (False, True):
         with pytest.raises(WrongUrl):
             check_url(url, private=private)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://bank.example/told?tenant=7", "https://bank.example./tokens?by=author"]
+)
+def test_an_address_and_a_query_that_say_nothing_secret_are_let(url: str) -> None:
+    check_url(url, private=False)
+
+
+def test_a_refusal_of_a_url_does_not_repeat_it(client: Client) -> None:
+    for url in (
+        "https://bank.example/110101-19900307-7416",
+        "https://u:hidden7416@bank.example/",
+        "https://b.example/?token=u7416",
+    ):
+        got = client.ask("POST", "/v1/webhooks", json={"url": url})
+        problem(got, 422, "wrong_url")
+        assert "7416" not in got.text
 
 
 def test_a_name_that_leads_inside_is_refused_when_it_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
