@@ -22,6 +22,8 @@ from serving.store.migrate import head
 from serving.store.session import store_errors, tenant_connection
 
 log = logging.getLogger("yidai")
+_STORE = "SELECT schema_version(), current_setting('transaction_read_only')::boolean"
+"""A standby lets only reading transactions begin, as does a server that was told to."""
 
 
 class Stopping(Unavailable):
@@ -42,6 +44,17 @@ class OtherSchema(Unavailable):
         )
 
 
+class ReadsOnly(Unavailable):
+    """The database takes no writes, so that no decision could be stored."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the store takes no writes.",
+            place="store",
+            remedy="Let YIDAI_DATABASE_URL lead to the primary, and see that its default_transaction_read_only is off.",
+        )
+
+
 @dataclass(slots=True)
 class Readiness:
     """Of one process; ``stopping`` once it was told to end."""
@@ -53,7 +66,7 @@ class Readiness:
         """What is in force for the tenant of this process, loaded and compiled.
 
         Raises:
-            Stopping, OtherSchema, StoreUnavailable, NothingActive, WrongSetting: what keeps it from deciding.
+            Stopping, OtherSchema, ReadsOnly, StoreUnavailable, NothingActive, WrongSetting: what keeps it from deciding.
         """
         try:
             found = await self._check()
@@ -68,7 +81,7 @@ class Readiness:
             raise Stopping
         held, tenant = self.held, self.held.settings.tenant
         async with store_errors(), tenant_connection(held.pool, tenant) as connection:
-            await _check_schema(connection)
+            await _check_store(connection)
             slots = await active_async(connection, held.clock())
         live = await held.lives.get(tenant, slots)
         for name in held.settings.sources_down:
@@ -114,11 +127,13 @@ def _once(before: Any, number: int, frame: FrameType | None) -> Callable[[], Non
     return end
 
 
-async def _check_schema(connection: asyncpg.Connection) -> None:
+async def _check_store(connection: asyncpg.Connection) -> None:
     expected = head()
     try:
-        found = await connection.fetchval("SELECT schema_version()")
+        found, reads_only = await connection.fetchrow(_STORE)
     except asyncpg.UndefinedFunctionError:
-        found = "an older one"
+        raise OtherSchema("an older one", expected) from None
     if found != expected:
         raise OtherSchema(str(found), expected)
+    if reads_only:
+        raise ReadsOnly

@@ -22,7 +22,11 @@ _LOST = (
     asyncpg.CannotConnectNowError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,  # after a failover, a standby that is not the new primary
+    asyncpg.TransactionRollbackError,  # deadlocks and failed serializations: nothing was done, done again it succeeds
 )
+_LOST_TO_COMMANDS = (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction)
+"""The same of the other library, whose operational errors hold deadlocks and failed serializations."""
 _REFUSALS = {
     "YD001": ("append_only", "what was recorded is never changed.", "Submit a new version."),
     "YD002": ("own_approval", "the author of a version may not approve it.", "Ask a second person."),
@@ -31,7 +35,7 @@ _REFUSALS = {
 
 
 class StoreUnavailable(Unavailable):
-    """The database cannot be reached just now; what was acknowledged before is safe."""
+    """The database does not take this just now; what was acknowledged before is safe."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -64,7 +68,7 @@ def tenant_transaction(database: Database, tenant: str, *, snapshot: bool = Fals
                 connection.read_only = True
             connection.execute("SELECT set_config('yidai.tenant', %s, true)", (tenant,))
             yield connection
-    except psycopg.OperationalError:
+    except _LOST_TO_COMMANDS:
         raise StoreUnavailable from None
     except psycopg.Error as error:
         if error.sqlstate not in _REFUSALS:
@@ -82,7 +86,7 @@ def owner_transaction(database: Database) -> Iterator[Connection]:
     try:
         with psycopg.connect(database.admin_url, connect_timeout=5) as connection:
             yield connection
-    except psycopg.OperationalError:
+    except _LOST_TO_COMMANDS:
         raise StoreUnavailable from None
 
 
