@@ -66,6 +66,18 @@ def stricter(policy: bytes, in_force: bytes | None, receipt: Receipt, at: int) -
     )
 
 
+def least_rate(policy: bytes, receipt: Receipt, at: int) -> int:
+    """The lowest rate (ppm a year) of any price of a policy for the case's product, segment and term; 0 without prices."""
+    asked, tables = receipt.case.asked, msgspec.json.decode(policy).get("tables") or {}
+    kind = {"products": asked.product, "segments": receipt.answer.get("segment", "")}
+    rows = [row for row in tables.get("prices") or () if _holds(row, kind, at)]
+    spans = [(row, row.get("terms") or (asked.term_months, asked.term_months)) for row in rows]
+    return min(
+        (int(row["rate_ppm"]) for row, (first, last) in spans if first <= asked.term_months <= last),
+        default=0,
+    )
+
+
 def checked(bounds: Bounds, terms: Terms | None) -> Terms | None:
     """The terms, if they may be granted.
 

@@ -17,7 +17,7 @@ from serving.access.model import Actor, Authority, Permission
 from serving.access.repository import new_id
 from serving.cases import receipt as person
 from serving.cases import repository
-from serving.cases.bounds import checked
+from serving.cases.bounds import checked, least_rate
 from serving.cases.evidence import Evidence
 from serving.cases.granting import Grant, full, grant, replace_offer
 from serving.cases.model import (
@@ -131,11 +131,14 @@ class DecidingService:
         return _Scene(case_id, locked, opened, evidence, consent, now)
 
     def _alone(self, scene: _Scene, verdict: Verdict) -> bool:
-        """Whether one person suffices: no override and no approval above the amount."""
+        """Whether one person suffices: no override and no approval above the amount, none cheaper than any price."""
         approves = verdict.outcome is PersonOutcome.APPROVE
         amount = scene.opened.receipt.case.asked.amount_fen
         if approves and verdict.terms is not None:
             amount = verdict.terms.limit_fen
+            least = least_rate(scene.opened.policy, scene.opened.receipt, scene.now)
+            if verdict.terms.annual_rate_ppm < least:
+                return False
         needs = approves or override_of(scene.evidence, verdict) is not None
         return not needs or amount <= self._settings.alone_fen
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from features.canonical import canonical_bytes
 from serving.cases.bounds import bounds_of, stricter
 from serving.registry.model import Kind
-from tests.serving.cases.desk import case_of, decide, decided, second_officer, view
+from tests.serving.cases.desk import agree, case_of, decide, decided, second_officer, view
 from tests.serving.cases.test_bounds import NOW, RECEIPT
 from tests.serving.offers.desk import promised, shown
 from tests.serving.policy.documents import plain
@@ -98,3 +98,15 @@ def test_the_stricter_bounds_are_within_both(limit: int, other: int, rate: int, 
 def test_what_no_policy_in_force_names_is_not_granted() -> None:
     found = stricter(policy(), None, RECEIPT, NOW)
     assert (found.most_fen, found.most_rate_ppm) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("rate", "state"), [(0, "awaiting_second"), (41_999, "awaiting_second"), (42_000, "decided")]
+)
+def test_less_than_the_lowest_price_is_not_granted_alone(
+    client: Client, case: str, rate: int, state: str
+) -> None:
+    terms = {"limit_fen": LIMIT, "annual_rate_ppm": rate}
+    assert decide(client, case, terms=terms).json()["state"] == state
+    if state != "decided":
+        assert agree(client, case).json()["state"] == "decided"
