@@ -21,7 +21,7 @@ from serving.offers.model import NewOffer, OfferState, UnknownOffer
 from serving.offers.offer import Offer, person_offer
 from serving.policy.days import day_of
 from serving.policy.load import read_policy
-from serving.policy.model import CapRow
+from serving.policy.model import GENERAL, CapRow
 from serving.policy.terms import Caps, ReadyTables
 
 _HELD = """
@@ -151,8 +151,7 @@ async def _tables(connection: asyncpg.Connection, opened: Opened, now: int) -> l
 
 
 def _caps(opened: Opened, tables: list[ReadyTables], now: int) -> Caps:
-    product, segment = _kind(opened)
-    found = [each.caps(product, segment, day_of(now)) for each in tables]
+    found = [each.caps(*_kind(opened, each), day_of(now)) for each in tables]
     return Caps(
         min((caps.limit_cap for caps in found), key=_value),
         min((caps.rate_cap for caps in found), key=_value),
@@ -161,12 +160,14 @@ def _caps(opened: Opened, tables: list[ReadyTables], now: int) -> Caps:
 
 
 def _exposure(opened: Opened, tables: list[ReadyTables], now: int) -> CapRow | None:
-    found = [each.exposure_cap(*_kind(opened), day_of(now)) for each in tables]
+    found = [each.exposure_cap(*_kind(opened, each), day_of(now)) for each in tables]
     return min((cap for cap in found if cap is not None), key=_value, default=None)
 
 
-def _kind(opened: Opened) -> tuple[str, str]:
-    return opened.receipt.case.asked.product, opened.receipt.answer.get("segment", "")
+def _kind(opened: Opened, tables: ReadyTables) -> tuple[str, str]:
+    """Product and segment; a segment of the decision that the policy does not know is ``general``."""
+    segment = opened.receipt.answer.get("segment", "")
+    return opened.receipt.case.asked.product, segment if segment in tables.segments else GENERAL
 
 
 def _value(cap: CapRow) -> int:
