@@ -27,7 +27,7 @@ from tests.faults.test_worker import started
 from tests.serving.world import Bank
 
 VICTIMS = ("api", "database", "worker", "database", "worker")
-DEATHS = 5 if os.environ.get("YIDAI_CAMPAIGN") == "slice" else 100
+DEATHS = 3 if os.environ.get("YIDAI_CAMPAIGN") == "slice" else 100
 AWAY = 2
 """The code with which a command ends that finds no database."""
 ENOUGH = 4

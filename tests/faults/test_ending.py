@@ -17,6 +17,8 @@ from serving.store.session import owner_transaction
 from tests.faults.load import Api, wait_until
 from tests.serving.world import Bank, application, problem
 
+SLICE = os.environ.get("YIDAI_CAMPAIGN") == "slice"
+
 CLIENTS = 8
 
 
@@ -120,6 +122,8 @@ def test_another_schema_than_this_codes_is_not_ready_and_says_so(bank: Bank, api
     assert httpx.get(f"{api.url}/health/ready", timeout=10).status_code == 200
 
 
+@pytest.mark.campaign
+@pytest.mark.skipif(SLICE, reason="not in the slice of the long runs")
 def test_several_processes_are_one_to_whoever_asks(
     bank: Bank, people: list[tuple[str, str]], other: Api
 ) -> None:

@@ -53,7 +53,8 @@ for owner, name in ((psycopg.Connection, "execute"), (psycopg.Connection, "commi
 list(worker.drain())
 """
 """Every statement, commit and rename is a step; the process dies before the one with the given number."""
-PARTS = 6 if os.environ.get("YIDAI_CAMPAIGN") == "slice" else 1
+SLICE = os.environ.get("YIDAI_CAMPAIGN") == "slice"
+PARTS = 6 if SLICE else 1
 
 
 def started(bank: Bank, *words: str, **more: str) -> subprocess.Popen[bytes]:
@@ -106,6 +107,8 @@ def killed_at_every(bank: Bank, api: Api, name: str, apart: int) -> None:
     print(f"{len(sent) - 1} kills, each before another of {step - apart} steps")
 
 
+@pytest.mark.campaign
+@pytest.mark.skipif(SLICE, reason="not in the slice of the long runs")
 def test_a_worker_that_is_killed_leaves_its_jobs_to_the_next(bank: Bank, api: Api) -> None:
     killed_at_every(bank, api, "S", 14)
 
