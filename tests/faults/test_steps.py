@@ -60,9 +60,10 @@ def asked(bank: Bank, kind: str, number: int) -> None:
         repository.enqueue(connection, kind, f"steps-{number}", time.time_ns() // 1_000)
 
 
-def nothing_left(bank: Bank) -> bool:
+def nothing_left(bank: Bank, kind: str) -> bool:
     with owner_transaction(bank.database) as owner:
-        return repository.jobs(owner, (JobState.WAITING, JobState.DEAD), 100) == []
+        left = repository.jobs(owner, (JobState.WAITING, JobState.DEAD), 1_000)
+    return [job for job in left if job.kind == kind] == []
 
 
 def killed_at_every(bank: Bank, kind: str, apart: int, before_each: Callable[[int], None]) -> int:
@@ -75,7 +76,7 @@ def killed_at_every(bank: Bank, kind: str, apart: int, before_each: Callable[[in
         assert code in {0, -signal.SIGKILL}
         deaths += code != 0
         assert started(bank, "-c", STEPS, kind, "0").wait(60) == 0
-        assert nothing_left(bank)
+        assert nothing_left(bank, kind)
         step += apart
     print(f"{kind}: {deaths} kills, each before another of {step - apart} steps")
     return deaths

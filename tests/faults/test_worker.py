@@ -101,7 +101,9 @@ def killed_at_every(bank: Bank, api: Api, name: str, apart: int) -> None:
         ).fetchall()
         left = repository.jobs(owner, (JobState.WAITING, JobState.DEAD), 100)
     assert [row[0] for row in found] == list(range(base + 1, base + step, apart))
-    assert left == []
+    assert [
+        job for job in left if job.kind in {"effect", "flush"}
+    ] == []  # others' workers may have left more
     assert len(sent) > 3
     check(bank, sent, len(sent))
     print(f"{len(sent) - 1} kills, each before another of {step - apart} steps")
