@@ -15,41 +15,17 @@ from serving.work import repository
 from serving.work.model import JobState
 from tests.faults.load import Api
 from tests.faults.proof import all_replays, the_log_verifies
+from tests.faults.steps import COUNTED
 from tests.faults.test_worker import acknowledged, started
 from tests.serving.world import GOOD, Bank, Client
 
-STEPS = """
-import os, signal, sys
-import psycopg
-from asyncpg.pool import PoolConnectionProxy
-from serving.settings import Settings
-from serving.store.engine import open_database
-from serving.work import kinds
-from serving.work.model import JobKind
-from serving.work.worker import Worker
-
-kind, left = sys.argv[1], int(sys.argv[2])
-
-def counted(owner, name):
-    step = getattr(owner, name)
-    def take(*given, **named):
-        global left
-        left -= 1
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return step(*given, **named)
-    setattr(owner, name, take)
-
-settings = Settings.load()
-worker = Worker(settings, open_database(settings), (JobKind(kind, getattr(kinds, kind)),))
-for owner, names in (
-    (psycopg.Cursor, ("execute", "executemany", "copy")),
-    (psycopg.Connection, ("commit",)),
-    (PoolConnectionProxy, ("execute", "executemany", "fetch", "fetchrow", "fetchval", "copy_records_to_table")),
-    (os, ("replace", "rename")),
-):
-    for name in names:
-        counted(owner, name)
+STEPS = f"""{COUNTED}
+kind = sys.argv[2]
+worker = work(JobKind(kind, getattr(kinds, kind)))
+counted(psycopg.Cursor, "execute", "executemany", "copy")
+counted(psycopg.Connection, "commit")
+counted(PoolConnectionProxy, "execute", "executemany", "fetch", "fetchrow", "fetchval", "copy_records_to_table")
+counted(os, "replace", "rename")
 list(worker.drain())
 """
 SLICE = os.environ.get("YIDAI_CAMPAIGN") == "slice"
@@ -72,10 +48,10 @@ def killed_at_every(bank: Bank, kind: str, apart: int, before_each: Callable[[in
     while code:
         before_each(step)
         asked(bank, kind, step)
-        code = started(bank, "-c", STEPS, kind, str(step)).wait(60)
+        code = started(bank, "-c", STEPS, str(step), kind).wait(60)
         assert code in {0, -signal.SIGKILL}
         deaths += code != 0
-        assert started(bank, "-c", STEPS, kind, "0").wait(60) == 0
+        assert started(bank, "-c", STEPS, "0", kind).wait(60) == 0
         assert nothing_left(bank, kind)
         step += apart
     print(f"{kind}: {deaths} kills, each before another of {step - apart} steps")

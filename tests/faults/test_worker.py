@@ -17,39 +17,19 @@ from serving.store.session import owner_transaction
 from serving.work import repository
 from serving.work.model import JobState
 from tests.faults.load import Api, wait_until
+from tests.faults.steps import COUNTED
 from tests.faults.test_records import check
 from tests.serving.records.sending import case
 from tests.serving.world import GOOD, Bank
 
-STEPS = """
-import os, signal, sys
-import psycopg
-from serving.settings import Settings
-from serving.store.engine import open_database
-from serving.work import kinds
-from serving.work.model import JobKind
-from serving.work.worker import Worker
-
+STEPS = f"""{COUNTED}
 def effect(work):
     work.connection.execute("INSERT INTO effect VALUES (%s)", (work.payload["number"],))
-    return {}
+    return {{}}
 
-left = int(sys.argv[1])
-
-def counted(owner, name):
-    step = getattr(owner, name)
-    def take(*given, **named):
-        global left
-        left -= 1
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return step(*given, **named)
-    setattr(owner, name, take)
-
-settings = Settings.load()
-worker = Worker(settings, open_database(settings), (JobKind("effect", effect), JobKind("flush", kinds.flush)))
-for owner, name in ((psycopg.Connection, "execute"), (psycopg.Connection, "commit"), (os, "replace"), (os, "rename")):
-    counted(owner, name)
+worker = work(JobKind("effect", effect), JobKind("flush", kinds.flush))
+counted(psycopg.Connection, "execute", "commit")
+counted(os, "replace", "rename")
 list(worker.drain())
 """
 """Every statement, commit and rename is a step; the process dies before the one with the given number."""
@@ -101,9 +81,8 @@ def killed_at_every(bank: Bank, api: Api, name: str, apart: int) -> None:
         ).fetchall()
         left = repository.jobs(owner, (JobState.WAITING, JobState.DEAD), 100)
     assert [row[0] for row in found] == list(range(base + 1, base + step, apart))
-    assert [
-        job for job in left if job.kind in {"effect", "flush"}
-    ] == []  # others' workers may have left more
+    ours = [job for job in left if job.kind in {"effect", "flush"}]  # other workers may have left more
+    assert ours == []
     assert len(sent) > 3
     check(bank, sent, len(sent))
     print(f"{len(sent) - 1} kills, each before another of {step - apart} steps")
