@@ -21,7 +21,7 @@ from serving.decisions import repository
 from serving.decisions.case import features_of, sources_with_record, unavailable
 from serving.decisions.decider import decide
 from serving.decisions.preparing import Preparer, consent_of
-from serving.decisions.ready import Application, row_of
+from serving.decisions.ready import Application, Asking, row_of
 from serving.decisions.receipt import seal_receipt, write_receipt
 from serving.decisions.reserving import Trial, household_of, made_of
 from serving.decisions.schemas import Applicant, Asked, DecisionRequest
@@ -55,7 +55,7 @@ async def _one(
     hashed = service._keys.pseudonym(SubjectKind.PERSON, number)
     key = hashlib.sha256(str(uuid4()).encode()).digest()
     consent = UUID(consent_id)
-    wanted = repository.Wanted(authority.tenant, key, hashed, consent, now, held.settings.as_of or now)
+    wanted = repository.Wanted(authority.tenant, key, hashed, consent, now, held.settings.seen_at(now))
     [inputs] = await repository.read_many(held.pool, [wanted])
     clock.lap("read")
     tables = unpack(inputs.packed)
@@ -71,7 +71,10 @@ async def _one(
     asked = Asked("consumer", 300_000, 12, "farming", "county")
     down = unavailable(live, stated.categories, inputs.down(service._settings.sources_down), tables)
     trial = Trial.first(None, new_id(), now)
-    case = service._case(authority, number, stated, asked, live, tables, inputs.version, down, trial)
+    request = DecisionRequest(Applicant(number), consent, asked.product, asked.region)
+    application = Application(key, request, number, asked, hashlib.sha256(key).digest())
+    asking = Asking(authority, application, trial)
+    case = service._case(asking, wanted.seen_at, stated, live, tables, inputs.version, down)
     case = msgspec.structs.replace(case, household=household_of(inputs, live.policy, trial))
     row = features_of(case, tables, live)
     sources = sources_with_record(case, tables, live.plan.sources_of_subject)
@@ -84,8 +87,6 @@ async def _one(
     seal_receipt(receipt, data_key, case.decision_id)
     clock.lap("seal")
     made = made_of(decision, data_key, live.policy, trial)
-    request = DecisionRequest(Applicant(number), consent, asked.product, asked.region)
-    application = Application(key, request, number, asked, hashlib.sha256(key).digest())
     stored = row_of(made, authority, application, receipt)
     clock.skip()
     await held.writer.put(stored)

@@ -81,7 +81,7 @@ def ingest(settings: Settings, folder: Path, progress: Step | None = None) -> In
 
 def moment_of(settings: Settings) -> int:
     """As of when decisions are made: now, or the moment of a sample."""
-    return wall_clock() if settings.as_of is None else settings.as_of
+    return settings.seen_at(wall_clock())
 
 
 def show_subject(settings: Settings, subject: int, as_of: int, lake: Path | None = None) -> Shown:
@@ -254,6 +254,6 @@ def watch(settings: Settings) -> WatchReport:
         plan = FeaturePlan.load(registry.artifact(connection, slots["definitions"]).data)
         signals = registry.artifact(connection, slots["signals"])
     document = msgspec.json.decode(signals.data, type=SignalsDocument)
-    as_of = now if settings.as_of is None else settings.as_of
+    as_of = settings.seen_at(now)
     lake = Lake(settings.lake_root)
     return watching.watch(database, asker, plan, document, signals.digest, lake, as_of, now)

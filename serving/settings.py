@@ -154,6 +154,10 @@ class Settings:
         texts = {each: given(each, source) for each in fields(Settings)}
         return Settings(**{each.name: _parse(each, text) for each, text in texts.items() if text is not None})
 
+    def seen_at(self, now: int) -> int:
+        """The moment (µs) as of which features are read: now, but for sample data."""
+        return now if self.as_of is None else self.as_of
+
     @property
     def lake_root(self) -> Path:
         """Folder of the lake."""

@@ -88,7 +88,7 @@ class PrefillService:
         authority.holds(Permission.PREFILL)
         now = self._clock()
         hashed = self._keys.pseudonym(SubjectKind.PERSON, person_number(number, "id_number"))
-        as_of = now if self._settings.as_of is None else self._settings.as_of
+        as_of = self._settings.seen_at(now)
         wanted = repository.Wanted(authority.tenant, _ASIDE, hashed, consent_id, now, as_of)
         [inputs] = await repository.read_many(self._pool, [wanted])
         down = inputs.down(self._settings.sources_down)

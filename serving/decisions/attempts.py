@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -21,6 +20,7 @@ from serving.decisions.ready import Answer, Asking, Ready, repeat, row_of
 from serving.decisions.receipt import write_receipts
 from serving.decisions.repository import Taken
 from serving.decisions.reserving import made_of
+from serving.decisions.together import by_versions, told_apart
 from serving.decisions.writer import GroupWriter
 from serving.policy.model import Outcome
 
@@ -45,33 +45,20 @@ class Attempts:
 
     async def _attempt(self, asking: Sequence[Asking]) -> list[Found]:
         prepared = await self._preparer.prepared(asking)
-        made: dict[int, tuple[Decision, bytes] | Exception] = {}
-        for places in _alike(prepared):
-            made |= self._decided([each for at in places if isinstance(each := prepared[at], Ready)], places)
-        storing = {
-            at: _caught(self._store(asking[at], ready, *each))
-            for at, each in made.items()
-            if not isinstance(each, Exception) and isinstance(ready := prepared[at], Ready)
-        }
+        found: dict[int, Found] = {at: p for at, p in enumerate(prepared) if not isinstance(p, Ready)}
+        storing = {}
+        for places, ready in by_versions(prepared, Ready):
+            for at, one, made in zip(places, ready, told_apart(self._decided, ready), strict=True):
+                if isinstance(made, Exception):
+                    found[at] = made
+                else:
+                    storing[at] = _caught(self._store(asking[at], one, *made))
         with tracing.span("commit", decisions=len(storing)):
-            stored = dict(zip(storing, await asyncio.gather(*storing.values()), strict=True))
-        refused = {at: each for at, each in made.items() if isinstance(each, Exception)}
-        early = {at: each for at, each in enumerate(prepared) if not isinstance(each, Ready)}
-        found: dict[int, Found] = {**early, **refused, **stored}
+            found |= zip(storing, await asyncio.gather(*storing.values()), strict=True)
         return [found[at] for at in range(len(asking))]
 
-    def _decided(
-        self, ready: Sequence[Ready], places: Sequence[int]
-    ) -> dict[int, tuple[Decision, bytes] | Exception]:
-        """Decisions and receipts of these together; one by one where one cannot be decided, which is told."""
-        try:
-            return dict(zip(places, decided(ready, self._random_key), strict=True))
-        except Exception as error:  # noqa: BLE001 - it is told to the one whose it is
-            if len(ready) == 1:
-                return {places[0]: error}
-        return dict(
-            one for each, at in zip(ready, places, strict=True) for one in self._decided([each], [at]).items()
-        )
+    def _decided(self, ready: list[Ready]) -> list[tuple[Decision, bytes]]:
+        return decided(ready, self._random_key)
 
     async def _store(self, asking: Asking, ready: Ready, decision: Decision, receipt: bytes) -> Answer | Full:
         """Store a decision with what it reserves; the answer, or what it found full."""
@@ -112,15 +99,6 @@ def decided(ready: Sequence[Ready], random_key: bytes) -> list[tuple[Decision, b
         found = decide_many([each.case for each in ready], matrix, sources, ready[0].live, random_key)
     with tracing.span("receipt", decisions=len(ready)):
         return list(zip(found, write_receipts(found), strict=True))
-
-
-def _alike(prepared: Sequence[Ready | Answer | Exception]) -> Iterable[list[int]]:
-    """The places of those that the same versions decide."""
-    groups: defaultdict[int, list[int]] = defaultdict(list)
-    for at, each in enumerate(prepared):
-        if isinstance(each, Ready):
-            groups[id(each.live)].append(at)
-    return groups.values()
 
 
 async def _caught(work: Awaitable[_Result]) -> _Result | Exception:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -17,7 +16,6 @@ from features.errors import YidaiError
 from features.matrix import FeatureMatrix
 from features.timeline.packed import PackedTimeline, unpack
 from serving import tracing
-from serving.access.model import Authority
 from serving.consents.check import check_consent
 from serving.decisions import repository
 from serving.decisions.arms import ARM_KEY, arm_of
@@ -36,9 +34,10 @@ from serving.decisions.case import (
 )
 from serving.decisions.live import Live, LiveCache
 from serving.decisions.ready import Answer, Application, Asking, Ready, repeat
-from serving.decisions.repository import Inputs, Taken
+from serving.decisions.repository import Inputs, Taken, Wanted
 from serving.decisions.reserving import Trial, held_by, household_of
-from serving.decisions.schemas import Asked, check_loan
+from serving.decisions.schemas import check_loan
+from serving.decisions.together import by_versions, told_apart
 from serving.policy.days import day_of
 from serving.policy.facts import age_years
 from serving.settings import Settings
@@ -73,43 +72,40 @@ class Preparer:
 
     async def prepared(self, asking: Sequence[Asking]) -> list[Ready | Answer | Exception]:
         """What each application is decided from, read in one round trip; or its earlier answer, or what it lacks."""
+        wanted = [self._wanted(each) for each in asking]
         try:
             with tracing.span("read", applications=len(asking)):
-                read = await repository.read_many(self._pool, [self._wanted(each) for each in asking])
+                read = await repository.read_many(self._pool, wanted)
         except YidaiError as error:
             return [error] * len(asking)
-        drafts = [await self._drafted(each, inputs) for each, inputs in zip(asking, read, strict=True)]
+        drafts = [await self._drafted(*each) for each in zip(asking, wanted, read, strict=True)]
         ready: dict[int, Ready | Exception] = {}
-        for places in _alike(drafts):
+        for places, alike in by_versions(drafts, Draft):
             with tracing.span("features", applications=len(places)):
-                found = _with_features([d for at in places if isinstance(d := drafts[at], Draft)])
-            ready |= zip(places, found, strict=True)
+                ready |= zip(places, told_apart(_with_features, alike), strict=True)
         return [each if not isinstance(each, Draft) else ready[at] for at, each in enumerate(drafts)]
 
-    async def _drafted(self, asking: Asking, inputs: Inputs) -> Draft | Answer | Exception:
-        application = asking.application
+    async def _drafted(self, asking: Asking, wanted: Wanted, inputs: Inputs) -> Draft | Answer | Exception:
         try:
             if inputs.stored_answer is not None and inputs.stored_digest is not None:
-                return repeat(Taken(inputs.stored_digest, inputs.stored_answer), application.digest)
-            return await self._draft(asking.authority, application, inputs, asking.trial)
+                return repeat(Taken(inputs.stored_digest, inputs.stored_answer), asking.application.digest)
+            return await self._draft(asking, wanted, inputs)
         except Exception as error:  # noqa: BLE001 - it is told to the one whose it is
             return error
 
-    def _wanted(self, asking: Asking) -> repository.Wanted:
+    def _wanted(self, asking: Asking) -> Wanted:
         application, now = asking.application, asking.trial.now
-        return repository.Wanted(
+        return Wanted(
             asking.authority.tenant,
             application.key_hash,
             self._keys.pseudonym(SubjectKind.PERSON, application.number),
             application.request.consent_id,
             now,
-            now if self._settings.as_of is None else self._settings.as_of,
+            self._settings.seen_at(now),
         )
 
-    async def _draft(
-        self, authority: Authority, application: Application, inputs: Inputs, trial: Trial
-    ) -> Draft:
-        number, asked = application.number, application.asked
+    async def _draft(self, asking: Asking, wanted: Wanted, inputs: Inputs) -> Draft:
+        authority, application, trial = asking.authority, asking.application, asking.trial
         if inputs.subject_id is None or inputs.wrapped_key is None:
             raise UnknownSubject(NUMBER)
         now = trial.now
@@ -120,15 +116,15 @@ class Preparer:
             authority.tenant,
             now,
         )
-        live = await self._lives.get(authority.tenant, inputs.active, asked.product)
-        check_loan(asked, wanted=live.policy.grades)
+        live = await self._lives.get(authority.tenant, inputs.active, application.asked.product)
+        check_loan(application.asked, wanted=live.policy.grades)
         if inputs.packed is None or inputs.version is None:
             raise NotHydrated
         tables = unpack(inputs.packed)
         causes = inputs.down(self._settings.sources_down) | application.silent
         down = unavailable(live, consent.categories, causes, tables)
-        case = self._case(authority, number, consent, asked, live, tables, inputs.version, down, trial)
-        lists = listed(live, self._keys.pseudonym(SubjectKind.PERSON, number), now)
+        case = self._case(asking, wanted.seen_at, consent, live, tables, inputs.version, down)
+        lists = listed(live, wanted.number_hash, now)
         household = household_of(inputs, live.policy, trial)
         stops, full = held_by(inputs, trial)
         arm = arm_of(live, self._arm_key, inputs.subject_id, day_of(now), stops)
@@ -141,18 +137,16 @@ class Preparer:
 
     def _case(
         self,
-        authority: Authority,
-        number: str,
+        asking: Asking,
+        as_of: int,
         consent: Consent,
-        asked: Asked,
         live: Live,
         tables: PackedTimeline,
         version: int,
         down: dict[str, int],
-        trial: Trial,
     ) -> Case:
-        now = trial.now
-        as_of = now if self._settings.as_of is None else self._settings.as_of
+        authority, trial = asking.authority, asking.trial
+        number, asked, now = asking.application.number, asking.application.asked, trial.now
         given = CaseConsent(
             str(consent.consent_id), consent.purpose, consent.categories, consent.valid_from, consent.valid_to
         )
@@ -177,24 +171,9 @@ class Preparer:
         )
 
 
-def _alike(drafts: Sequence[object]) -> Iterable[list[int]]:
-    """The places of those whose features the same versions compute."""
-    groups: defaultdict[int, list[int]] = defaultdict(list)
-    for at, each in enumerate(drafts):
-        if isinstance(each, Draft):
-            groups[id(each.live)].append(at)
-    return groups.values()
-
-
-def _with_features(drafts: Sequence[Draft]) -> list[Ready | Exception]:
-    """The drafts with their features; one by one where those of one cannot be computed, which is told."""
-    try:
-        found = features_of_many([d.case for d in drafts], [d.tables for d in drafts], drafts[0].live)
-    except Exception as error:  # noqa: BLE001 - it is told to the one whose it is
-        if len(drafts) == 1:
-            return [error]
-        return [one for draft in drafts for one in _with_features([draft])]
-    return [_ready(draft, found, at) for at, draft in enumerate(drafts)]
+def _with_features(drafts: list[Draft]) -> list[Ready]:
+    matrix = features_of_many([d.case for d in drafts], [d.tables for d in drafts], drafts[0].live)
+    return [_ready(draft, matrix, at) for at, draft in enumerate(drafts)]
 
 
 def _ready(draft: Draft, matrix: FeatureMatrix, at: int) -> Ready:

@@ -74,16 +74,12 @@ class GroupWriter:
         except asyncio.CancelledError:
             _fail(group, StoreUnavailable())
             raise
-        except StoreUnavailable as error:
-            _fail(group, error)
-            return
         except Exception as error:  # noqa: BLE001 - whose it is is told, and the writer lives on
-            if len(group) == 1:
+            if len(group) == 1 or isinstance(error, StoreUnavailable):
                 _fail(group, error)
                 return
-            for (
-                one
-            ) in group:  # nothing of the group is stored: what one cannot have is not the others' trouble
+            # nothing of the group is stored: what one cannot have is not the others' trouble
+            for one in group:
                 await self._write([one])
             return
         for decision, waiting in group:

@@ -141,7 +141,7 @@ class RightsService:
         self, connection: asyncpg.Connection, authority: Authority, subject: int, plan: FeaturePlan, name: UUID,
         taken: str, now: int,
     ) -> Report:  # fmt: skip
-        as_of = now if self._settings.as_of is None else self._settings.as_of
+        as_of = self._settings.seen_at(now)
         access = Access(str(authority.actor.actor_id), Purpose.SUBJECT_RIGHTS, authority.tenant, now)
         async with live_door(self._lake, connection, access, subject) as door:
             read = await asyncio.to_thread(door.subject, plan.contracts, subject)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
 
 from serving.access.model import Permission
 from serving.access.repository import actor_of
+from serving.decisions.together import by_versions, told_apart
 from serving.services import close_services, open_services
 from serving.store.session import owner_transaction
 from tests.serving.world import GOOD, LATE, MIDDLE, POOR, YOUNG, Bank, Client, application
@@ -59,3 +63,34 @@ def test_a_timeline_that_cannot_be_read_stops_its_own_decision_only(client: Clie
             assert (got["outcome"], got["grade"]) == (alone[place]["outcome"], alone[place]["grade"])
     ids = {msgspec.json.decode(each.body)["decision_id"] for each in found if not isinstance(each, Exception)}
     assert len(ids) == 12
+
+
+@dataclass(frozen=True)
+class Part:
+    """Something under the versions ``live``."""
+
+    number: int
+    live: Any = None
+
+
+@given(st.lists(st.integers(-3, 3)))
+def test_where_all_fail_together_each_is_told_its_own(numbers: list[int]) -> None:
+    asked: list[list[int]] = []
+
+    def inverted(parts: list[Part]) -> list[float]:
+        asked.append([part.number for part in parts])
+        return [1 / part.number for part in parts]
+
+    found = told_apart(inverted, [Part(number) for number in numbers])
+    told = ["none" if isinstance(each, ZeroDivisionError) else each for each in found]
+    assert told == ["none" if number == 0 else 1 / number for number in numbers]
+    assert len(asked) == (1 if 0 not in numbers or len(numbers) == 1 else 1 + len(numbers))
+
+
+def test_those_under_the_same_versions_go_together_and_others_are_left_out() -> None:
+    one, other = object(), object()
+    parts = [Part(0, one), "answered", Part(2, other), Part(3, one), ValueError("refused")]
+    assert list(by_versions(parts, Part)) == [
+        ([0, 3], [Part(0, one), Part(3, one)]),
+        ([2], [Part(2, other)]),
+    ]
