@@ -34,8 +34,9 @@ test: setup  ## the tests (at most 10 minutes on 2 cores)
 coverage: setup  ## the tests with branch coverage, which takes twice as long
 	@$(BIN)/python -m pytest -m "not campaign" -n 2 --dist loadfile --cov --cov-report=term:skip-covered
 
-campaign: setup  ## the long runs: everything marked campaign
+campaign: setup  ## the long runs: everything marked campaign, and property tests on new cases
 	@$(BIN)/python -m pytest -m campaign --timeout 3000
+	@$(BIN)/python -m pytest -m "hypothesis and not campaign" --hypothesis-profile new -n 2 --dist loadfile
 
 campaign-slice: setup  ## a short slice of the long runs, as CI takes it
 	@YIDAI_CAMPAIGN=slice $(BIN)/python -m pytest -m campaign --timeout 900

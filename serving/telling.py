@@ -14,13 +14,13 @@ _ALONE, _ENDS = r"(?<![0-9A-Za-z-])", r"(?![0-9A-Za-z-])"
 _GAP = "[\\s\u2010-\u2015-]"
 """A blank or a hyphen."""
 _NUMBER = re.compile(
-    "|".join((
-        r"\d{15,}[Xx]?",  # people's, old and new, and accounts
-        rf"{_ALONE}\d{{6}}{_GAP}{{1,3}}(?:\d{{8}}{_GAP}{{1,3}}\d{{3}}[0-9Xx]|\d{{6}}{_GAP}{{1,3}}\d{{3}}){_ENDS}",  # as printed
+    "|".join((  # the longer first: a shorter one would take its beginning alone
         (  # with a birthday within, in any groups
             rf"{_ALONE}(?:\d{_GAP}?){{6}}(?:1{_GAP}?[89]|2{_GAP}?0)(?:{_GAP}?\d){{2}}"
             rf"{_GAP}?[01]{_GAP}?\d{_GAP}?[0-3]{_GAP}?\d(?:{_GAP}?\d){{3}}{_GAP}?[0-9Xx]{_ENDS}"
         ),
+        rf"{_ALONE}\d{{6}}{_GAP}{{1,3}}(?:\d{{8}}{_GAP}{{1,3}}\d{{3}}[0-9Xx]|\d{{6}}{_GAP}{{1,3}}\d{{3}}){_ENDS}",  # as printed
+        r"\d{15,}[Xx]?",  # people's, old and new, and accounts
         rf"(?i:{_ALONE}[0-9A-Z]{{2}}\d{{6}}[0-9A-HJ-NP-RT-UW-Y]{{10}}{_ENDS})",  # unified social credit codes
         rf"{_ALONE}(?:\+?86[ -]?)?1[3-9]\d(?:\d{{8}}|[ -]\d{{4}}[ -]\d{{4}}){_ENDS}",  # mobile phones
         rf"{_ALONE}\d{{4}}([ -])\d{{4}}\1\d{{4}}\1\d{{3,4}}(?:\1\d{{1,4}})?{_ENDS}",  # cards as they are printed

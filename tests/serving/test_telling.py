@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from serving.telling import INSTEAD, holds_number, tellable
@@ -36,6 +36,8 @@ def test_dates_amounts_and_ids_stay(text: str) -> None:
     st.sets(st.integers(1, 17)),
     st.sampled_from(" -"),
 )  # fmt: skip
+@example("100000190001010000", {15}, " ")
+@example("254774200001396958", {6, 12, 15}, " ")
 @settings(max_examples=25)
 def test_no_grouping_lets_a_number_of_a_person_through(number: str, cuts: set[int], gap: str) -> None:
     printed = "".join(gap * (place in cuts) + sign for place, sign in enumerate(number))
