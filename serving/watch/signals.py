@@ -123,6 +123,8 @@ class Outcome:
     hits: tuple[Hit, ...]
     skipped: Mapping[str, int]
     not_authorised: Mapping[str, int]
+    blind: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    """The rows, bool [rows], on which a signal could not be told for either reason: neither a hit nor its absence."""
 
 
 class BrokenSignal(Invalid):
@@ -211,17 +213,19 @@ def evaluate(document: SignalsDocument, values: Values) -> Outcome:
     hits: list[Hit] = []
     skipped: dict[str, int] = {}
     not_authorised: dict[str, int] = {}
+    blind: dict[str, NDArray[np.bool_]] = {}
     for signal in document.signals:
         known = np.logical_and.reduce([values.known[name] for name in signal.features])
         refused = _refused(signal, values, len(known))
         not_authorised[signal.code] = int((~known & refused).sum())
         skipped[signal.code] = int((~known & ~refused).sum())
+        blind[signal.code] = ~known
         left = known.copy()
         for trigger in signal.levels:
             met = left & np.logical_and.reduce([_meets(condition, values) for condition in trigger.all])
             hits += [_hit(signal, trigger.level, int(row), values) for row in np.flatnonzero(met)]
             left &= ~met
-    return Outcome(tuple(sorted(hits, key=lambda hit: (hit.row, hit.signal))), skipped, not_authorised)
+    return Outcome(tuple(sorted(hits, key=lambda hit: (hit.row, hit.signal))), skipped, not_authorised, blind)
 
 
 def _refused(signal: Signal, values: Values, rows: int) -> NDArray[np.bool_]:

@@ -165,6 +165,7 @@ def test_what_is_not_known_is_skipped_and_counted(bank: Bank) -> None:
     nothing_to_fail = len(open_loans.loan)
     assert {signal: n for signal, n in report.skipped.items() if n} == {"autopay_fail": nothing_to_fail}
     assert not [hit for hit in report.hits if hit.signal == "autopay_fail"]
+    assert (outcome.blind["autopay_fail"].all(), outcome.blind["dpd_open"].any()) == (True, False)
 
 
 def test_without_a_borrowers_consent_other_sources_are_not_authorised_rather_than_unknown(bank: Bank) -> None:
