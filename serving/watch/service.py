@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from uuid import UUID
 
 import numpy as np
-import uuid_utils
 from numpy.typing import NDArray
 from psycopg import Connection
-from psycopg.types.json import Jsonb
 
-from features.calendar import month_index, month_start
 from features.consent import Access, Purpose
 from features.definitions.plan import FeaturePlan
 from features.matrix import FeatureMatrix, Missing
 from features.timeline.door import Door
 from features.timeline.lake import Lake
 from serving.access.model import Authority, Permission
+from serving.alerts.seeing import Seen, record_seen
 from serving.consents.repository import of_purpose
 from serving.store.access_log import CommandLog
 from serving.store.audit import record
@@ -37,21 +34,6 @@ from serving.watch.signals import (
 
 BOOK = ("loan", "loan_instalment", "loan_payment")
 """The datasets of the loan book."""
-_GRAVER = "array_position(ARRAY['yellow', 'orange', 'red'], {}.level)"
-UPSERT = f"""
-INSERT INTO alert (tenant_id, alert_id, loan, subject_id, signal, level, state, point, points, evidence,
-                   signals_digest, raised_at, updated_at)
-SELECT %(tenant)s, %(id)s, %(loan)s, %(subject)s, %(signal)s, %(level)s,
-       CASE WHEN before.points IS NULL THEN 'new' ELSE 'ongoing' END, %(point)s, coalesce(before.points, 0) + 1,
-       %(evidence)s, %(digest)s, %(now)s, %(now)s
-FROM (VALUES (1)) one(x)
-LEFT JOIN alert before ON before.tenant_id = %(tenant)s AND before.loan = %(loan)s
-    AND before.signal = %(signal)s AND before.point = %(point_before)s
-ON CONFLICT (tenant_id, loan, signal, point) DO UPDATE
-SET level = excluded.level, evidence = excluded.evidence, updated_at = excluded.updated_at
-WHERE {_GRAVER.format("excluded")} > {_GRAVER.format("alert")}
-RETURNING (xmax = 0) AS raised
-"""  # noqa: S608 - the two fragments are constants of this module
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +74,7 @@ def watch(
     Read is what the loans' contracts allow and what borrowers consented to for post-loan management, by consents
     that are live at ``read_at`` (now, if none is given).
 
-    Within one point (a month's end) an alert's level may rise, but repetition alone changes nothing.
+    What becomes of the alerts is ``serving.alerts.machine``'s to say: repetition alone changes nothing within a month.
 
     Raises:
         BrokenSignal: a signal reads a feature that the plan does not have.
@@ -103,15 +85,11 @@ def watch(
         door = _door(connection, authority, lake, now if read_at is None else read_at)
         book, outcome = look(plan, signals, door, now)
     named = lake.names("loan", "loan_id")
-    codes = [int(book.loan[hit.row]) for hit in outcome.hits]
-    about = tuple(named.get(code, str(code)) for code in codes)
-    raised = worsened = 0
+    about = tuple(named.get(code, str(code)) for code in book.loan.tolist())
+    clock = now if read_at is None else read_at
     with tenant_transaction(database, authority.tenant) as connection:
-        for hit, loan in zip(outcome.hits, about, strict=True):
-            subject = int(book.subject[hit.row])
-            new = _store(connection, authority.tenant, (loan, subject), hit, signals_digest, now)
-            raised += new is True
-            worsened += new is False
+        seen = Seen(book, outcome, about, signals_digest, now, clock)
+        done = record_seen(connection, authority.tenant, seen)
         actor = authority.actor.actor_id
         record(
             connection,
@@ -121,10 +99,11 @@ def watch(
             "watch.run",
             signals_digest,
             loans=len(book.loan),
-            raised=raised,
+            raised=done.raised,
         )
     skipped = (outcome.skipped, outcome.not_authorised)
-    return WatchReport(now, len(book.loan), outcome.hits, raised, worsened, *skipped, about)
+    told = tuple(about[hit.row] for hit in outcome.hits)
+    return WatchReport(now, len(book.loan), outcome.hits, done.raised, done.worsened, *skipped, told)
 
 
 def _door(connection: Connection, authority: Authority, lake: Lake, at: int) -> Door:
@@ -164,38 +143,3 @@ def _features(
         built = plan.build(tables, subjects[rows], np.full(len(rows), now), masked)
         values[rows], missing[rows] = built.values, built.missing
     return FeatureMatrix(plan.columns, values, missing)
-
-
-def point_of(moment: int, before: int = 0) -> int:
-    """The point to which a moment belongs: the end of its month, or of so many months before."""
-    month = int(month_index(np.array([moment]))[0])
-    return int(month_start(month + 1 - before))
-
-
-def _store(
-    connection: Connection, tenant: str, about: tuple[str, int], hit: Hit, signals_digest: str, now: int
-) -> bool | None:
-    """Store a hit ``about`` a (loan, borrower): True for a new alert, False for a graver one, None where nothing changed."""
-    evidence = {
-        "zh": hit.evidence_zh,
-        "en": hit.evidence_en,
-        "action_zh": hit.action_zh,
-        "action_en": hit.action_en,
-    }
-    row = connection.execute(
-        UPSERT,
-        {
-            "tenant": tenant,
-            "id": UUID(bytes=uuid_utils.uuid7().bytes),
-            "loan": about[0],
-            "subject": about[1],
-            "signal": hit.signal,
-            "level": hit.level.value,
-            "point": point_of(now),
-            "point_before": point_of(now, before=1),
-            "evidence": Jsonb(evidence),
-            "digest": signals_digest,
-            "now": now,
-        },
-    ).fetchone()
-    return None if row is None else bool(row[0])

@@ -33,6 +33,8 @@ class EventKind(StrEnum):
     CASE_DECIDED = "case.decided"
     OFFER_EXPIRED = "offer.expired"
     ALERT_RAISED = "alert.raised"
+    ALERT_ESCALATED = "alert.escalated"
+    """Its level rose, or nobody handled it in time."""
     DISPUTE_ANSWERED = "dispute.answered"
 
 

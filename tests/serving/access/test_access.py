@@ -22,7 +22,7 @@ UNDER_TENANT = (
     "consent", "subject_timeline", "artifact", "approval", "activation", "decision", "decision_key", "budget", "audit_log", "alert",
     "dispute", "erasure", "access_log", "model_entry", "evidence", "promotion",
     "decision_link", "review_case", "subject_statement", "subject_report", "offer", "drawdown", "approval_stop", "repayment", "escalation",
-    "webhook_endpoint", "webhook_delivery",
+    "webhook_endpoint", "webhook_delivery", "alert_case", "alert_point", "alert_event",
     "receipt_unsealed", "log_leaf", "log_tile", "log_key", "log_checkpoint",
 )  # fmt: skip
 
@@ -107,6 +107,8 @@ def test_a_row_cannot_be_written_for_another_tenant(bank: Bank, statement: str) 
         "UPDATE decision_link SET parent_id = decision_id",
         "DELETE FROM review_case",
         "UPDATE alert SET subject_id = 1",
+        "UPDATE alert SET owner = 'nobody'",
+        "DELETE FROM alert_point",
         "UPDATE activation SET activated_by = gen_random_uuid()",
         "SET ROLE postgres",
         "ALTER TABLE decision DISABLE TRIGGER append_only",

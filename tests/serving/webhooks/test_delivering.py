@@ -92,9 +92,13 @@ def test_each_kind_is_told_by_what_it_is_about(
     answer = client.decide(GOOD, consent).json()
     register(client, receiver)
     changes = (
-        """INSERT INTO alert (tenant_id, alert_id, loan, subject_id, signal, level, state, point, evidence, signals_digest,
-           raised_at, updated_at) VALUES ('city', gen_random_uuid(), 'loan-7', 1, 'late', 'red', 'new', 1, '{}', '', 1, 1)""",
-        "UPDATE alert SET level = 'orange', updated_at = 2",
+        """INSERT INTO alert_case (tenant_id, case_id, about, opened_at) VALUES ('city', gen_random_uuid(), 'subject:1', 1)""",
+        """INSERT INTO alert (tenant_id, alert_id, case_id, loan, subject_id, signal, level, state, coverage, points, seen_at,
+           evidence, evidence_at, signals_digest, playbook, expects_by, owner, raised_at, updated_at, due_at)
+           SELECT 'city', gen_random_uuid(), case_id, 'loan-7', 1, 'late', 'orange', 'new', 'full', 1, 1, '{}', 1, '', '', 1, '',
+           1, 1, 1 FROM alert_case""",
+        "UPDATE alert SET updated_at = 2",
+        "UPDATE alert SET level = 'red', updated_at = 3",
         """INSERT INTO offer (tenant_id, decision_id, subject_id, product, limit_fen, line_months, made_at, valid_to)
            SELECT tenant_id, decision_id, subject_id, 'consumer', 1, 1, 1, 2 FROM decision WHERE decision_id = '{id}'
            ON CONFLICT DO NOTHING""",
@@ -121,7 +125,8 @@ def test_each_kind_is_told_by_what_it_is_about(
     told = {json.loads(body)["type"]: json.loads(body)["data"] for _, body in receiver.came}
     assert set(told) == set(EventKind) - {"decision.made"}
     assert len(receiver.came) == len(told), "an alert that changes is none that is raised"
-    assert (told["alert.raised"]["signal"], told["alert.raised"]["level"]) == ("late", "red")
+    assert (told["alert.raised"]["signal"], told["alert.raised"]["level"]) == ("late", "orange")
+    assert (told["alert.escalated"]["level"], told["alert.escalated"]["late"]) == ("red", 0)
     assert told["offer.expired"] == {"decision_id": answer["decision_id"]}
     assert told["dispute.answered"] == {"dispute_id": name, "verdict": "upheld"}
     assert told["case.decided"]["outcome"] == "decline"
