@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from features.consent import Access, Purpose
 from features.definitions.plan import FeaturePlan
 from features.errors import Conflict
+from features.loans.rows import PLAIN
 from features.timeline.door import Door
 from features.timeline.lake import Lake
 from serving import operations
@@ -22,8 +23,7 @@ from serving.settings import Settings
 from serving.standing import BUNDLE, stand
 from serving.store.access_log import CommandLog
 from serving.store.session import Connection, tenant_transaction
-from serving.watch.book import open_book
-from serving.watch.service import BOOK
+from serving.watch.book import datasets, open_book
 from training.bundle import load_bundle
 from training.points import PointTable, point_table
 from training.promotion import Standing
@@ -235,8 +235,8 @@ def _open_loans(
     lake = Lake(settings.lake_root)
     contracts = FeaturePlan.load(registry.artifact(connection, definitions).data).contracts
     access = Access(actor, Purpose.POST_LOAN_MANAGEMENT, tenant, now)
-    read = Door(lake, access, CommandLog(connection, tenant)).whole(contracts, BOOK)
-    if not set(BOOK) <= set(read.tables):
+    read = Door(lake, access, CommandLog(connection, tenant)).whole(contracts, datasets(contracts))
+    if not set(PLAIN) <= set(read.tables):
         return ()
     book, names = open_book(read.tables, now), lake.names("loan", "loan_id")
     pairs = zip(book.loan.tolist(), book.subject.tolist(), strict=True)

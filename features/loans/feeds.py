@@ -1,63 +1,72 @@
-"""The book as the bank's own feeds tell it: datasets ``loan``, ``loan_instalment`` and ``loan_payment``."""
+"""Loans one by one, by the engine, from the datasets of the book."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from features.calendar import NULL
 from features.canonical import code_of
 from features.loans.book import Position, position
-from features.loans.model import Event, Instalment, Kind, Loan, day_of
+from features.loans.model import Event, Instalment, Kind, Loan
+from features.loans.rows import KINDS, Int64, Records, places
 from features.timeline.events import EventTable
 
-_CHARGED_OFF = code_of("charged_off")
-Rows = dict[int, list[dict[str, int]]]
+_CURRENCIES = {code_of(text): text for text in ("CNY", "USD", "EUR", "HKD", "JPY")}
+_SCHEDULED = {KINDS.index(kind) for kind in (Kind.DRAWDOWN, Kind.RESTRUCTURING)}
 
 
-def positions(
-    loans: EventTable, instalments: EventTable, payments: EventTable, as_of: int
-) -> Iterator[tuple[int, Position]]:
+def positions(tables: Mapping[str, EventTable], as_of: int) -> Iterator[tuple[int, Position]]:
     """Each drawn loan that was known at ``as_of``: the code of its ``loan_id``, and where it stands."""
-    due, paid = _by_loan(instalments, as_of), _by_loan(payments, as_of)
-    for code, versions in _by_loan(loans, as_of).items():
-        for row in versions:
-            if row["drawn_at"] != NULL:
-                loan = Loan(str(code), row["granted_at"], row["principal"])
-                events = [*_of_loan(row, due.get(code, [])), *map(_payment, paid.get(code, []))]
-                yield code, position(loan, events, as_of)
+    records = Records(tables, as_of)
+    drawn = set(records.events.loan[records.events.kind == KINDS.index(Kind.DRAWDOWN)].tolist())
+    for code, loan, events in histories(records, records.loans.loan):
+        if code in drawn:
+            yield code, position(loan, events, as_of)
 
 
-def _by_loan(table: EventTable, as_of: int) -> Rows:
-    seen = table.visible(as_of)
-    names = ["known_from", "known_to", *seen.columns]
-    columns = [seen.known_from, seen.known_to, *seen.columns.values()]
-    rows: Rows = defaultdict(list)
-    for values in zip(*(column.tolist() for column in columns), strict=True):
-        row = dict(zip(names, values, strict=True))
-        rows[row["loan_id"]].append(row)
-    return rows
+def histories(records: Records, codes: Int64) -> Iterator[tuple[int, Loan, list[Event]]]:
+    """The loans of these codes (those that are known, ascending) as the engine takes them."""
+    loans = records.loans
+    rows = places(loans.loan, codes)
+    for row in sorted({row for row in rows.tolist() if row >= 0}):
+        code = int(loans.loan[row])
+        currency = currency_of(int(loans.currency[row]))
+        loan = Loan(str(code), int(loans.granted_at[row]), int(loans.limit[row]), currency)
+        yield code, loan, _events(records, code)
 
 
-def _of_loan(row: dict[str, int], due: list[dict[str, int]]) -> Iterator[Event]:
-    """The drawdown and, where the state says so, the charge-off; of a restructuring the feed has no terms."""
-    known, until = row["known_from"], row["known_to"]
-    schedule = _split(row["principal"], sorted(due, key=lambda one: one["number"]))
-    yield Event("drawdown", Kind.DRAWDOWN, row["drawn_at"], known, until, row["principal"], schedule=schedule)
-    if row["state"] == _CHARGED_OFF and row["ended_at"] != NULL:
-        yield Event("charge_off", Kind.CHARGE_OFF, row["ended_at"], known, until)
+def currency_of(code: int) -> str:
+    """The text of a currency, or its code where the book has no use for the text."""
+    return _CURRENCIES.get(code, str(code))
 
 
-def _split(principal: int, due: list[dict[str, int]]) -> tuple[Instalment, ...]:
-    """The feed gives what is due, not of what: principal in equal parts, the last takes the rest; else interest."""
-    each = principal // max(len(due), 1)
-    lines = []
-    for place, row in enumerate(due, start=1):
-        part = each if place < len(due) else principal - each * (place - 1)
-        lines.append(Instalment(day_of(row["due_on"]), part, row["due_amount"] - part))
-    return tuple(lines)
+def event_id(code: int) -> str:
+    """The id under which the engine knows an event: texts of one length, so that they sort as the codes do."""
+    return f"{code:015d}"
 
 
-def _payment(row: dict[str, int]) -> Event:
-    known, until = row["known_from"], row["known_to"]
-    return Event(f"payment {row['number']}", Kind.PAYMENT, row["paid_at"], known, until, row["amount"])
+def _events(records: Records, code: int) -> list[Event]:
+    rows = records.events
+    lo, hi = rows.loan.searchsorted([code, code + 1]).tolist()
+    schedules = _schedules(records, code)
+    names = ("id", "kind", "at", "known_from", "known_to", "amount", "currency", "days")
+    found = []
+    for name, kind, at, known, until, amount, currency, days in zip(
+        *(getattr(rows, column)[lo:hi].tolist() for column in names), strict=True
+    ):
+        lines = tuple(schedules.get(name, ())) if kind in _SCHEDULED else ()
+        found.append(
+            Event(event_id(name), KINDS[kind], at, known, until, amount, currency_of(currency), lines, days)
+        )
+    return found
+
+
+def _schedules(records: Records, code: int) -> dict[int, list[Instalment]]:
+    lines = records.lines
+    lo, hi = lines.loan.searchsorted([code, code + 1]).tolist()
+    found: dict[int, list[Instalment]] = {}
+    for event, day, principal, interest, fee in zip(
+        *(getattr(lines, n)[lo:hi].tolist() for n in ("event", "day", "principal", "interest", "fee")),
+        strict=True,
+    ):
+        found.setdefault(event, []).append(Instalment(day, principal, interest, fee))
+    return found

@@ -21,7 +21,7 @@ from serving.store.access_log import CommandLog
 from serving.store.audit import record
 from serving.store.engine import Database
 from serving.store.session import tenant_transaction
-from serving.watch.book import Book, open_book
+from serving.watch.book import Book, read_book
 from serving.watch.signals import (
     BOOK_VALUES,
     Hit,
@@ -31,9 +31,6 @@ from serving.watch.signals import (
     check_signals,
     evaluate,
 )
-
-BOOK = ("loan", "loan_instalment", "loan_payment")
-"""The datasets of the loan book."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +117,7 @@ def look(plan: FeaturePlan, signals: SignalsDocument, door: Door, now: int) -> t
     without a consent the bank's own records are read and nothing else.
     """
     refused = {name: Missing.NOT_AUTHORISED for name, view in plan.views.items() if view.relatives}
-    book = open_book(door.whole(plan.contracts, BOOK, needed=BOOK).tables, now)
+    book = read_book(door, plan.contracts, now)
     matrix = _features(plan, door, book.subject, now, refused)
     values = {name: matrix.values[:, place] for place, name in enumerate(matrix.names)}
     known = {name: matrix.missing[:, place] == Missing.PRESENT for place, name in enumerate(matrix.names)}

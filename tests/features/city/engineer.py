@@ -17,6 +17,8 @@ WITHOUT_FEED = {
     "grain_sale", "input_credit", "forest_right", "animal_inspection", "transport_permit", "tobacco_order",
     "water_abstraction", "pollution_permit", "safety_inspection", "parcel_volume", "customs_declaration",
     "public_procurement", "wage_arrears", "legal_service", "tourism_operation",
+    # what the city's plain feeds of loans do not need
+    "loan_grant", "loan_event", "loan_schedule",
 }  # fmt: skip
 """Under contract, but of no use to the story of the city."""
 
