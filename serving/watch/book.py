@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from features.contracts.model import Contract
-from features.loans.rows import BOOK, PLAIN
+from features.loans.rows import BOOK, PLAIN, Int64
 from features.loans.whole import WholeBook, whole_book
 from features.timeline.door import Door
 from features.timeline.events import EventTable
 
-Book = WholeBook
-"""Loans that are drawn and not ended, one a row."""
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Loans that are drawn and not ended, arrays [loans]: ``dpd`` in days, ``overdue`` in fen.
+
+    ``standing`` has what else the book tells of the same rows: bucket, balance, months on book and so on.
+    """
+
+    loan: Int64
+    subject: Int64
+    dpd: Int64
+    overdue: Int64
+    standing: WholeBook | None = None
 
 
 def read_book(door: Door, contracts: Mapping[str, Contract], as_of: int) -> Book:
@@ -32,4 +44,5 @@ def datasets(contracts: Mapping[str, Contract]) -> tuple[str, ...]:
 def open_book(tables: Mapping[str, EventTable], as_of: int) -> Book:
     """The open loans as they were known at ``as_of``; a payment is spent in the order that the loans page states."""
     book = whole_book(tables, as_of)
-    return book.take(book.open)
+    found = book.take(book.open)
+    return Book(found.loan, found.subject, found.dpd, found.overdue, found)
