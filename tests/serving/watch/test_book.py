@@ -46,7 +46,7 @@ def test_part_payments_with_ids_of_their_own_count_beside_those_of_the_plain_fee
     for number in range(2):
         tables.add("loan_event", 7, DUE, event_id=code_of(f"part {number}"), kind=code_of("payment"), happened_at=DUE, amount=150)  # fmt: skip
     book = open_book(tables.tables(), DUE + DAY)
-    assert (book.overdue.tolist(), book.refused.tolist()) == ([100], [0])
+    assert (book.overdue.tolist(), book.standing.refused.tolist()) == ([100], [0])
 
 
 def test_a_plan_from_before_the_datasets_by_part_reads_the_plain_ones() -> None:
