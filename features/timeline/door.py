@@ -199,6 +199,10 @@ class Door:
             for gone, group in sorted(kinds.items())
         ]
 
+    def delivered(self, dataset: str) -> bool:
+        """Whether anything of a dataset, or of what a view shows, has ever come; nobody's record is read for it."""
+        return bool(self._lake.segments(dataset.partition("@")[0]))
+
     def seen(
         self,
         contracts: Mapping[str, Contract],

@@ -17,7 +17,8 @@ from serving.policy.policy import Policy
 from serving.registry import repository
 from serving.registry.model import Kind
 from serving.store.session import Connection
-from serving.watch.signals import BOOK_VALUES, check_signals, read_signals
+from serving.watch.signals import check_signals, own_columns, read_signals
+from serving.watch.values import narrowed
 from training.bundle import MODEL_KINDS, load_bundle
 
 
@@ -142,7 +143,9 @@ def check_fit(connection: Connection, slots: Mapping[str, str]) -> None:
     for policy in policies(connection, slots).values():
         check_against(policy, known)
     if "signals" in slots:
-        check_signals(read_signals(_data(connection, slots["signals"])), [*known, *BOOK_VALUES])
+        signals = read_signals(_data(connection, slots["signals"]))
+        check_signals(signals, known)
+        narrowed(plan, signals.definitions, own_columns(signals))
 
 
 def _data(connection: Connection, name: str) -> bytes:

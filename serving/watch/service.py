@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
 from psycopg import Connection
 
 from features.consent import Access, Purpose
 from features.definitions.plan import FeaturePlan
-from features.matrix import FeatureMatrix, Missing
 from features.timeline.door import Door
 from features.timeline.lake import Lake
 from serving.access.model import Authority, Permission
@@ -21,16 +18,15 @@ from serving.store.access_log import CommandLog
 from serving.store.audit import record
 from serving.store.engine import Database
 from serving.store.session import tenant_transaction
-from serving.watch.book import Book, read_book
+from serving.watch.book import Book
 from serving.watch.signals import (
-    BOOK_VALUES,
     Hit,
     Outcome,
     SignalsDocument,
-    Values,
     check_signals,
     evaluate,
 )
+from serving.watch.values import Given, gather
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +73,7 @@ def watch(
         BrokenSignal: a signal reads a feature that the plan does not have.
     """
     authority.holds(Permission.HANDLE_ALERTS)
-    check_signals(signals, [*(column.name for column in plan.columns), *BOOK_VALUES])
+    check_signals(signals, (column.name for column in plan.columns))
     with tenant_transaction(database, authority.tenant) as connection:
         door = _door(connection, authority, lake, now if read_at is None else read_at)
         book, outcome = look(plan, signals, door, now)
@@ -110,33 +106,12 @@ def _door(connection: Connection, authority: Authority, lake: Lake, at: int) -> 
     return Door(lake, access, CommandLog(connection, tenant))
 
 
-def look(plan: FeaturePlan, signals: SignalsDocument, door: Door, now: int) -> tuple[Book, Outcome]:
+def look(
+    plan: FeaturePlan, signals: SignalsDocument, door: Door, now: int, given: Given | None = None
+) -> tuple[Book, Outcome]:
     """The open book and what the signals say of it, nothing stored.
 
-    Borrowers' relatives agreed to no watch: what their households would tell is not authorised. Of a borrower
-    without a consent the bank's own records are read and nothing else.
+    ``given`` is what a model says of them, where there is one: see ``serving.watch.values``.
     """
-    refused = {name: Missing.NOT_AUTHORISED for name, view in plan.views.items() if view.relatives}
-    book = read_book(door, plan.contracts, now)
-    matrix = _features(plan, door, book.subject, now, refused)
-    values = {name: matrix.values[:, place] for place, name in enumerate(matrix.names)}
-    known = {name: matrix.missing[:, place] == Missing.PRESENT for place, name in enumerate(matrix.names)}
-    refused_at = {n: matrix.missing[:, k] == Missing.NOT_AUTHORISED for k, n in enumerate(matrix.names)}
-    for name, column in (("dpd", book.dpd.astype(float)), ("overdue_yuan", book.overdue / 100)):
-        values[name] = column
-        known[name] = np.ones(len(column), dtype=bool)
-    return book, evaluate(signals, Values(values, known, refused_at))
-
-
-def _features(
-    plan: FeaturePlan, door: Door, subjects: NDArray[np.int64], now: int, refused: Mapping[str, Missing]
-) -> FeatureMatrix:
-    """Each borrower's features from what that borrower allows; the rest is not authorised."""
-    shape = (len(subjects), len(plan.columns))
-    values, missing = np.zeros(shape), np.full(shape, Missing.NOT_AUTHORISED, dtype=np.uint8)
-    tables, shares = door.shares(plan.contracts, set(plan.datasets) - set(refused), subjects)
-    for share in shares:
-        rows, masked = share.rows, {**refused, **share.left_out}
-        built = plan.build(tables, subjects[rows], np.full(len(rows), now), masked)
-        values[rows], missing[rows] = built.values, built.missing
-    return FeatureMatrix(plan.columns, values, missing)
+    book, values = gather(plan, signals, door, now, given)
+    return book, evaluate(signals, values)

@@ -19,6 +19,7 @@ WITHOUT_FEED = {
     "public_procurement", "wage_arrears", "legal_service", "tourism_operation",
     # what the city's plain feeds of loans do not need
     "loan_grant", "loan_event", "loan_schedule",
+    "account_freeze", "conduct_event", "criminal_case", "customer_contact", "guarantee",
 }  # fmt: skip
 """Under contract, but of no use to the story of the city."""
 

@@ -50,7 +50,7 @@ def shipped_signals() -> dict:
 def test_signals_are_checked_when_submitted_and_against_the_features_when_activated(bank: Bank) -> None:
     document = shipped_signals()
     bank.approved("signals", Kind.SIGNALS, canonical_bytes(document))
-    document["signals"][1]["levels"][0]["all"][0]["feature"] = "no_such_feature"
+    document["signals"][0]["levels"][0]["all"][0]["feature"] = "no_such_feature"
     name = submitted(bank, canonical_bytes(document), Kind.SIGNALS)
     say(bank, name)
     with pytest.raises(BrokenSignal, match="no_such_feature"):
@@ -60,7 +60,7 @@ def test_signals_are_checked_when_submitted_and_against_the_features_when_activa
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (lambda d: d.update(schema=2), "schema 2"),
+        (lambda d: d.update(schema=3), "schema 3"),
         (lambda d: d["signals"].append(d["signals"][0]), "stands twice"),
         (lambda d: d["signals"][0]["levels"].reverse(), "gravest first"),
         (lambda d: d["signals"][0]["levels"].clear(), "hit everyone"),

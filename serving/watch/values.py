@@ -1,0 +1,197 @@
+"""What signals compare: features now, months ago and at the grant, the loan book, and what a model says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from features.calendar import NULL, months_before
+from features.contracts.model import History
+from features.definitions.columns import COMPOSITIONS, REQUEST
+from features.definitions.model import Definition, DefinitionFile, PlanDocument
+from features.definitions.plan import FeaturePlan
+from features.loans.rows import Records
+from features.matrix import FeatureMatrix, Missing
+from features.timeline.door import Door, Share
+from features.timeline.events import EventTable
+from serving.watch.book import Book, datasets, open_book
+from serving.watch.document import Name, SignalsDocument
+from serving.watch.signals import OF_THE_BOOK, OF_THE_WATCH, Values
+
+Floats = NDArray[np.float64]
+Int64 = NDArray[np.int64]
+Given = Callable[[Book, int], Mapping[str, Floats]]
+"""What a model says of a book as of a moment: float64 [loans] by name of ``OF_THE_WATCH``, NaN where nothing."""
+
+
+@dataclass(slots=True)
+class _Columns:
+    """Columns that are being gathered."""
+
+    values: dict[str, Floats] = field(default_factory=dict)
+    known: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
+    refused: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
+
+    def put(self, name: str, column: Floats) -> None:
+        """A column that is known where it is a number."""
+        self.known[name] = ~np.isnan(column)
+        self.values[name] = np.nan_to_num(column)
+
+
+def gather(
+    plan: FeaturePlan, signals: SignalsDocument, door: Door, now: int, given: Given | None = None
+) -> tuple[Book, Values]:
+    """The open book as of ``now`` and every value that the signals read of it.
+
+    Borrowers' relatives agreed to no watch: what their households would tell is not authorised. Of a borrower
+    without a consent the bank's own records are read and nothing else. A dataset of which nothing has ever come
+    tells nothing: it is no record of zero events.
+    """
+    named = datasets(plan.contracts)
+    tables = door.whole(plan.contracts, named, needed=named).tables
+    book = open_book(tables, now)
+    grants = Records(tables, now).loans
+    names = [Name.parse(name) for name in signals.reads]
+    columns = _Columns()
+    _of_book(columns, names, tables, book, now)
+    columns.put("limit_yuan", _aligned(grants.limit / 100, grants.loan, book.loan))
+    if given is not None:
+        for name, column in given(book, now).items():
+            columns.put(name, column)
+    _of_features(
+        columns, names, plan, signals, door, book, _aligned(grants.granted_at, grants.loan, book.loan), now
+    )
+    return book, Values(columns.values, columns.known, columns.refused, now)
+
+
+def _of_book(
+    columns: _Columns, names: Iterable[Name], tables: Mapping[str, EventTable], book: Book, now: int
+) -> None:
+    for months in {name.months for name in names if name.base in OF_THE_BOOK and not name.grant}:
+        moment = months_before(now, months)
+        then = open_book(tables, moment) if months else book
+        for base, column in _told_by_book(then).items():
+            columns.put(str(Name(base, months)), _aligned(column, then.loan, book.loan))
+
+
+def _told_by_book(book: Book) -> dict[str, Floats]:
+    told = {"dpd": book.dpd.astype(float), "overdue_yuan": book.overdue / 100}
+    if book.standing is not None:
+        more = book.standing
+        told |= {"balance_yuan": more.balance / 100, "times_late": more.times_late.astype(float)}
+        told["mob"] = np.where(more.mob < 0, np.nan, more.mob)
+    return told
+
+
+def _aligned(column: NDArray[Any], keys: Int64, wanted: Int64) -> Floats:
+    """A column by its keys in the order of others; NaN where there is no such key, or nothing under it."""
+    if not len(keys):
+        return np.full(len(wanted), np.nan)
+    order = np.argsort(keys, kind="stable")
+    place = order[np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)]
+    return np.where((keys[place] == wanted) & (column[place] != NULL), column[place], np.nan)
+
+
+def _of_features(
+    columns: _Columns,
+    names: Iterable[Name],
+    plan: FeaturePlan,
+    signals: SignalsDocument,
+    door: Door,
+    book: Book,
+    granted: Floats,
+    now: int,
+) -> None:
+    asked: dict[tuple[int, bool], set[str]] = {}
+    for name in names:
+        if name.base not in (*OF_THE_BOOK, *OF_THE_WATCH):
+            asked.setdefault((name.months, name.grant), set()).add(name.base)
+    whole = narrowed(plan, signals.definitions, {base for bases in asked.values() for base in bases})
+    relatives = {name: Missing.NOT_AUTHORISED for name, view in whole.views.items() if view.relatives}
+    tables, shares = door.shares(whole.contracts, set(whole.datasets) - set(relatives), book.subject)
+    silent = {
+        name: Missing.NO_RECORD
+        for name in whole.datasets
+        if not (name in tables and len(tables[name])) and not door.delivered(name)
+    }
+    for (months, grant), bases in asked.items():
+        part = narrowed(plan, signals.definitions, bases)
+        moments = _moments(book, granted if grant else None, now, months)
+        there = ~np.isnan(granted) if grant else np.ones(len(granted), dtype=bool)
+        gone = {**silent, **relatives}
+        if months or grant:  # the past of what is overwritten is not there
+            gone |= {n: Missing.NO_RECORD for n in part.datasets if _overwritten(part, n)}
+        matrix = build_shares(part, tables, shares, book.subject, moments, gone)
+        for place, column in enumerate(matrix.names):
+            if column in bases:
+                full = str(Name(column, months, grant))
+                columns.values[full] = matrix.values[:, place]
+                columns.known[full] = (matrix.missing[:, place] == Missing.PRESENT) & there
+                columns.refused[full] = matrix.missing[:, place] == Missing.NOT_AUTHORISED
+
+
+def _moments(book: Book, granted: Floats | None, now: int, months: int) -> Int64:
+    if granted is None:
+        return np.full(len(book.subject), months_before(now, months))
+    return np.nan_to_num(granted).astype(np.int64)
+
+
+def _overwritten(plan: FeaturePlan, dataset: str) -> bool:
+    return plan.contracts[dataset.partition("@")[0]].history is History.SNAPSHOT
+
+
+def build_shares(
+    plan: FeaturePlan,
+    tables: Mapping[str, EventTable],
+    shares: Iterable[Share],
+    subjects: Int64,
+    moments: Int64,
+    gone: Mapping[str, Missing],
+) -> FeatureMatrix:
+    """Each borrower's features from what that borrower allows; the rest is not authorised."""
+    shape = (len(subjects), len(plan.columns))
+    values, missing = np.zeros(shape), np.full(shape, Missing.NOT_AUTHORISED, dtype=np.uint8)
+    for share in shares:
+        rows = share.rows
+        masked = {name: kind for name, kind in {**gone, **share.left_out}.items() if name in plan.datasets}
+        built = plan.build(tables, subjects[rows], moments[rows], masked)
+        values[rows], missing[rows] = built.values, built.missing
+    return FeatureMatrix(plan.columns, values, missing)
+
+
+def narrowed(plan: FeaturePlan, more: Iterable[DefinitionFile], wanted: Iterable[str]) -> FeaturePlan:
+    """The plan with these other definitions, cut to the wanted columns and what they are composed of.
+
+    Raises:
+        BrokenDefinition: one of the others speaks of what no contract has.
+    """
+    document = msgspec.json.decode(plan.document, type=PlanDocument)
+    files = sorted([*document.definitions, *more], key=lambda file: not file.dataset)
+    asked = set(wanted)
+    for file in reversed(files):
+        for definition in reversed(file.features):
+            if definition.aggregate in COMPOSITIONS and definition.name in asked:
+                asked |= set(definition.of)
+    reasons = {code: text for file in files for code, text in file.reasons.items()}
+    cut = [msgspec.structs.replace(file, features=_kept(file, asked), reasons=reasons) for file in files]
+    return FeaturePlan(PlanDocument(1, document.contracts, tuple(file for file in cut if file.features)))
+
+
+def _kept(file: DefinitionFile, asked: set[str]) -> tuple[Definition, ...]:
+    kept = []
+    for definition in file.features:
+        if definition.aggregate in COMPOSITIONS or file.dataset == REQUEST:
+            kept += [definition] if definition.name in asked else []
+            continue
+        windows = tuple(w for w in definition.windows if _column(definition.name, w) in asked)
+        kept += [msgspec.structs.replace(definition, windows=windows)] if windows else []
+    return tuple(kept)
+
+
+def _column(name: str, window: str) -> str:
+    return name if window in {"all", "now"} else f"{name}_{window}"
