@@ -18,6 +18,7 @@ from fastapi_offline import FastAPIOffline
 
 from features.errors import Invalid, Unavailable, YidaiError
 from serving import logs
+from serving.alerts import api as alerts
 from serving.batch import api as batch
 from serving.cases import api as cases
 from serving.consents import api as consents
@@ -96,6 +97,7 @@ def create_app(settings: Settings, database: Database, clock: Clock = wall_clock
     app.include_router(records.router)
     app.include_router(life.router)
     app.include_router(cases.router)
+    app.include_router(alerts.router)
     app.include_router(rights.router)
     app.include_router(offers.router)
     app.include_router(stops.router)

@@ -14,6 +14,7 @@ from features.terminal import console, plain_errors, progress, show_json, show_t
 from serving import exchange_cli, fairness_cli, governance_cli
 from serving.access.cli import keys_app, tokens_app
 from serving.access_cli import access_log
+from serving.alerts.cli import alerts_app
 from serving.backup.cli import backup, restore
 from serving.batch.cli import decide
 from serving.cases import cli as cases
@@ -54,6 +55,7 @@ app.add_typer(tokens_app, name="tokens")
 app.add_typer(keys_app, name="keys")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(webhooks_app, name="webhooks")
+app.add_typer(alerts_app, name="alerts")
 app.add_typer(audit_app, name="audit")
 app.add_typer(quality_app, name="quality")
 records.add_to(app)

@@ -16,6 +16,7 @@ from features.contracts.model import SubjectKind
 from features.timeline.lake import Lake
 from serving.access.bearer import Doorkeeper
 from serving.access.limits import TenantLimits
+from serving.alerts.service import AlertService
 from serving.batch.service import BatchService
 from serving.cases.deciding import DecidingService
 from serving.cases.opening import Opener
@@ -72,6 +73,7 @@ class Services:
     disputes: DisputeService
     subjects: SubjectService
     cases: CaseService
+    alerts: AlertService
     deciding: DecidingService
     rights: RightsService
     again: AgainService
@@ -119,6 +121,7 @@ async def open_services(settings: Settings, database: Database, clock: Clock) ->
         disputes=disputes,
         subjects=SubjectService(pool, database, keys, online, lake, clock),
         cases=CaseService(settings, pool, opener, clock),
+        alerts=AlertService(pool, clock),
         deciding=DecidingService(settings, pool, opener, clock),
         rights=RightsService(settings, pool, database, keys, online, lake, disputes, clock),
         again=AgainService(pool, opener, decisions),

@@ -9,6 +9,7 @@ from features.calendar import local_date
 from features.contracts.load import BUILTIN, load_contracts
 from features.timeline.compaction import crowded
 from features.timeline.lake import Lake
+from serving.alerts import overdue
 from serving.cases import escalating
 from serving.experiments import guarding
 from serving.identity import operations as identity
@@ -144,6 +145,12 @@ def escalate(work: Work) -> dict[str, Any]:
     return {"cases": raised.cases, "disputes": raised.disputes}
 
 
+def escalate_alerts(work: Work) -> dict[str, Any]:
+    """Raise alerts that nobody handled in time to the supervisor."""
+    with tenant_transaction(work.database, work.settings.tenant) as connection:
+        return {"alerts": overdue.raise_overdue(connection, work.settings.tenant, work.now)}
+
+
 def guard(work: Work) -> dict[str, Any]:
     """Stop the challenger's arm where a guardrail is broken, as YIDAI_TOKEN's actor; outcomes are not known here."""
     found = guarding.guard(work.settings)
@@ -183,6 +190,7 @@ KINDS = (
     JobKind("expire_offers", expire_offers, every=HOUR),
     JobKind("freeze_lines", freeze_lines, every=HOUR),
     JobKind("escalate", escalate, every=HOUR),
+    JobKind("escalate_alerts", escalate_alerts, every=HOUR),
     JobKind("tell", tell, every=5),
     JobKind("guard", guard, every=DAY, wanted=lambda settings: bool(settings.token)),
     JobKind(MIRROR, follow_champion),

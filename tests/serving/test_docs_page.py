@@ -27,6 +27,8 @@ def test_the_description_names_every_route_and_what_it_answers(address: str) -> 
         "DELETE /v1/subjects", "POST /v1/disputes/{dispute_id}/decide-again", "GET /v1/decisions/{decision_id}/notice",
         "POST /v1/decisions/{decision_id}/human-review", "POST /v1/subjects/report", "POST /v1/subjects/statement",
         "GET /v1/cases", "GET /v1/cases/{case_id}", "POST /v1/cases/{case_id}/take", "POST /v1/cases/{case_id}/decide",
+        "GET /v1/alerts", "GET /v1/alerts/precision", "GET /v1/alerts/{alert_id}", "POST /v1/alerts/{alert_id}/actions",
+        "POST /v1/alerts:bulk",
         "POST /v1/cases/{case_id}/second", "GET /v1/offers/{decision_id}", "POST /v1/offers/{decision_id}/accept",
         "POST /v1/offers/{decision_id}/decline", "POST /v1/offers/{decision_id}/drawdowns",
         "POST /v1/offers/{decision_id}/reapprove", "GET /v1/approvals", "POST /v1/approvals/stop",

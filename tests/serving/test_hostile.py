@@ -68,6 +68,10 @@ BODIES: dict[str, Any] = {
         "terms": {"limit_fen": 100_000, "annual_rate_ppm": 100_000},
     },
     "/v1/cases/{case_id}/second": {"agree": True, "seen": "0" * 64},
+    "/v1/alerts/{alert_id}/actions": {"kind": "snooze", "reason": "visited", "version": 1, "until": "2025-02-01"},
+    "/v1/alerts:bulk": {
+        "alerts": [{"alert_id": str(uuid4()), "version": 1}], "action": {"kind": "call", "reason": "overdue", "result": "pays"},
+    },
     "/v1/offers/{decision_id}/accept": {},
     "/v1/offers/{decision_id}/decline": {},
     "/v1/offers/{decision_id}/drawdowns": {"id_number": GOOD, "amount_fen": 300_000, "checks": {"aml": "clear"}},
@@ -81,9 +85,10 @@ BODIES: dict[str, Any] = {
     "/v1/webhooks/{endpoint_id}/deliveries/{delivery_id}/replay": {},
 }  # fmt: skip
 PLACES = dict.fromkeys(
-    ("{dispute_id}", "{decision_id}", "{case_id}", "{endpoint_id}", "{delivery_id}"), str(uuid4())
+    ("{dispute_id}", "{decision_id}", "{case_id}", "{alert_id}", "{endpoint_id}", "{delivery_id}"),
+    str(uuid4()),
 ) | {"{dataset}": "vehicle"}
-OFFICERS = ("/v1/disputes", "/v1/cases")
+OFFICERS = ("/v1/disputes", "/v1/cases", "/v1/alerts")
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from schemathesis import Case, GenerationMode, checks
 
 from serving.access.model import GRANTED, Role
 from tests.serving.access.routes import ROUTES, described
+from tests.serving.alerts.desk import name_of, raised, sighting
 from tests.serving.test_hostile import BODIES
 from tests.serving.world import GOOD, Client
 
@@ -54,8 +55,9 @@ def real(client: Client, consent: str) -> dict[str, Any]:
     decided = client.decide(GOOD, consent).json()["decision_id"]
     opened = client.ask("POST", f"/v1/decisions/{decided}/human-review").json()["case_id"]
     dispute = client.ask("POST", "/v1/disputes", json=BODIES["/v1/disputes"])
+    raised(client.bank, [sighting()])
     return {
-        "decision_id": decided, "decision": decided, "consent_id": consent, "case_id": opened, "dataset": "vehicle",
+        "alert_id": str(name_of(client.bank)), "decision_id": decided, "decision": decided, "consent_id": consent, "case_id": opened, "dataset": "vehicle",
         "dispute_id": dispute.json().get("dispute_id", decided), "from": 1,
     }  # fmt: skip
 

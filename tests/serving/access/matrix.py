@@ -16,12 +16,13 @@ from serving.access.repository import create_token
 from serving.policy.load import CITY, policy_from_yaml
 from serving.registry.model import Kind
 from serving.store.session import owner_transaction
+from tests.serving.alerts.desk import raised, sighting, stored
 from tests.serving.test_hostile import BODIES
 from tests.serving.world import CHECKS, GOOD, NOW, PLAN, Bank, Client, application, scorecard
 
 KINDS = {
     "decision_id": "decision", "decision": "decision", "consent_id": "consent", "case_id": "case",
-    "dispute_id": "dispute", "endpoint_id": "endpoint", "delivery_id": "delivery",
+    "alert_id": "alert", "alert_case": "alert_case", "loan": "loan", "dispute_id": "dispute", "endpoint_id": "endpoint", "delivery_id": "delivery",
 }  # fmt: skip
 """What an id is of, by the name of its place."""
 
@@ -33,6 +34,12 @@ PLAIN = {
     "after",
     "most",
     "overdue",
+    "snoozed",
+    "level",
+    "signal",
+    "village",
+    "assignee",
+    "raised_before",
     "ended",
     "size",
     "from",
@@ -101,7 +108,11 @@ def furnished(client: Client) -> dict[str, str]:
     told = officer.ask("GET", f"/v1/webhooks/{endpoint}/deliveries").json()
     with owner_transaction(client.bank.database) as owner:
         owner.execute("UPDATE webhook_delivery SET state = 'delivered', ended_at = due_at")
+    tenant = client.bank.settings.tenant
+    raised(client.bank, [sighting(f"loan of {tenant}")], tenant=tenant)
+    alert = stored(client.bank, tenant)[f"loan of {tenant}", "ss_stop"]
     return {
+        "alert": str(alert.alert_id), "alert_case": str(alert.case_id), "loan": alert.loan,
         "decision": decision, "consent": consent, "case": case, "dispute": dispute, "endpoint": endpoint,
         "delivery": told[0]["delivery_id"],
     }  # fmt: skip

@@ -33,6 +33,11 @@ ROUTES: dict[tuple[str, str], Permission] = {
     ("POST", "/v1/cases/{case_id}/take"): Permission.DECIDE_CASES,
     ("POST", "/v1/cases/{case_id}/decide"): Permission.DECIDE_CASES,
     ("POST", "/v1/cases/{case_id}/second"): Permission.DECIDE_CASES,
+    ("GET", "/v1/alerts"): Permission.HANDLE_ALERTS,
+    ("GET", "/v1/alerts/precision"): Permission.HANDLE_ALERTS,
+    ("GET", "/v1/alerts/{alert_id}"): Permission.HANDLE_ALERTS,
+    ("POST", "/v1/alerts/{alert_id}/actions"): Permission.HANDLE_ALERTS,
+    ("POST", "/v1/alerts:bulk"): Permission.HANDLE_ALERTS,
     ("GET", "/v1/offers/{nobodys}"): Permission.READ_DECISIONS,
     ("POST", "/v1/offers/{nobodys}/accept"): Permission.DECIDE,
     ("POST", "/v1/offers/{nobodys}/decline"): Permission.DECIDE,
@@ -72,6 +77,8 @@ NOBODYS: dict[tuple[str, str], Any] = {
         "outcome": "decline", "reason_code": "RV_SYSTEM_CONFIRMED", "reason": "seen", "seen": _SEEN,
     },
     ("POST", "/v1/cases/{case_id}/second"): {"agree": False, "seen": _SEEN},
+    ("GET", "/v1/alerts/{alert_id}"): None,
+    ("POST", "/v1/alerts/{alert_id}/actions"): {"kind": "note", "reason": "seen", "version": 1},
     ("GET", "/v1/offers/{nobodys}"): None,
     ("POST", "/v1/offers/{nobodys}/accept"): None,
     ("POST", "/v1/offers/{nobodys}/decline"): None,
@@ -102,7 +109,8 @@ QUERIES: dict[tuple[str, str], dict[str, str]] = {
 def nobodys() -> dict[str, str]:
     """Ids of what is not there, by the places of paths."""
     return {
-        name: str(uuid4()) for name in ("dispute_id", "case_id", "nobodys", "endpoint_id", "delivery_id")
+        name: str(uuid4())
+        for name in ("dispute_id", "case_id", "alert_id", "nobodys", "endpoint_id", "delivery_id")
     } | {"dataset": "court_case"}
 
 

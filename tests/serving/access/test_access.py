@@ -176,6 +176,10 @@ def test_a_role_does_what_it_is_granted_and_nothing_else(
         more = {"json": NOBODYS[route], "headers": {"Idempotency-Key": str(uuid4())}}
     if path == "/v1/webhooks":
         more = {"json": {"url": f"https://{role.value.replace('_', '-')}.example/told"}}
+    if path == "/v1/alerts:bulk":
+        listed = [{"alert_id": str(uuid4()), "version": 1}]
+        note = {"kind": "note", "reason": "seen"}
+        more = {"json": {"alerts": listed, "action": note}, "headers": {"Idempotency-Key": str(uuid4())}}
     if path == "/v1/approvals/stop":
         more = {"json": {"product": "consumer", "reason": "tried"}}
     spare = client.consent_id(LATE, categories=["bank"]) if "{spare}" in path else ""

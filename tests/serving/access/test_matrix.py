@@ -15,6 +15,8 @@ import pytest
 from features.errors import YidaiError
 from serving import operations
 from serving.access.model import GRANTED, Permission, Role
+from serving.alerts import operations as alerts
+from serving.alerts.model import Action, ActionKind
 from serving.cases import operations as cases
 from serving.log import operations as log
 from serving.registry.model import Kind
@@ -74,7 +76,8 @@ def test_an_id_of_another_tenant_is_answered_as_one_that_does_not_exist(
             of_nothing = told(send(asker, place, nowhere), nowhere)
             assert of_foreign == of_nothing, (place, role)
             allowed = PERMISSIONS[place.method, place.path] in GRANTED[role]
-            refused = {403, 404, 200 if "batch" in place.path else 403}  # a batch refuses line by line
+            listed = "batch" in place.path or place.path == "/v1/alerts"  # line by line, or a list of nothing
+            refused = {403, 404, 200 if listed else 403}
             assert of_foreign[0] in (refused if allowed else {403}), (place, role, of_foreign)
             tried += 1
     assert tried > 300
@@ -122,6 +125,8 @@ def test_commands_refuse_a_foreign_name_as_one_that_does_not_exist(
         (lambda name: cases.show(settings("auditor"), name), theirs["case"]),
         (lambda name: cases.show(settings("auditor"), name[:23]), theirs["case"]),
         (lambda name: cases.take(settings("risk_officer"), name), theirs["case"]),
+        (lambda name: alerts.show(settings("risk_officer"), name), theirs["alert"]),
+        (lambda name: alerts.act(settings("risk_officer"), name[:23], Action(ActionKind.NOTE, "seen")), theirs["alert"]),
         (lambda name: rights.notice(settings("auditor"), name), theirs["decision"]),
         (lambda name: rights.decide_again(settings("integration_engineer"), UUID(name), GOOD), theirs["dispute"]),
         (lambda name: list(operations.replay(settings("auditor"), UUID(name))), theirs["decision"]),

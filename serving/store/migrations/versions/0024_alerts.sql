@@ -168,9 +168,6 @@ CREATE TRIGGER told_again AFTER UPDATE ON alert FOR EACH ROW
           OR NEW.late > OLD.late)
     EXECUTE FUNCTION tell_of_graver_alert();
 
-ALTER TABLE escalation DROP CONSTRAINT escalation_kind_check;
-ALTER TABLE escalation ADD CONSTRAINT escalation_kind_check CHECK (kind IN ('case', 'dispute', 'alert'));
-
 -- The person of this name who handles alerts: none else is given any.
 CREATE FUNCTION alert_handler(p_name text) RETURNS uuid
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
