@@ -38,7 +38,6 @@ class Locked:
     level: Level
     state: AlertState
     due_at: int
-    expects_by: int
     disposal_due: int | None
     handled_at: int | None
     late: int
@@ -85,8 +84,8 @@ _NOTHING = {"proposal": None, "proposed_by": None}
 def _one(alert: Locked, action: Action, books: Playbooks, now: int) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     if action.kind in HANDLES:
-        expects = now + books.of(alert.playbook, alert.signal).within_days * DAY
-        changes |= {"handled_at": now, "expects_by": expects, "due_at": expects, "late": 0}
+        due = now + books.of(alert.playbook, alert.signal).within_days * DAY
+        changes |= {"handled_at": now, "due_at": due, "late": 0}
     if action.kind in DISPOSES:
         changes["disposal_due"] = None
     elif action.kind in HANDLES and alert.disposal_due is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from features.calendar import DAY, months_before
 from serving.access.repository import new_id
 from serving.alerts import storing
 from serving.alerts.handling import Handling, Playbooks
@@ -47,6 +48,7 @@ class Sighting:
     village: str | None = None
     product: str | None = None
     cause: UUID | None = None
+    expects_months: int | None = None
 
     @property
     def key(self) -> Key:
@@ -210,11 +212,17 @@ class Recorder:
             "points": after.streak, "quiet": after.quiet, "band": after.band, "seen_at": run.at,
             "evidence": self._all(hit), "evidence_at": run.at, "signals_digest": run.digest, "dpd": hit.dpd,
             "overdue_fen": hit.overdue_fen, "playbook": book.code,
-            "expects_by": run.clock + book.within_days * 86_400_000_000, "village": hit.village,
+            "expects_by": self._expects_by(run, hit), "village": hit.village,
             "product": hit.product, "cause_id": hit.cause,
             "owner": self.rules.owner(hit.village, hit.product, level, hit.signal), "raised_at": run.at,
             "updated_at": run.at, "due_at": self.rules.due_at(level, run.clock),
         }  # fmt: skip
+
+    def _expects_by(self, run: Run, hit: Sighting) -> int:
+        """By when (µs) what a signal expects has happened, or else what its playbook expects."""
+        if hit.expects_months is not None:
+            return months_before(run.clock, -hit.expects_months)
+        return run.clock + self.books.of(hit.playbook, hit.signal).within_days * DAY
 
     def _all(self, hit: Sighting) -> dict[str, str]:
         """What is said of a hit, with what its playbook expects where the signal expects nothing."""

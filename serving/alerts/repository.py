@@ -31,7 +31,7 @@ SELECT event, at, name_of_actor(actor_id::text) AS who, kind, reason, from_level
 FROM alert_event WHERE alert_id = $1 ORDER BY event LIMIT 1000"""
 _POINTS = "SELECT point, gravest, last_day, last_rank FROM alert_point WHERE alert_id = $1 ORDER BY point"
 _KEPT = {
-    "state": "text", "due_at": "bigint", "expects_by": "bigint", "disposal_due": "bigint", "handled_at": "bigint",
+    "state": "text", "due_at": "bigint", "disposal_due": "bigint", "handled_at": "bigint",
     "late": "integer", "snoozed_until": "bigint", "proposal": "text", "proposed_by": "uuid", "feedback": "text",
     "feedback_level": "text", "released_at": "bigint", "version": "integer",
 }  # fmt: skip

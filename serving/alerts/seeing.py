@@ -9,12 +9,11 @@ from serving.alerts.handling import handling, playbooks
 from serving.alerts.recording import Recorded, Recorder, Run, Sighting
 from serving.store.session import Connection
 from serving.watch.book import Book
-from serving.watch.signals import Hit, Outcome
+from serving.watch.document import Group
+from serving.watch.evaluate import Hit, Outcome
 
 DERIVED = frozenset({"household_alert", "village_alert"})
 """Signals that follow from other alerts."""
-REPAYMENT = frozenset({"dpd_open", "dpd_cross_band", "repay_delay_count", "autopay_fail", "interest_arrears"})
-"""Signals that are the payment record themselves, and cannot contradict it."""
 ON_TIME = {
     "contradicts_zh": "与还款记录不一致：该贷款目前无逾期。",
     "contradicts_en": "The payment record says otherwise: nothing is overdue on this loan.",
@@ -61,20 +60,15 @@ def _sighting(seen: Seen, hit: Hit) -> Sighting:
     said = {
         "zh": hit.evidence_zh, "en": hit.evidence_en, "action_zh": hit.action_zh, "action_en": hit.action_en,
     }  # fmt: skip
-    said |= _expects(hit)
-    if dpd == 0 and overdue == 0 and hit.signal not in REPAYMENT:
+    if hit.expects is not None:
+        said |= {"expects_zh": hit.expects.zh, "expects_en": hit.expects.en}
+    if dpd == 0 and overdue == 0 and hit.group is not Group.REPAYMENT:
         said |= ON_TIME
     return Sighting(
-        seen.names[row], int(book.subject[row]), hit.signal, hit.level, said,
-        str(getattr(hit, "playbook", "") or ""), dpd, overdue, _of(book, "village", row), _of(book, "product", row),
+        seen.names[row], int(book.subject[row]), hit.signal, hit.level, said, hit.playbook, dpd, overdue,
+        _of(book, "village", row), _of(book, "product", row),
+        expects_months=None if hit.expects is None else hit.expects.months,
     )  # fmt: skip
-
-
-def _expects(hit: Hit) -> dict[str, str]:
-    """What the signal itself expects, where it says so."""
-    told: Any = getattr(hit, "expects", None)
-    found = {name: getattr(told, name, "") for name in ("zh", "en")}
-    return {f"expects_{name}": text for name, text in found.items() if text}
 
 
 def _of(book: Book, name: str, row: int) -> str | None:

@@ -74,7 +74,7 @@ def test_a_call_is_noted_and_the_alert_is_due_when_its_result_is_expected(bank: 
     raised(bank, [sighting()])
     done = ok(act("call", result="pays on Friday"))
     assert done["handled_at"] is not None
-    assert done["due_at"] == done["expects_by"]
+    assert done["due_at"] == iso(stored(bank)["L1", "ss_stop"].handled_at + 14 * DAY)
     assert kinds(bank, name_of(bank)) == ["raised", "call"]
 
 

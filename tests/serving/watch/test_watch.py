@@ -17,6 +17,7 @@ from serving.access.model import Permission
 from serving.alerts.seeing import Seen, record_seen
 from serving.store.session import tenant_transaction
 from serving.watch.book import Book
+from serving.watch.document import Group
 from serving.watch.service import WatchReport, look, watch
 from serving.watch.signals import (
     SHIPPED,
@@ -181,8 +182,13 @@ def test_from_point_to_point_an_alert_is_ongoing_and_three_demand_a_disposal(ban
 def test_what_contradicts_the_payment_record_says_so(bank: Bank) -> None:
     one = np.ones(1, np.int64)
     said = ("zh", "en", "zh", "en")
-    for dpd, signal in ((0, "ss_stop"), (3, "court_litigation"), (0, "autopay_fail")):
-        outcome = Outcome((Hit(0, signal, Level.ORANGE, *said),), {}, {})
+    early, repayment = Group.EARLY, Group.REPAYMENT
+    for dpd, signal, group in (
+        (0, "ss_stop", early),
+        (3, "court_litigation", early),
+        (0, "autopay_fail", repayment),
+    ):
+        outcome = Outcome((Hit(0, signal, Level.ORANGE, *said, "", group),), {}, {})
         with tenant_transaction(bank.database, "city") as connection:
             seen = Seen(Book(one, one, one * dpd, one * dpd), outcome, ("L9",), "", NOVEMBER, NOVEMBER)
             record_seen(connection, "city", seen)
