@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -38,12 +38,17 @@ class Attempts:
         self._random_key = random_key
         self._review_days = review_days
 
-    async def attempt(self, asking: Sequence[Asking]) -> list[Found]:
-        """What becomes of each, in order; what one lacks is not another's trouble."""
-        with tracing.group("decision group", (each.traced for each in asking)):
-            return await self._attempt(asking)
+    async def attempt(
+        self, asking: Sequence[Asking], passed: Callable[[], None] = lambda: None
+    ) -> list[Found]:
+        """What becomes of each, in order; what one lacks is not another's trouble.
 
-    async def _attempt(self, asking: Sequence[Asking]) -> list[Found]:
+        ``passed`` is called when all are decided and have only to be stored.
+        """
+        with tracing.group("decision group", (each.traced for each in asking)):
+            return await self._attempt(asking, passed)
+
+    async def _attempt(self, asking: Sequence[Asking], passed: Callable[[], None]) -> list[Found]:
         prepared = await self._preparer.prepared(asking)
         found: dict[int, Found] = {at: p for at, p in enumerate(prepared) if not isinstance(p, Ready)}
         storing = {}
@@ -53,6 +58,7 @@ class Attempts:
                     found[at] = made
                 else:
                     storing[at] = _caught(self._store(asking[at], one, *made))
+        passed()
         with tracing.span("commit", decisions=len(storing)):
             found |= zip(storing, await asyncio.gather(*storing.values()), strict=True)
         return [found[at] for at in range(len(asking))]

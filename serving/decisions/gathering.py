@@ -1,6 +1,7 @@
 """What is asked while others are being answered is answered together: under load groups form by themselves.
 
-A single question is answered at once; there is no timer that it would wait for.
+A single question is answered at once; there is no timer that it would wait for. A group says when it has only to wait
+for others: the next then begins with all that have come meanwhile, rather than with the first that comes afterwards.
 """
 
 from __future__ import annotations
@@ -29,12 +30,13 @@ class Overloaded(Unavailable):
 class Gatherer(Generic[_Asked, _Answer]):
     """Up to ``at_once`` groups are under way, of up to ``most`` questions; up to ``waiting`` questions wait.
 
-    ``answer`` gives an answer or an error for each question of a group, in order.
+    ``answer`` gives an answer or an error for each question of a group, in order. The next group begins when it calls
+    what it is given for that, or has ended.
     """
 
     def __init__(
         self,
-        answer: Callable[[Sequence[_Asked]], Awaitable[Sequence[_Answer | Exception]]],
+        answer: Callable[[Sequence[_Asked], Callable[[], None]], Awaitable[Sequence[_Answer | Exception]]],
         most: int,
         at_once: int,
         waiting: int,
@@ -45,6 +47,9 @@ class Gatherer(Generic[_Asked, _Answer]):
         self._room = waiting
         self._waiting: deque[tuple[_Asked, asyncio.Future[_Answer]]] = deque()
         self._under_way: set[asyncio.Task[None]] = set()
+        self._number = 0
+        self._busy: int | None = None
+        self._planned = False
 
     @property
     def waiting(self) -> int:
@@ -62,29 +67,45 @@ class Gatherer(Generic[_Asked, _Answer]):
             raise Overloaded
         future: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((one, future))
-        self._begin()
+        self._plan()
         return await future
 
+    def _plan(self) -> None:
+        """Begin once all that has arrived together is here."""
+        if not self._planned:
+            self._planned = True
+            asyncio.get_running_loop().call_soon(self._begin)
+
     def _begin(self) -> None:
-        while self._free and self._waiting:
+        self._planned = False
+        while self._free and self._busy is None and self._waiting:
             group = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
             group = [each for each in group if not each[1].done()]
             if group:
                 self._free -= 1
-                task = asyncio.create_task(self._run(group))
+                self._number += 1
+                self._busy = self._number
+                task = asyncio.create_task(self._run(group, self._number))
                 self._under_way.add(task)
                 task.add_done_callback(self._ended)
+
+    def _passed(self, number: int) -> None:
+        """A group has only to wait for others."""
+        if self._busy == number:
+            self._busy = None
+            self._plan()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
         self._free += 1
-        self._begin()
+        self._plan()
 
-    async def _run(self, group: list[tuple[_Asked, asyncio.Future[_Answer]]]) -> None:
+    async def _run(self, group: list[tuple[_Asked, asyncio.Future[_Answer]]], number: int) -> None:
         try:
-            found = await self._answer([one for one, _ in group])
+            found = await self._answer([one for one, _ in group], lambda: self._passed(number))
         except Exception as error:  # noqa: BLE001 - whoever waits is told
             found = [error] * len(group)
+        self._passed(number)
         for (_, future), each in zip(group, found, strict=True):
             if future.done():
                 continue

@@ -175,9 +175,10 @@ async def store(
         [row.receipt for row in rows], [row.receipt_hash for row in rows],
     )  # fmt: skip
     found = await connection.fetch(STORE, tenant, *columns)
-    await complete(connection, rows)
-    await open_offers(connection, rows)
     taken = {row["key_hash"]: Taken(row["request_digest"], row["answer"]) for row in found}
+    written = [row for row in rows if row.key_hash not in taken]
+    await complete(connection, written)
+    await open_offers(connection, written)
     for key in taken.keys() & reserved.took.keys():  # by another process, since they were reserved
         await give_back(connection, reserved.took[key])
     return taken | reserved.full

@@ -29,8 +29,8 @@ from serving.store.keys import KeyRing
 
 RANDOM_KEY = "random approvals"
 _REQUEST_KEY = "request digest"
-_GROUPS = 2
-"""Groups of applications that are under way at a time: one is decided while others wait for the store."""
+_GROUPS = 4
+"""Groups of applications that are under way at a time: one is decided while others wait to be stored."""
 
 
 class WrongKey(Invalid):
@@ -64,7 +64,7 @@ class DecisionService:
         preparer = Preparer(settings, pool, keys, lives)
         self._attempts = Attempts(preparer, writer, keys.derived(RANDOM_KEY), settings.review_days)
         self._together: Gatherer[Asking, Answer | Full] = Gatherer(
-            self.attempt, settings.group_size, _GROUPS, settings.most_waiting
+            self._attempts.attempt, settings.group_size, _GROUPS, settings.most_waiting
         )
 
     @property

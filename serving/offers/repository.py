@@ -16,11 +16,10 @@ decision_id, subject_id, holder, product, limit_fen, drawn_fen, held_fen, line_m
 line_until, frozen_at, frozen_for"""
 _INSERT = """
 INSERT INTO offer (tenant_id, decision_id, subject_id, holder, product, limit_fen, held_fen, line_months, made_at, valid_to)
-SELECT d.tenant_id, d.decision_id, d.subject_id, u.holder, u.product, u.fen, CASE WHEN u.holder IS NULL THEN 0 ELSE u.fen END,
-    u.months, u.made, u.valid
-FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::integer[], $6::bigint[], $7::bigint[])
-    AS u (id, holder, product, fen, months, made, valid)
-JOIN decision d ON d.decision_id = u.id"""
+SELECT current_setting('yidai.tenant'), u.id, u.subject, u.holder, u.product, u.fen,
+    CASE WHEN u.holder IS NULL THEN 0 ELSE u.fen END, u.months, u.made, u.valid
+FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::integer[], $7::bigint[], $8::bigint[])
+    AS u (id, subject, holder, product, fen, months, made, valid)"""
 _GET = f"SELECT {_COLUMNS} FROM offer WHERE decision_id = $1"  # noqa: S608 - our own columns
 _LIST = f"""
 SELECT {_COLUMNS} FROM offer
@@ -58,12 +57,12 @@ class Offering(Protocol):
 
 
 async def open_offers(connection: asyncpg.Connection, rows: Sequence[Offering]) -> None:
-    """Write the offers of decisions in their own transaction; of a row whose key was taken nothing."""
+    """Write the offers of decisions that were stored in the same transaction."""
     found = [(row.decision_id, row.offer) for row in rows if row.offer is not None]
     if found:
         each = [offer for _, offer in found]
         await connection.execute(
-            _INSERT, [name for name, _ in found], [o.holder for o in each], [o.product for o in each],
+            _INSERT, [name for name, _ in found], [o.subject_id for o in each], [o.holder for o in each], [o.product for o in each],
             [o.limit_fen for o in each], [o.line_months for o in each], [o.made_at for o in each],
             [o.valid_to for o in each],
         )  # fmt: skip
