@@ -25,6 +25,7 @@ from serving.consents import api as consents
 from serving.decisions import api as decisions
 from serving.described import describe
 from serving.figures import Figures, note, sample
+from serving.loans import api as loans
 from serving.log import api as sealed_log
 from serving.metrics import forget_dead, share
 from serving.observing import Observed
@@ -100,6 +101,7 @@ def create_app(settings: Settings, database: Database, clock: Clock = wall_clock
     app.include_router(alerts.router)
     app.include_router(rights.router)
     app.include_router(offers.router)
+    app.include_router(loans.router)
     app.include_router(stops.router)
     app.include_router(sealed_log.router)
     app.include_router(webhooks.router)
@@ -193,7 +195,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         schema = get_openapi(title=TITLE, version=VERSION, routes=app.routes)
         schema.setdefault("components", {}).setdefault("schemas", {}).update(
-            decisions.COMPONENTS | batch.COMPONENTS | records.COMPONENTS
+            decisions.COMPONENTS | batch.COMPONENTS | records.COMPONENTS | loans.COMPONENTS
         )
         describe(schema)
         app.openapi_schema = schema

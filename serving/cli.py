@@ -23,6 +23,7 @@ from serving.experiments.cli import experiments_app
 from serving.features_cli import show_features
 from serving.grants.cli import grants
 from serving.identity.cli import identity_app
+from serving.loans.cli import loans_app
 from serving.log.cli import audit_app
 from serving.models_cli import models_app
 from serving.offers.cli import offers_app
@@ -48,6 +49,7 @@ app.add_typer(features_app, name="features")
 app.add_typer(models_app, name="models")
 app.add_typer(policy_app, name="policy")
 app.add_typer(offers_app, name="offers")
+app.add_typer(loans_app, name="loans")
 app.add_typer(experiments_app, name="experiments")
 app.add_typer(approvals_app, name="approvals")
 app.add_typer(identity_app, name="identity")

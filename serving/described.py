@@ -46,6 +46,7 @@ LINKS: Mapping[tuple[str, str, str], Mapping[str, str]] = {
     ("post", "/v1/decisions", "201"): {"decision_id": "decision_id"},
     ("post", "/v1/consents", "201"): {"consent_id": "consent_id"},
     ("post", "/v1/disputes", "201"): {"dispute_id": "dispute_id"},
+    ("post", "/v1/loans", "201"): {"loan_id": "loan_id"},
 }
 """Answers with an id, by the name under which later paths take it."""
 

@@ -28,6 +28,7 @@ from serving.decisions.live import LiveCache
 from serving.decisions.reading import DecisionReader
 from serving.decisions.service import DecisionService
 from serving.decisions.writer import GroupWriter
+from serving.loans.service import LoanService
 from serving.log.service import LogService
 from serving.metrics import Metrics
 from serving.offers.service import OfferService
@@ -79,6 +80,7 @@ class Services:
     again: AgainService
     notices: NoticeService
     offers: OfferService
+    loans: LoanService
     stops: StopService
     log: LogService
     webhooks: WebhookService
@@ -127,6 +129,7 @@ async def open_services(settings: Settings, database: Database, clock: Clock) ->
         again=AgainService(pool, opener, decisions),
         notices=NoticeService(settings, pool, opener),
         offers=OfferService(pool, opener, decisions, clock),
+        loans=LoanService(pool, database, keys, online, lake, clock, settings.tenant),
         stops=StopService(pool, clock),
         log=LogService(pool),
         webhooks=WebhookService(pool, keys, clock, private=settings.webhooks_private),

@@ -50,23 +50,26 @@ class Permission(StrEnum):
     """Checkpoints and proofs of the sealed log."""
     MANAGE_WEBHOOKS = "manage_webhooks"
     """Say who is told of what happened."""
+    KEEP_LOANS = "keep_loans"
+    """Tell the loan book of grants, payments and all else."""
+    READ_LOANS = "read_loans"
 
 
 _P = Permission
 GRANTED: dict[Role, frozenset[Permission]] = {
     Role.INTEGRATION_ENGINEER: frozenset({
         _P.DECIDE, _P.PREFILL, _P.MANAGE_CONSENTS, _P.READ_DECISIONS, _P.READ_REGISTRY, _P.SEND_RECORDS,
-        _P.HANDLE_DISPUTES, _P.EXERCISE_RIGHTS, _P.MANAGE_WEBHOOKS,
+        _P.HANDLE_DISPUTES, _P.EXERCISE_RIGHTS, _P.MANAGE_WEBHOOKS, _P.KEEP_LOANS, _P.READ_LOANS,
     }),
     Role.ANALYST: frozenset({_P.SUBMIT, _P.READ_REGISTRY, _P.READ_DECISIONS, _P.REPLAY}),
     Role.RISK_OFFICER: frozenset({
         _P.APPROVE, _P.ACTIVATE, _P.SUBMIT, _P.READ_REGISTRY, _P.READ_DECISIONS, _P.READ_RECEIPTS, _P.REPLAY,
         _P.HANDLE_ALERTS, _P.RESOLVE, _P.HANDLE_DISPUTES, _P.READ_CASES, _P.DECIDE_CASES,
-        _P.STOP_APPROVALS,
+        _P.STOP_APPROVALS, _P.READ_LOANS,
     }),
     Role.AUDITOR: frozenset({
         _P.READ_REGISTRY, _P.READ_DECISIONS, _P.READ_RECEIPTS, _P.REPLAY, _P.READ_ACCESS_LOG, _P.READ_CASES,
-        _P.READ_LOG,
+        _P.READ_LOG, _P.READ_LOANS,
     }),
     Role.ADMINISTRATOR: frozenset({_P.ADMINISTER, _P.READ_REGISTRY, _P.ERASE, _P.MANAGE_WEBHOOKS}),
 }  # fmt: skip

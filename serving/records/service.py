@@ -19,8 +19,6 @@ from features.timeline.ingest import events_of, keep_findings
 from features.timeline.lake import Batch, first_of_each, row_hash
 from serving.access.model import Authority, Permission
 from serving.access.repository import new_id
-from serving.consents.repository import lock_subjects
-from serving.quality.sources import heard
 from serving.records import repository
 from serving.records.keeper import RecordKeeper
 from serving.records.lines import read_lines
@@ -128,15 +126,10 @@ class RecordService(RecordKeeper):
                 return None
             fresh = await self._fresh(connection, contract.dataset, batch)
             if fresh.any():
-                last = await repository.insert(connection, contract, batch.take(fresh), actor, now)
+                last = await self._append(
+                    connection, authority, [(contract, batch.take(fresh))], everybody, plan, now
+                )
                 await self._remember(contract, batch, feed, last)
-                known = batch.take(fresh).raw.known_from
-                await heard(connection, contract.dataset, min(int(known.max()), now))
-                if plan is not None:
-                    shown = await self._online.shown_by(connection, plan, everybody)
-                    await lock_subjects(connection, shown)
-                    for subject in shown:
-                        await self._online.refresh(connection, tenant, subject, plan, now)
             kept = 0 if feed.held is None else len(feed.held.lines)
             await _log(connection, tenant, actor, now, contract.dataset, int(fresh.sum()), bad, kept)
         return fresh, last

@@ -72,8 +72,9 @@ def decode(fields: Sequence[str], rows: Sequence[Row]) -> Batch:
     return Batch(raw, imputed.astype(bool))
 
 
-def _statement(subjects: list[int] | None, by: str) -> str:
-    if subjects is None:
+def _statement(contract: Contract, subjects: list[int] | None, by: str) -> str:
+    """Rows are found by their subject and by whom they name; by any other column all are looked through."""
+    if subjects is None or (by != "subject" and by not in linked_fields(contract)):
         return WHOLE
     return BY_SUBJECTS if by == "subject" else BY_LINKS
 
@@ -104,8 +105,9 @@ class RequestTail:
             return empty_raw(contract.names)
         if subjects == [self.subject] and by == "subject":
             return decode(contract.names, self.own.get(name, [])).raw
-        asked = [name] if subjects is None else [name, subjects]
-        found = self.connection.fetch(_statement(subjects, by), *asked)
+        statement = _statement(contract, subjects, by)
+        asked = [name] if statement is WHOLE else [name, subjects]
+        found = self.connection.fetch(statement, *asked)
         rows = asyncio.run_coroutine_threadsafe(_awaited(found), self.loop).result()
         return _chosen(contract, rows, subjects, by)
 
@@ -118,9 +120,10 @@ class CommandTail:
 
     def rows(self, contract: Contract, subjects: list[int] | None, by: str) -> RawEvents:
         """See ``Tail.rows``."""
-        statement = _statement(subjects, by).replace("$1", "%s").replace("$2", "%s")
-        asked = (contract.dataset,) if subjects is None else (contract.dataset, subjects)
-        return _chosen(contract, self.connection.execute(statement, asked).fetchall(), subjects, by)
+        statement = _statement(contract, subjects, by)
+        asked = (contract.dataset,) if statement is WHOLE else (contract.dataset, subjects)
+        rows = self.connection.execute(statement.replace("$1", "%s").replace("$2", "%s"), asked).fetchall()
+        return _chosen(contract, rows, subjects, by)
 
 
 async def live_lake(lake: Lake, connection: asyncpg.Connection, subject: int | None = None) -> Lake:

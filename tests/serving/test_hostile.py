@@ -77,6 +77,20 @@ BODIES: dict[str, Any] = {
     "/v1/offers/{decision_id}/drawdowns": {"id_number": GOOD, "amount_fen": 300_000, "checks": {"aml": "clear"}},
     "/v1/offers/{decision_id}/repayments": {"amount_fen": 300_000},
     "/v1/offers/{decision_id}/reapprove": {"id_number": GOOD, "consent_id": "{consent}"},
+    "/v1/loans": {"id_number": GOOD, "granted_at": "2024-11-01", "limit_fen": 900_000, "repayment": "equal"},
+    "/v1/loans/{loan_id}/drawdowns": {
+        "at": "2024-11-02", "amount_fen": 3_000,
+        "terms": {"repayment": "equal", "annual_rate_ppm": 60_000, "months": 3, "principal_months": [1]},
+    },
+    "/v1/loans/{loan_id}/payments": {"at": "2024-12-01", "amount_fen": 10, "currency": "CNY", "reference": ""},
+    "/v1/loans/{loan_id}/fees": {"at": "2024-12-01", "amount_fen": 10, "days": 3},
+    "/v1/loans/{loan_id}/extensions": {"at": "2024-12-01", "days": 3, "interest_fen": 2},
+    "/v1/loans/{loan_id}/restructurings": {
+        "at": "2024-12-01",
+        "schedule": [{"due_on": "2025-03-01", "principal_fen": 3_000, "interest_fen": 9, "fee_fen": 0}],
+    },
+    "/v1/loans/{loan_id}/charge-offs": {"at": "2024-12-20"},
+    "/v1/loans/{loan_id}/recoveries": {"at": "2024-12-21", "amount_fen": 10},
     "/v1/approvals/stop": {"product": "consumer", "reason": "tried"},
     "/v1/approvals/resume": {"product": "consumer", "reason": "tried"},
     "/v1/webhooks": {"url": "https://bank.example/told", "kinds": ["decision.made"]},
@@ -85,7 +99,7 @@ BODIES: dict[str, Any] = {
     "/v1/webhooks/{endpoint_id}/deliveries/{delivery_id}/replay": {},
 }  # fmt: skip
 PLACES = dict.fromkeys(
-    ("{dispute_id}", "{decision_id}", "{case_id}", "{alert_id}", "{endpoint_id}", "{delivery_id}"),
+    ("{dispute_id}", "{decision_id}", "{case_id}", "{alert_id}", "{endpoint_id}", "{delivery_id}", "{loan_id}"),
     str(uuid4()),
 ) | {"{dataset}": "vehicle"}
 OFFICERS = ("/v1/disputes", "/v1/cases", "/v1/alerts")

@@ -55,8 +55,10 @@ def real(client: Client, consent: str) -> dict[str, Any]:
     decided = client.decide(GOOD, consent).json()["decision_id"]
     opened = client.ask("POST", f"/v1/decisions/{decided}/human-review").json()["case_id"]
     dispute = client.ask("POST", "/v1/disputes", json=BODIES["/v1/disputes"])
+    granted = client.ask("POST", "/v1/loans", json=BODIES["/v1/loans"], headers={"Idempotency-Key": "schema"})
     raised(client.bank, [sighting()])
     return {
+        "loan_id": granted.json()["loan_id"], "as_of": "2024-12-30",
         "alert_id": str(name_of(client.bank)), "decision_id": decided, "decision": decided, "consent_id": consent, "case_id": opened, "dataset": "vehicle",
         "dispute_id": dispute.json().get("dispute_id", decided), "from": 1,
     }  # fmt: skip

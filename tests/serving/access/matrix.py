@@ -23,6 +23,7 @@ from tests.serving.world import CHECKS, GOOD, NOW, PLAN, Bank, Client, applicati
 KINDS = {
     "decision_id": "decision", "decision": "decision", "consent_id": "consent", "case_id": "case",
     "alert_id": "alert", "alert_case": "alert_case", "loan": "loan", "dispute_id": "dispute", "endpoint_id": "endpoint", "delivery_id": "delivery",
+    "loan_id": "account",
 }  # fmt: skip
 """What an id is of, by the name of its place."""
 
@@ -44,6 +45,8 @@ PLAIN = {
     "size",
     "from",
     "to",
+    "as_of",
+    "bucket",
 }
 """Places in paths and queries that name nothing of a tenant's. ``after`` is a place in the asker's own queue: what is not
 there is only passed by."""
@@ -108,11 +111,12 @@ def furnished(client: Client) -> dict[str, str]:
     told = officer.ask("GET", f"/v1/webhooks/{endpoint}/deliveries").json()
     with owner_transaction(client.bank.database) as owner:
         owner.execute("UPDATE webhook_delivery SET state = 'delivered', ended_at = due_at")
+    account = client.ask("POST", "/v1/loans", json=BODIES["/v1/loans"], headers={"Idempotency-Key": str(uuid4())}).json()["loan_id"]  # fmt: skip
     tenant = client.bank.settings.tenant
     raised(client.bank, [sighting(f"loan of {tenant}")], tenant=tenant)
     alert = stored(client.bank, tenant)[f"loan of {tenant}", "ss_stop"]
     return {
-        "alert": str(alert.alert_id), "alert_case": str(alert.case_id), "loan": alert.loan,
+        "alert": str(alert.alert_id), "alert_case": str(alert.case_id), "loan": alert.loan, "account": account,
         "decision": decision, "consent": consent, "case": case, "dispute": dispute, "endpoint": endpoint,
         "delivery": told[0]["delivery_id"],
     }  # fmt: skip

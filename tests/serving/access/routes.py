@@ -44,6 +44,16 @@ ROUTES: dict[tuple[str, str], Permission] = {
     ("POST", "/v1/offers/{nobodys}/drawdowns"): Permission.DECIDE,
     ("POST", "/v1/offers/{nobodys}/repayments"): Permission.DECIDE,
     ("POST", "/v1/offers/{nobodys}/reapprove"): Permission.DECIDE,
+    ("POST", "/v1/loans"): Permission.KEEP_LOANS,
+    ("GET", "/v1/loans"): Permission.READ_LOANS,
+    ("GET", "/v1/loans/{loan_id}"): Permission.READ_LOANS,
+    ("POST", "/v1/loans/{loan_id}/drawdowns"): Permission.KEEP_LOANS,
+    ("POST", "/v1/loans/{loan_id}/payments"): Permission.KEEP_LOANS,
+    ("POST", "/v1/loans/{loan_id}/fees"): Permission.KEEP_LOANS,
+    ("POST", "/v1/loans/{loan_id}/extensions"): Permission.KEEP_LOANS,
+    ("POST", "/v1/loans/{loan_id}/restructurings"): Permission.KEEP_LOANS,
+    ("POST", "/v1/loans/{loan_id}/charge-offs"): Permission.KEEP_LOANS,
+    ("POST", "/v1/loans/{loan_id}/recoveries"): Permission.KEEP_LOANS,
     ("GET", "/v1/approvals"): Permission.READ_REGISTRY,
     ("POST", "/v1/approvals/stop"): Permission.STOP_APPROVALS,
     ("POST", "/v1/approvals/resume"): Permission.STOP_APPROVALS,
@@ -85,6 +95,14 @@ NOBODYS: dict[tuple[str, str], Any] = {
     ("POST", "/v1/offers/{nobodys}/drawdowns"): {"id_number": NOBODY, "amount_fen": 300_000},
     ("POST", "/v1/offers/{nobodys}/repayments"): {"amount_fen": 300_000},
     ("POST", "/v1/offers/{nobodys}/reapprove"): {"id_number": NOBODY},
+    ("GET", "/v1/loans/{loan_id}"): None,
+    ("POST", "/v1/loans/{loan_id}/drawdowns"): {"at": "2024-12-01", "amount_fen": 5, "schedule": [{"due_on": "2025-03-01", "principal_fen": 5}]},
+    ("POST", "/v1/loans/{loan_id}/payments"): {"at": "2024-12-01", "amount_fen": 5},
+    ("POST", "/v1/loans/{loan_id}/fees"): {"at": "2024-12-01", "amount_fen": 5},
+    ("POST", "/v1/loans/{loan_id}/extensions"): {"at": "2024-12-01", "days": 5},
+    ("POST", "/v1/loans/{loan_id}/restructurings"): {"at": "2024-12-01", "schedule": [{"due_on": "2025-03-01", "principal_fen": 5}]},
+    ("POST", "/v1/loans/{loan_id}/charge-offs"): {"at": "2024-12-01"},
+    ("POST", "/v1/loans/{loan_id}/recoveries"): {"at": "2024-12-01", "amount_fen": 5},
     ("POST", "/v1/approvals/resume"): {"all": True, "reason": "seen"},
     ("GET", "/v1/log/checkpoint"): None,
     ("GET", "/v1/log/inclusion"): None,
@@ -110,7 +128,7 @@ def nobodys() -> dict[str, str]:
     """Ids of what is not there, by the places of paths."""
     return {
         name: str(uuid4())
-        for name in ("dispute_id", "case_id", "alert_id", "nobodys", "endpoint_id", "delivery_id")
+        for name in ("dispute_id", "case_id", "alert_id", "nobodys", "endpoint_id", "delivery_id", "loan_id")
     } | {"dataset": "court_case"}
 
 
