@@ -142,7 +142,7 @@ def send(client: Client, place: Place, ids: dict[str, str]) -> httpx.Response:
         query[place.name] = ids[KINDS[place.name]]
     if place.within == "body":
         body |= {place.name: ids[KINDS[place.name]]}
-    if path.endswith(("/drawdowns", "/reapprove")):
+    if path.startswith("/v1/offers") and path.endswith(("/drawdowns", "/reapprove")):
         body |= {"checks": CHECKS}
     headers = {"Idempotency-Key": str(uuid4())}
     kind = "application/x-ndjson" if "batch" in path or "/records/" in path else "application/json"

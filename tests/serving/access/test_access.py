@@ -22,7 +22,7 @@ UNDER_TENANT = (
     "consent", "subject_timeline", "artifact", "approval", "activation", "decision", "decision_key", "budget", "audit_log", "alert",
     "dispute", "erasure", "access_log", "model_entry", "evidence", "promotion",
     "decision_link", "review_case", "subject_statement", "subject_report", "offer", "drawdown", "approval_stop", "repayment", "escalation",
-    "webhook_endpoint", "webhook_delivery", "alert_case", "alert_point", "alert_event",
+    "webhook_endpoint", "webhook_delivery", "alert_case", "alert_point", "alert_event", "loan_account",
     "receipt_unsealed", "log_leaf", "log_tile", "log_key", "log_checkpoint",
 )  # fmt: skip
 
@@ -174,6 +174,10 @@ def test_a_role_does_what_it_is_granted_and_nothing_else(
         }}  # fmt: skip
     if route in NOBODYS:
         more = {"json": NOBODYS[route], "headers": {"Idempotency-Key": str(uuid4())}}
+    if path == "/v1/loans":
+        more = {
+            "json": {"id_number": GOOD, "granted_at": "2024-11-01", "limit_fen": 900}, "headers": {"Idempotency-Key": str(uuid4())},
+        }  # fmt: skip
     if path == "/v1/webhooks":
         more = {"json": {"url": f"https://{role.value.replace('_', '-')}.example/told"}}
     if path == "/v1/alerts:bulk":
