@@ -23,7 +23,7 @@ from serving.settings import Settings
 from serving.standing import BUNDLE, stand
 from serving.store.access_log import CommandLog
 from serving.store.session import Connection, tenant_transaction
-from serving.watch.book import datasets, open_book
+from serving.watch.book import datasets, names, open_book
 from training.bundle import load_bundle
 from training.points import PointTable, point_table
 from training.promotion import Standing
@@ -238,6 +238,6 @@ def _open_loans(
     read = Door(lake, access, CommandLog(connection, tenant)).whole(contracts, datasets(contracts))
     if not set(PLAIN) <= set(read.tables):
         return ()
-    book, names = open_book(read.tables, now), lake.names("loan", "loan_id")
+    book, named = open_book(read.tables, now), names(lake)
     pairs = zip(book.loan.tolist(), book.subject.tolist(), strict=True)
-    return tuple(names.get(loan, str(loan)) for loan, subject in pairs if subject in subjects)
+    return tuple(named.get(loan, str(loan)) for loan, subject in pairs if subject in subjects)

@@ -53,6 +53,7 @@ from serving.store.engine import Database
 from serving.store.keys import KeyRing
 from serving.store.session import tenant_connection
 from serving.store.vault import PostgresVault
+from serving.watch.book import names as loan_names
 
 Tables = Mapping[str, EventTable]
 
@@ -165,8 +166,8 @@ class LoanService(RecordKeeper):
             async with live_door(self._lake, connection, access) as door:
                 found = await asyncio.to_thread(self._whole, door, at)
         if authority.tenant == self.own:
-            told = self._lake.names("loan_grant", "loan_id") | self._lake.names("loan", "loan_id")
-            names |= {code: name for code, name in told.items() if _uuid_of(name) is None}
+            told = loan_names(self._lake).items()
+            names |= {code: name for code, name in told if _uuid_of(name) is None}
         return page(found, names, wanted)
 
     def _moment(self, as_of: int | None) -> int:

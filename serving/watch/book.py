@@ -10,6 +10,7 @@ from features.loans.rows import BOOK, PLAIN, Int64
 from features.loans.whole import WholeBook, whole_book
 from features.timeline.door import Door
 from features.timeline.events import EventTable
+from features.timeline.lake import Lake
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,11 @@ def read_book(door: Door, contracts: Mapping[str, Contract], as_of: int) -> Book
 def datasets(contracts: Mapping[str, Contract]) -> tuple[str, ...]:
     """Those of the book that have a contract: what was approved before the others were there has the plain ones only."""
     return (*PLAIN, *(name for name in BOOK if name in contracts and name not in PLAIN))
+
+
+def names(lake: Lake) -> dict[int, str]:
+    """The bank's own number, or the id that it was given here, of each loan by its code."""
+    return lake.names("loan_grant", "loan_id") | lake.names("loan", "loan_id")
 
 
 def open_book(tables: Mapping[str, EventTable], as_of: int) -> Book:

@@ -99,7 +99,15 @@ BODIES: dict[str, Any] = {
     "/v1/webhooks/{endpoint_id}/deliveries/{delivery_id}/replay": {},
 }  # fmt: skip
 PLACES = dict.fromkeys(
-    ("{dispute_id}", "{decision_id}", "{case_id}", "{alert_id}", "{endpoint_id}", "{delivery_id}", "{loan_id}"),
+    (
+        "{dispute_id}",
+        "{decision_id}",
+        "{case_id}",
+        "{alert_id}",
+        "{endpoint_id}",
+        "{delivery_id}",
+        "{loan_id}",
+    ),
     str(uuid4()),
 ) | {"{dataset}": "vehicle"}
 OFFICERS = ("/v1/disputes", "/v1/cases", "/v1/alerts")

@@ -6,16 +6,16 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0025"
-down_revision = "0024"
+revision = "0026"
+down_revision = "0025"
 
 
 def upgrade() -> None:
-    _run("0025_loans.sql")
+    _run("0026_loans.sql")
 
 
 def downgrade() -> None:
-    _run("0025_loans_back.sql")
+    _run("0026_loans_back.sql")
 
 
 def _run(name: str) -> None:
