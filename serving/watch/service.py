@@ -18,7 +18,7 @@ from serving.store.access_log import CommandLog
 from serving.store.audit import record
 from serving.store.engine import Database
 from serving.store.session import tenant_transaction
-from serving.watch.book import Book
+from serving.watch.book import Book, names
 from serving.watch.signals import (
     Hit,
     Outcome,
