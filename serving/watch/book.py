@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from features.contracts.model import Contract
 from features.loans.rows import BOOK, PLAIN, Int64
 from features.loans.whole import WholeBook, whole_book
-from features.timeline.door import Door
 from features.timeline.events import EventTable
 from features.timeline.lake import Lake
 
@@ -25,16 +24,6 @@ class Book:
     dpd: Int64
     overdue: Int64
     standing: WholeBook | None = None
-
-
-def read_book(door: Door, contracts: Mapping[str, Contract], as_of: int) -> Book:
-    """The open loans, read through the door.
-
-    Raises:
-        NotAllowed: the book may not be read for this purpose.
-    """
-    named = datasets(contracts)
-    return open_book(door.whole(contracts, named, needed=named).tables, as_of)
 
 
 def datasets(contracts: Mapping[str, Contract]) -> tuple[str, ...]:
