@@ -10,7 +10,6 @@ from uuid import UUID
 import asyncpg
 import msgspec
 import numpy as np
-import pyarrow as pa
 
 from features.calendar import NEVER
 from features.canonical import code_of
@@ -53,7 +52,6 @@ from serving.store.engine import Database
 from serving.store.keys import KeyRing
 from serving.store.session import tenant_connection
 from serving.store.vault import PostgresVault
-from serving.watch.book import names as loan_names
 
 Tables = Mapping[str, EventTable]
 
@@ -99,7 +97,6 @@ class LoanService(RecordKeeper):
                 await repository.add(connection, authority.tenant, name, subject, actor, now)
                 await self._append(connection, authority, parts, [subject], live, now)
                 await self._log(connection, authority, "loan.granted", str(name), now)
-                await asyncio.to_thread(self._remember, name)
                 tables = await self._tables(connection, authority, subject)
         return Recorded(str(name), "", _seen(tables, str(name), known))
 
@@ -166,8 +163,7 @@ class LoanService(RecordKeeper):
             async with live_door(self._lake, connection, access) as door:
                 found = await asyncio.to_thread(self._whole, door, at)
         if authority.tenant == self.own:
-            told = loan_names(self._lake).items()
-            names |= {code: name for code, name in told if _uuid_of(name) is None}
+            names |= self._lake.names("loan_grant", "loan_id") | self._lake.names("loan", "loan_id")
         return page(found, names, wanted)
 
     def _moment(self, as_of: int | None) -> int:
@@ -227,11 +223,6 @@ class LoanService(RecordKeeper):
         if not same or before != subject:
             raise Reused("Idempotency-Key")
         return int(rows.known_from[0])
-
-    def _remember(self, name: UUID) -> None:
-        """Keep the id's text, so that an alert names the loan."""
-        codes = np.array([code_of(str(name))], dtype=np.int64)
-        self._lake.remember("loan_grant", "loan_id", int(codes[0]), codes, pa.array([str(name)]))
 
     @staticmethod
     async def _log(

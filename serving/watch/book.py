@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from features.canonical import code_of
 from features.contracts.model import Contract
 from features.loans.rows import BOOK, PLAIN, Int64
 from features.loans.whole import WholeBook, whole_book
 from features.timeline.events import EventTable
 from features.timeline.lake import Lake
+from serving.store.session import Connection
+
+GRANTED = "SELECT loan_id FROM loan_account"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +35,12 @@ def datasets(contracts: Mapping[str, Contract]) -> tuple[str, ...]:
     return (*PLAIN, *(name for name in BOOK if name in contracts and name not in PLAIN))
 
 
-def names(lake: Lake) -> dict[int, str]:
-    """The bank's own number, or the id that it was given here, of each loan by its code."""
-    return lake.names("loan_grant", "loan_id") | lake.names("loan", "loan_id")
+def names(lake: Lake, connection: Connection) -> dict[int, str]:
+    """Each loan's text by its code: the bank's own number, or the id that it was given here by the tenant's call."""
+    granted = {
+        code_of(name): name for name in (str(row[0]) for row in connection.execute(GRANTED).fetchall())
+    }
+    return granted | lake.names("loan_grant", "loan_id") | lake.names("loan", "loan_id")
 
 
 def open_book(tables: Mapping[str, EventTable], as_of: int) -> Book:

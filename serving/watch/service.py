@@ -77,7 +77,7 @@ def watch(
     with tenant_transaction(database, authority.tenant) as connection:
         door = _door(connection, authority, lake, now if read_at is None else read_at)
         book, outcome = look(plan, signals, door, now)
-    named = names(lake)
+        named = names(lake, connection)
     about = tuple(named.get(code, str(code)) for code in book.loan.tolist())
     clock = now if read_at is None else read_at
     with tenant_transaction(database, authority.tenant) as connection:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from serving.store.session import owner_transaction
+from features.canonical import code_of
+from features.timeline.lake import Lake
+from serving.store.session import owner_transaction, tenant_transaction
+from serving.watch.book import names
 from tests.serving.loans.desk import DRAWDOWN, Desk, drawn, total
 from tests.serving.world import Bank, Client
 
@@ -127,6 +130,37 @@ def test_what_was_acknowledged_is_in_the_store_as_rows_of_the_timeline(client: C
         desk.pay("2024-07-05", 1)
         after = owner.execute("SELECT count(*) FROM record_tail WHERE dataset LIKE 'loan_%%'").fetchone()
     assert after[0] == before[0] + 1
+
+
+CUT = """
+CREATE FUNCTION cut_off() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'cut off'; END $$;
+CREATE TRIGGER cut_off BEFORE INSERT ON audit_log FOR EACH ROW WHEN (NEW.action = 'loan.drawdown') EXECUTE FUNCTION cut_off()"""
+WHOLE = "DROP TRIGGER cut_off ON audit_log; DROP FUNCTION cut_off()"
+
+
+def test_a_call_that_is_cut_off_at_its_last_step_leaves_nothing_and_is_done_once_when_repeated(
+    client: Client, bank: Bank
+) -> None:
+    desk = Desk(client)
+    desk.grant()
+    before = desk.read()
+    with owner_transaction(bank.database) as owner:
+        owner.execute(CUT)
+    assert desk.tell("drawdowns", key="again", **DRAWDOWN).status_code == 500
+    with owner_transaction(bank.database) as owner:
+        owner.execute(WHOLE)
+    assert desk.read() | {"as_of": ""} == before | {"as_of": ""}
+    for _ in range(2):
+        got = desk.tell("drawdowns", key="again", **DRAWDOWN).json()["loan"]
+    assert (len(got["lines"]), got["due"]["principal_fen"]) == (3, 120_000)
+
+
+def test_the_watch_names_a_loan_that_was_granted_here(client: Client, bank: Bank) -> None:
+    desk = drawn(client)
+    with tenant_transaction(bank.database, "city") as connection:
+        assert names(Lake(bank.settings.lake_root), connection)[code_of(desk.loan)] == desk.loan
+    with tenant_transaction(bank.database, "other") as connection:
+        assert code_of(desk.loan) not in names(Lake(bank.settings.lake_root), connection)
 
 
 def test_the_book_is_paged_and_chosen_by_band_and_state(client: Client) -> None:
