@@ -31,6 +31,7 @@ from serving.policy_cli import policy_app
 from serving.quality.cli import quality_app, show_findings
 from serving.records import cli as records
 from serving.rights import cli as rights
+from serving.signals_cli import signals_app
 from serving.stops.cli import approvals_app
 from serving.swaps.cli import backtest
 from serving.webhooks.cli import webhooks_app
@@ -48,6 +49,7 @@ app.add_typer(city_app, name="city")
 app.add_typer(features_app, name="features")
 app.add_typer(models_app, name="models")
 app.add_typer(policy_app, name="policy")
+app.add_typer(signals_app, name="signals")
 app.add_typer(offers_app, name="offers")
 app.add_typer(loans_app, name="loans")
 app.add_typer(experiments_app, name="experiments")

@@ -42,6 +42,7 @@ from serving.store.keys import KeyRing
 from serving.store.session import tenant_transaction
 from serving.store.vault import PostgresVault
 from serving.watch import service as watching
+from serving.watch.deriving import derive as derive_conduct
 from serving.watch.service import WatchReport
 from serving.watch.signals import SignalsDocument
 from training.bundle import Bundle, load_bundle
@@ -257,3 +258,20 @@ def watch(settings: Settings) -> WatchReport:
     as_of = settings.seen_at(now)
     lake = Lake(settings.lake_root)
     return watching.watch(database, asker, plan, document, signals.digest, lake, as_of, now)
+
+
+def derive(settings: Settings) -> int:
+    """`yidai signals derive`: what only a join of the bank's own records shows, into the lake; returns how many events.
+
+    Raises:
+        LakeBusy: another process writes.
+    """
+    database = prepare(settings)
+    asker = authority(settings, database, Permission.HANDLE_ALERTS)
+    now, lake = wall_clock(), Lake(settings.lake_root)
+    with tenant_transaction(database, asker.tenant) as connection:
+        door = watching.door_of(connection, asker, lake, now)
+        stored = derive_conduct(lake, load_contracts([BUILTIN]), door, settings.seen_at(now))
+    if stored:
+        with_services(settings, database, lambda held: held.consents.rehydrate(settings.tenant))
+    return stored

@@ -19,6 +19,7 @@ from serving.store.audit import record
 from serving.store.engine import Database
 from serving.store.session import tenant_transaction
 from serving.watch.book import Book, names
+from serving.watch.linked import with_guarantors
 from serving.watch.signals import (
     Hit,
     Outcome,
@@ -75,7 +76,7 @@ def watch(
     authority.holds(Permission.HANDLE_ALERTS)
     check_signals(signals, (column.name for column in plan.columns))
     with tenant_transaction(database, authority.tenant) as connection:
-        door = _door(connection, authority, lake, now if read_at is None else read_at)
+        door = door_of(connection, authority, lake, now if read_at is None else read_at)
         book, outcome = look(plan, signals, door, now)
         named = names(lake, connection)
     about = tuple(named.get(code, str(code)) for code in book.loan.tolist())
@@ -99,7 +100,8 @@ def watch(
     return WatchReport(now, len(book.loan), outcome.hits, done.raised, done.worsened, *skipped, told)
 
 
-def _door(connection: Connection, authority: Authority, lake: Lake, at: int) -> Door:
+def door_of(connection: Connection, authority: Authority, lake: Lake, at: int) -> Door:
+    """To the lake for post-loan management, by the consents that are live at ``at``."""
     purpose, tenant = Purpose.POST_LOAN_MANAGEMENT, authority.tenant
     consents = tuple(of_purpose(connection, purpose))
     access = Access(str(authority.actor.actor_id), purpose, tenant, at, consents)
@@ -114,4 +116,4 @@ def look(
     ``given`` is what a model says of them, where there is one: see ``serving.watch.values``.
     """
     book, values = gather(plan, signals, door, now, given)
-    return book, evaluate(signals, values)
+    return book, with_guarantors(signals, book, values, evaluate(signals, values), plan.contracts, door)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +43,67 @@ class _Columns:
         self.values[name] = np.nan_to_num(column)
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The features that are asked as they were known so many months before, or at the grant, and how to build them."""
+
+    months: int
+    grant: bool
+    bases: frozenset[str]
+    plan: FeaturePlan
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What signals read, laid out once: ``whole`` has the features of all ``parts``."""
+
+    names: tuple[Name, ...]
+    whole: FeaturePlan
+    parts: tuple[Part, ...]
+
+    @staticmethod
+    def of(plan: FeaturePlan, signals: SignalsDocument) -> Reading:
+        """What a document reads of a plan and of its own definitions.
+
+        Raises:
+            BrokenDefinition: a definition of the document that no contract carries.
+        """
+        names = tuple(Name.parse(name) for name in signals.reads)
+        asked: dict[tuple[int, bool], set[str]] = {}
+        for name in names:
+            if name.base not in (*OF_THE_BOOK, *OF_THE_WATCH):
+                asked.setdefault((name.months, name.grant), set()).add(name.base)
+        everything = {base for bases in asked.values() for base in bases}
+        parts = tuple(
+            Part(*when, frozenset(bases), narrowed(plan, signals.definitions, bases))
+            for when, bases in asked.items()
+        )
+        return Reading(names, narrowed(plan, signals.definitions, everything), parts)
+
+    @property
+    def relatives(self) -> dict[str, Missing]:
+        """What relatives' records would tell: they agreed to no watch."""
+        views = self.whole.views.items()
+        return {name: Missing.NOT_AUTHORISED for name, view in views if view.relatives}
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Records that were read: the book's and those of the features, who allows what, and what never came. Where
+    ``shares`` are None everybody allows all but ``left_out``.
+    """
+
+    book: Mapping[str, EventTable]
+    tables: Mapping[str, EventTable]
+    shares: Sequence[Share] | None
+    silent: Mapping[str, Missing]
+    left_out: Mapping[str, Missing] = field(default_factory=dict)
+
+    def shares_of(self, rows: int) -> Sequence[Share]:
+        """Who of so many rows allows what."""
+        return [Share(np.arange(rows), dict(self.left_out))] if self.shares is None else self.shares
+
+
 def gather(
     plan: FeaturePlan, signals: SignalsDocument, door: Door, now: int, given: Given | None = None
 ) -> tuple[Book, Values]:
@@ -52,21 +113,37 @@ def gather(
     without a consent the bank's own records are read and nothing else. A dataset of which nothing has ever come
     tells nothing: it is no record of zero events.
     """
-    named = datasets(plan.contracts)
-    tables = door.whole(plan.contracts, named, needed=named).tables
-    book = open_book(tables, now)
-    grants = Records(tables, now).loans
-    names = [Name.parse(name) for name in signals.reads]
+    reading, named = Reading.of(plan, signals), datasets(plan.contracts)
+    book_tables = door.whole(plan.contracts, named, needed=named).tables
+    book = open_book(book_tables, now)
+    wanted = set(reading.whole.datasets) - set(reading.relatives)
+    tables, shares = door.shares(reading.whole.contracts, wanted, book.subject)
+    sources = Sources(book_tables, tables, shares, never_came(reading, tables, door))
+    return book, values_of(reading, sources, book, now, given)
+
+
+def never_came(reading: Reading, tables: Mapping[str, EventTable], door: Door) -> dict[str, Missing]:
+    """The datasets of which nothing has ever been delivered."""
+    return {
+        name: Missing.NO_RECORD
+        for name in reading.whole.datasets
+        if not (name in tables and len(tables[name])) and not door.delivered(name)
+    }
+
+
+def values_of(reading: Reading, sources: Sources, book: Book, now: int, given: Given | None = None) -> Values:
+    """Every value of a book as of ``now``, from records that were read."""
     columns = _Columns()
-    _of_book(columns, names, tables, book, now)
+    grants = Records(sources.book, now).loans
+    _of_book(columns, reading.names, sources.book, book, now)
     columns.put("limit_yuan", _aligned(grants.limit / 100, grants.loan, book.loan))
     if given is not None:
         for name, column in given(book, now).items():
             columns.put(name, column)
-    _of_features(
-        columns, names, plan, signals, door, book, _aligned(grants.granted_at, grants.loan, book.loan), now
-    )
-    return book, Values(columns.values, columns.known, columns.refused, now)
+    granted = _aligned(grants.granted_at, grants.loan, book.loan)
+    for part in reading.parts:
+        _of_features(columns, reading, part, sources, book, granted, now)
+    return Values(columns.values, columns.known, columns.refused, now)
 
 
 def _of_book(
@@ -98,41 +175,22 @@ def _aligned(column: NDArray[Any], keys: Int64, wanted: Int64) -> Floats:
 
 
 def _of_features(
-    columns: _Columns,
-    names: Iterable[Name],
-    plan: FeaturePlan,
-    signals: SignalsDocument,
-    door: Door,
-    book: Book,
-    granted: Floats,
-    now: int,
+    columns: _Columns, reading: Reading, part: Part, sources: Sources, book: Book, granted: Floats, now: int
 ) -> None:
-    asked: dict[tuple[int, bool], set[str]] = {}
-    for name in names:
-        if name.base not in (*OF_THE_BOOK, *OF_THE_WATCH):
-            asked.setdefault((name.months, name.grant), set()).add(name.base)
-    whole = narrowed(plan, signals.definitions, {base for bases in asked.values() for base in bases})
-    relatives = {name: Missing.NOT_AUTHORISED for name, view in whole.views.items() if view.relatives}
-    tables, shares = door.shares(whole.contracts, set(whole.datasets) - set(relatives), book.subject)
-    silent = {
-        name: Missing.NO_RECORD
-        for name in whole.datasets
-        if not (name in tables and len(tables[name])) and not door.delivered(name)
-    }
-    for (months, grant), bases in asked.items():
-        part = narrowed(plan, signals.definitions, bases)
-        moments = _moments(book, granted if grant else None, now, months)
-        there = ~np.isnan(granted) if grant else np.ones(len(granted), dtype=bool)
-        gone = {**silent, **relatives}
-        if months or grant:  # the past of what is overwritten is not there
-            gone |= {n: Missing.NO_RECORD for n in part.datasets if _overwritten(part, n)}
-        matrix = build_shares(part, tables, shares, book.subject, moments, gone)
-        for place, column in enumerate(matrix.names):
-            if column in bases:
-                full = str(Name(column, months, grant))
-                columns.values[full] = matrix.values[:, place]
-                columns.known[full] = (matrix.missing[:, place] == Missing.PRESENT) & there
-                columns.refused[full] = matrix.missing[:, place] == Missing.NOT_AUTHORISED
+    gone = {**sources.silent, **reading.relatives}
+    if part.months or part.grant:  # the past of what is overwritten is not there
+        gone |= {n: Missing.NO_RECORD for n in part.plan.datasets if _overwritten(part.plan, n)}
+    there = ~np.isnan(granted) if part.grant else np.ones(len(granted), dtype=bool)
+    moments = _moments(book, granted if part.grant else None, now, part.months)
+    matrix = build_shares(
+        part.plan, sources.tables, sources.shares_of(len(moments)), book.subject, moments, gone
+    )
+    for place, column in enumerate(matrix.names):
+        if column in part.bases:
+            full = str(Name(column, part.months, part.grant))
+            columns.values[full] = matrix.values[:, place]
+            columns.known[full] = (matrix.missing[:, place] == Missing.PRESENT) & there
+            columns.refused[full] = matrix.missing[:, place] == Missing.NOT_AUTHORISED
 
 
 def _moments(book: Book, granted: Floats | None, now: int, months: int) -> Int64:
