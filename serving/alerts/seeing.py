@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from serving.alerts.handling import handling, playbooks
+from serving.alerts.neighbours import Neighbours
 from serving.alerts.recording import Recorded, Recorder, Run, Sighting
+from serving.alerts.spreading import DERIVED, OF_A_VILLAGE, Around, spread
 from serving.store.session import Connection
 from serving.watch.book import Book
 from serving.watch.document import Group
 from serving.watch.evaluate import Hit, Outcome
 
-DERIVED = frozenset({"household_alert", "village_alert"})
-"""Signals that follow from other alerts."""
 ON_TIME = {
     "contradicts_zh": "与还款记录不一致：该贷款目前无逾期。",
     "contradicts_en": "The payment record says otherwise: nothing is overdue on this loan.",
@@ -25,6 +24,7 @@ class Seen:
     """A look at ``at`` (µs), by the clock at ``clock``; ``names`` are the bank's own numbers of the book's loans.
 
     ``whole`` says whether it was the whole book: then a loan that is not in it has ended, and its signals with it.
+    Alerts of guarantors, households and villages follow where it is said who stands ``beside`` the borrowers of a whole book.
     """
 
     book: Book
@@ -34,6 +34,7 @@ class Seen:
     at: int
     clock: int
     whole: bool = True
+    beside: Neighbours | None = None
 
 
 def record_seen(connection: Connection, tenant: str, seen: Seen) -> Recorded:
@@ -51,7 +52,17 @@ def record_seen(connection: Connection, tenant: str, seen: Seen) -> Recorded:
         None if seen.whole else seen.names,
     )  # fmt: skip
     recorder = Recorder(connection, tenant, handling(), playbooks())
-    return recorder.record(run, [_sighting(seen, hit) for hit in seen.outcome.hits])
+    own = [hit for hit in seen.outcome.hits if hit.signal not in DERIVED and not _of_its_village(seen, hit)]
+    done = recorder.record(run, [_sighting(seen, hit) for hit in own])
+    if seen.beside is not None and seen.whole:
+        spread(recorder, run, Around(seen.book, seen.names, seen.beside, seen.outcome.hits))
+    return done
+
+
+def _of_its_village(seen: Seen, hit: Hit) -> bool:
+    """Whether a hit is told of the village instead of the loan."""
+    known = seen.beside is not None and seen.beside.villages[hit.row] is not None
+    return known and seen.whole and hit.signal == OF_A_VILLAGE
 
 
 def _sighting(seen: Seen, hit: Hit) -> Sighting:
@@ -66,13 +77,6 @@ def _sighting(seen: Seen, hit: Hit) -> Sighting:
         said |= ON_TIME
     return Sighting(
         seen.names[row], int(book.subject[row]), hit.signal, hit.level, said, hit.playbook, dpd, overdue,
-        _of(book, "village", row), _of(book, "product", row),
+        None if seen.beside is None else seen.beside.villages[row],
         expects_months=None if hit.expects is None else hit.expects.months,
     )  # fmt: skip
-
-
-def _of(book: Book, name: str, row: int) -> str | None:
-    """What the book tells of a loan, where it tells such a thing."""
-    column: Any = getattr(book, name, None)
-    told = None if column is None else column[row]
-    return str(told) if told else None

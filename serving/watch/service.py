@@ -12,6 +12,7 @@ from features.definitions.plan import FeaturePlan
 from features.timeline.door import Door
 from features.timeline.lake import Lake
 from serving.access.model import Authority, Permission
+from serving.alerts.neighbours import neighbours
 from serving.alerts.seeing import Seen, record_seen
 from serving.consents.repository import of_purpose
 from serving.store.access_log import CommandLog
@@ -78,11 +79,12 @@ def watch(
     with tenant_transaction(database, authority.tenant) as connection:
         door = door_of(connection, authority, lake, now if read_at is None else read_at)
         book, outcome = look(plan, signals, door, now)
+        beside = neighbours(plan, door, book, now)
         named = names(lake, connection)
     about = tuple(named.get(code, str(code)) for code in book.loan.tolist())
     clock = now if read_at is None else read_at
     with tenant_transaction(database, authority.tenant) as connection:
-        seen = Seen(book, outcome, about, signals_digest, now, clock)
+        seen = Seen(book, outcome, about, signals_digest, now, clock, beside=beside)
         done = record_seen(connection, authority.tenant, seen)
         actor = authority.actor.actor_id
         record(
