@@ -16,6 +16,7 @@ from serving.access_reading import ReadRow, asked, told
 from serving.decisions.replay import replay
 from serving.store.session import RefusedByStore, tenant_transaction
 from serving.watch import service as watching
+from serving.watch.values import build_shares
 from tests.serving.feeding import ingest, subject_of
 from tests.serving.watch.test_watch import DUE, LOAN, PAID, SIGNALS
 from tests.serving.world import CATEGORIES, GOOD, LATE, PLAN, Bank, Client, problem
@@ -132,13 +133,14 @@ def look(bank: Bank) -> tuple[set[str], set[str]]:
     """Datasets that a watch reads, and those that it leaves out, as its entry tells."""
     officer, lake = bank.authority("risk_officer", Permission.HANDLE_ALERTS), Lake(bank.settings.lake_root)
     watching.watch(bank.database, officer, PLAN, SIGNALS, "0" * 64, lake, NOVEMBER, bank.clock())
-    read = [row for row in log(bank, LATE, purpose=WATCHED, actor="risk_officer") if row.left_out][-1]
-    return set(read.datasets), set(read.left_out)
+    rows = log(bank, LATE, purpose=WATCHED, actor="risk_officer")
+    last = [row for row in rows if row.when == rows[-1].when]
+    return {name for row in last for name in row.datasets}, {name for row in last for name in row.left_out}
 
 
 def test_the_watch_reads_the_banks_own_and_what_the_borrower_consented_to(client: Client, bank: Bank) -> None:
     own = {"bank_transaction", "loan", "loan_payment"}
-    given = {"bureau_repayment", "court_case"}
+    given = {"bureau_account", "court_case"}
     read, left_out = look(bank)
     assert own <= read
     assert given <= left_out
@@ -162,6 +164,8 @@ def test_of_each_borrower_only_what_that_borrower_allows_reaches_a_signal(client
         door = watching._door(connection, officer, Lake(bank.settings.lake_root), bank.clock())
         import numpy as np
 
-        matrix = watching._features(PLAN, door, np.array(people), NOVEMBER, {})
+        who = np.array(people)
+        tables, shares = door.shares(PLAN.contracts, PLAN.datasets, who)
+        matrix = build_shares(PLAN, tables, shares, who, np.full(len(who), NOVEMBER), {})
     place = matrix.names.index("bur_overdue_cnt_12m")
     assert matrix.missing[:, place].tolist() == [Missing.PRESENT, Missing.NOT_AUTHORISED]
