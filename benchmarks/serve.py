@@ -34,7 +34,7 @@ from serving.settings import Settings
 from serving.store.engine import stop_embedded
 
 TARGET = 1_000
-CONNECTIONS = 48
+CONNECTIONS = 128
 
 
 def main() -> None:

@@ -92,6 +92,7 @@ def create_app(settings: Settings, database: Database, clock: Clock = wall_clock
     app.add_middleware(BodyLimit, limit=settings.body_limit, larger=_larger(settings))
     add_problems(app)
     app.add_middleware(Observed)
+    app.router.routes.insert(0, decisions.Deciding().route)
     app.include_router(decisions.router)
     app.include_router(batch.router)
     app.include_router(consents.router)

@@ -8,6 +8,8 @@ from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, Depends, Request, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from serving.access.bearer import asking
 from serving.access.model import Authority, Permission
@@ -48,6 +50,19 @@ async def decide(request: Request) -> Response:
     held.metrics.seconds.observe(time.perf_counter() - began)
     held.metrics.decisions.labels(answer.outcome, str(answer.repeated).lower()).inc()
     return Response(answer.body, 200 if answer.repeated else 201, media_type=JSON)
+
+
+class Deciding:
+    """The same route for the server itself, found first: what a framework does around an endpoint costs a tenth of it."""
+
+    def __init__(self) -> None:
+        self.route = Route(f"{router.prefix}", self, methods=["POST"], include_in_schema=False)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer; what is raised is told by the application, as everywhere."""
+        scope["route"] = self.route
+        answer = await decide(Request(scope, receive))
+        await answer(scope, receive, send)
 
 
 @router.get("/{decision_id}", summary="A decision as it was answered")
