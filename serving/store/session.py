@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import psycopg
 
-from features.errors import Conflict, Unavailable
+from features.errors import Conflict, Invalid, Unavailable
 from serving.store.engine import Database
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -32,6 +32,16 @@ _REFUSALS = {
     "YD002": ("own_approval", "the author of a version may not approve it.", "Ask a second person."),
     "YD003": ("not_approved", "no second person has approved this version.", "Approve it first."),
 }
+
+
+class NoText(Invalid):
+    """A text with a character that no text may have."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a text holds the character U+0000, which is no part of any text.",
+            remedy="Send it without that character.",
+        )
 
 
 class StoreUnavailable(Unavailable):
@@ -146,8 +156,12 @@ async def tenant_connection(pool: asyncpg.Pool, tenant: str) -> AsyncIterator[as
 
 @asynccontextmanager
 async def store_errors() -> AsyncIterator[None]:
-    """Every way in which a database can be lost becomes ``StoreUnavailable``."""
+    """Every way in which a database can be lost becomes ``StoreUnavailable``, and text that it has no form for an error
+    of who sent it.
+    """
     try:
         yield
+    except asyncpg.CharacterNotInRepertoireError:
+        raise NoText from None
     except _LOST:
         raise StoreUnavailable from None

@@ -207,3 +207,8 @@ def test_any_id_in_a_path_is_unknown(client: Client, bank: Bank, part: str) -> N
 def test_afterwards_it_still_decides(client: Client, consent: str) -> None:
     assert client.decide(GOOD, consent).status_code == 201
     assert client.http.get("/health/ready").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/v1/alerts?village=%00", "/v1/alerts?assignee=a%00b"])
+def test_a_text_that_no_store_has_a_form_for_is_the_askers_error(client: Client, path: str) -> None:
+    problem(client.as_("risk_officer").ask("GET", path), 422)
