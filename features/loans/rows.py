@@ -148,7 +148,7 @@ class Records:
         parts = [np.where(c[name] == NULL, 0, c[name]) for name in ("principal", "interest", "fee")]
         by_part = Lines(c["loan_id"], c["event_id"], c["number"], _days(c["due_on"]), *parts)
         found = _joined(by_part, self._split(np.unique(by_part.loan[by_part.event == DRAWDOWN])))
-        return found.take(np.lexsort((found.number, found.event, found.loan)))
+        return found if _in_order(found) else found.take(np.lexsort((found.number, found.event, found.loan)))
 
     def _split(self, own: Int64) -> Lines:
         """Lines of the plain feed, which gives what is due, not of what: principal in proportion, the rest is interest.
@@ -163,7 +163,9 @@ class Records:
         loan, number, day, due = loan[order], number[order], _days(day[order]), due[order]
         at = places(self.loans.loan, loan)
         covered = np.zeros(len(self.loans.loan), dtype=np.int64)
-        np.add.at(covered, at, due)
+        heads = np.flatnonzero(np.diff(at, prepend=-1))
+        if len(heads):
+            covered[at[heads]] = np.add.reduceat(due, heads)
         principal = _shares(due, covered[at], np.minimum(self.loans.limit, covered)[at], at)
         zero = np.zeros_like(loan)
         told = Lines(loan, np.full(len(loan), DRAWDOWN), number, day, principal, due - principal, zero)
@@ -225,7 +227,15 @@ def _shares(due: Int64, of: Int64, wanted: Int64, group: Int64) -> Int64:
     return np.where(start, share, np.diff(share, prepend=0))
 
 
+def _in_order(lines: Lines) -> bool:
+    """Whether they stand by loan, event and number, as those of the plain feed alone do."""
+    loan, event, number = (np.diff(one) for one in (lines.loan, lines.event, lines.number))
+    return bool(((loan > 0) | ((loan == 0) & ((event > 0) | ((event == 0) & (number >= 0))))).all())
+
+
 def _joined(one: Lines, other: Lines) -> Lines:
+    if not len(other.loan) or not len(one.loan):
+        return one if len(one.loan) else other
     return Lines(*(np.concatenate([getattr(one, n), getattr(other, n)]) for n in Lines.__slots__))
 
 
