@@ -55,7 +55,8 @@ def record_seen(connection: Connection, tenant: str, seen: Seen) -> Recorded:
     own = [hit for hit in seen.outcome.hits if hit.signal not in DERIVED and not _of_its_village(seen, hit)]
     done = recorder.record(run, [_sighting(seen, hit) for hit in own])
     if seen.beside is not None and seen.whole:
-        spread(recorder, run, Around(seen.book, seen.names, seen.beside, seen.outcome.hits))
+        for each in spread(recorder, run, Around(seen.book, seen.names, seen.beside, seen.outcome.hits)):
+            done.raised, done.worsened = done.raised + each.raised, done.worsened + each.worsened
     return done
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from serving.alerts.machine import point_of, rank
 from serving.alerts.neighbours import Neighbours
-from serving.alerts.recording import Recorder, Run, Sighting
+from serving.alerts.recording import Recorded, Recorder, Run, Sighting
 from serving.alerts.storing import Scope
 from serving.store.session import Connection
 from serving.watch.book import Book
@@ -55,10 +55,10 @@ class Around:
     hits: Sequence[Hit]
 
 
-def spread(recorder: Recorder, run: Run, around: Around) -> None:
+def spread(recorder: Recorder, run: Run, around: Around) -> tuple[Recorded, Recorded]:
     """Raise what follows from the red alerts that are open, and from several alerts of one village."""
     linked = Run(run.at, run.clock, run.digest, lambda signal: signal in DERIVED)
-    recorder.record(
+    first = recorder.record(
         linked, [*_guaranteed(recorder.connection, around), *_shared(recorder.connection, around)]
     )
     known = set(around.beside.villages)
@@ -67,7 +67,7 @@ def spread(recorder: Recorder, run: Run, around: Around) -> None:
         scope=Scope.VILLAGE,
     )  # fmt: skip
     least = recorder.rules.village_alerts.least
-    recorder.record(villages, [*_struck(around), *_several(recorder.connection, run.at, least)])
+    return first, recorder.record(villages, [*_struck(around), *_several(recorder.connection, run.at, least)])
 
 
 def _reds(connection: Connection) -> dict[int, UUID]:

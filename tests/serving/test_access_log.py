@@ -161,7 +161,7 @@ def test_of_each_borrower_only_what_that_borrower_allows_reaches_a_signal(client
     client.consent_id(LATE, categories=["bureau"], purpose=WATCHED)
     with tenant_transaction(bank.database, "city") as connection:
         officer = bank.authority("risk_officer", Permission.HANDLE_ALERTS)
-        door = watching._door(connection, officer, Lake(bank.settings.lake_root), bank.clock())
+        door = watching.door_of(connection, officer, Lake(bank.settings.lake_root), bank.clock())
         import numpy as np
 
         who = np.array(people)
