@@ -98,3 +98,27 @@ def test_what_was_written_is_read_again_as_the_same_signals(tmp_path: Path) -> N
     assert operations.document_of(Kind.SIGNALS, str(out)) == operations.document_of(
         Kind.SIGNALS, str(SHIPPED)
     )
+
+
+def test_the_commands_do_the_same_and_say_what_comes_next(bank: Bank, mine: Path, monkeypatch) -> None:
+    def run(role: str, *arguments: str) -> str:
+        monkeypatch.setenv("YIDAI_HOME", str(bank.settings.home))
+        monkeypatch.setenv("YIDAI_DATABASE_URL", bank.settings.database_url)
+        monkeypatch.setenv("YIDAI_DATABASE_NAME", bank.settings.database_name)
+        monkeypatch.setenv("YIDAI_TOKEN", bank.tokens[role])
+        done = CliRunner().invoke(app, ["signals", *arguments])
+        assert done.exit_code == 0, done.output
+        return " ".join(done.output.split())
+
+    text = mine.read_text(encoding="utf-8").replace("5000", "7000")
+    mine.write_text(text, encoding="utf-8")
+    waiting = run("analyst", "submit", str(mine), "--note", "fewer")
+    name = waiting.split()[1]
+    assert "wait for a second person" in waiting
+    assert "is approved" in run("risk_officer", "approve", name, "--reason", "seen")
+    assert f"signals is {name[:12]} from now on." in run("risk_officer", "activate", name)
+    assert name[:12] in run("risk_officer", "show")
+    assert "util_high" in run("risk_officer", "show", "signals")
+    assert "1 differences." in run("risk_officer", "diff", str(SHIPPED), "signals")
+    assert '{"stored":0}' in run("risk_officer", "derive", "--json")
+    assert "signals is" in run("risk_officer", "rollback")
