@@ -18,6 +18,8 @@ from features.consent import Access, Purpose
 from features.contracts.load import read_yaml
 from features.contracts.model import Contract, SubjectKind
 from features.errors import Conflict, Invalid
+from features.loans.rows import BOOK
+from features.loans.whole import whole_book
 from features.timeline.door import Door
 from features.timeline.events import EventTable
 from features.timeline.lake import Lake
@@ -145,7 +147,9 @@ def erase(
         access = Access(str(authority.actor.actor_id), Purpose.SUBJECT_RIGHTS, authority.tenant, now)
         log = CommandLog(connection, authority.tenant)
         door = Door(Lake(lake.root, CommandTail(connection)), access, log)
-        check_loans(door.subject({"loan": contracts["loan"]}, subject).tables["loan"], now)
+        tables = door.subject({name: contracts[name] for name in BOOK}, subject, needed=BOOK).tables
+        check_loans(tables["loan"], now)
+        check_told(tables, now)
         for statement in _GONE:
             connection.execute(statement, (subject,))
         _note(connection, authority, subject, reason, now)
@@ -166,6 +170,21 @@ def check_loans(loans: EventTable, now: int) -> None:
         found = kept_until(int(np.max(known.valid_to)), statutory_rules())
         if found is not None and now < found[1]:
             raise StatutoryRetention(*found)
+
+
+def check_told(tables: Mapping[str, EventTable], now: int) -> None:
+    """The same of loans that are told event by event: what is owed is open, the last event is the last business.
+
+    Raises:
+        LoanOpen, StatutoryRetention.
+    """
+    if whole_book(tables, now).open.any():
+        raise LoanOpen
+    told = [tables[name].visible(now) for name in ("loan_grant", "loan_event")]
+    last = max((int(table.valid_from.max()) for table in told if len(table)), default=None)
+    found = None if last is None else kept_until(last, statutory_rules())
+    if found is not None and now < found[1]:
+        raise StatutoryRetention(*found)
 
 
 def forget_erased(database: Database, lake: Lake) -> int:
