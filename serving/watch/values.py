@@ -105,15 +105,20 @@ class Sources:
 
 
 def gather(
-    plan: FeaturePlan, signals: SignalsDocument, door: Door, now: int, given: Given | None = None
+    plan: FeaturePlan,
+    signals: SignalsDocument,
+    door: Door,
+    now: int,
+    given: Given | None = None,
+    reading: Reading | None = None,
 ) -> tuple[Book, Values]:
     """The open book as of ``now`` and every value that the signals read of it.
 
     Borrowers' relatives agreed to no watch: what their households would tell is not authorised. Of a borrower
     without a consent the bank's own records are read and nothing else. A dataset of which nothing has ever come
-    tells nothing: it is no record of zero events.
+    tells nothing: it is no record of zero events. Who looks often keeps the ``reading`` of the plan and the signals.
     """
-    reading, named = Reading.of(plan, signals), datasets(plan.contracts)
+    reading, named = reading or Reading.of(plan, signals), datasets(plan.contracts)
     book_tables = door.whole(plan.contracts, named, needed=named).tables
     book = open_book(book_tables, now)
     wanted = set(reading.whole.datasets) - set(reading.relatives)

@@ -18,7 +18,7 @@ from serving.watch.book import Book
 from serving.watch.deriving import derive
 from serving.watch.service import door_of, look
 from serving.watch.signals import SHIPPED, SignalsDocument, load_signals
-from serving.watch.values import gather, narrowed
+from serving.watch.values import Reading, gather, narrowed
 from tests.serving.feeding import ingest, subject_of
 from tests.serving.watch.test_watch import DUE, LOAN
 from tests.serving.world import GOOD, LATE, MIDDLE, PLAN, Bank, Client
@@ -91,7 +91,8 @@ def test_a_guarantor_with_a_red_signal_weakens_the_loan_that_is_guaranteed(bank:
 
 
 def test_a_value_of_a_month_before_is_what_was_known_then(bank: Bank) -> None:
-    open_loans, values = gather(PLAN, SIGNALS, door(bank), NOW)
+    kept = Reading.of(PLAN, SIGNALS)
+    open_loans, values = gather(PLAN, SIGNALS, door(bank), NOW, reading=kept)
     before, then = gather(PLAN, SIGNALS, door(bank), months_before(NOW, 1))
     late = open_loans.subject.tolist().index(subject_of(bank, LATE))
     earlier = before.subject.tolist().index(subject_of(bank, LATE))
