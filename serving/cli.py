@@ -15,6 +15,7 @@ from serving import exchange_cli, fairness_cli, governance_cli
 from serving.access.cli import keys_app, tokens_app
 from serving.access_cli import access_log
 from serving.alerts.cli import alerts_app
+from serving.analytics.cli import portfolio as loan_portfolio
 from serving.backup.cli import backup, restore
 from serving.batch.cli import decide
 from serving.cases import cli as cases
@@ -51,6 +52,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(policy_app, name="policy")
 app.add_typer(signals_app, name="signals")
 app.add_typer(offers_app, name="offers")
+loans_app.command("portfolio")(loan_portfolio)
 app.add_typer(loans_app, name="loans")
 app.add_typer(experiments_app, name="experiments")
 app.add_typer(approvals_app, name="approvals")

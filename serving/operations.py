@@ -39,7 +39,7 @@ from serving.settings import Settings
 from serving.standing import BUNDLE
 from serving.store.engine import Database
 from serving.store.keys import KeyRing
-from serving.store.session import tenant_transaction
+from serving.store.session import Connection, tenant_transaction
 from serving.store.vault import PostgresVault
 from serving.watch import service as watching
 from serving.watch.deriving import derive as derive_conduct
@@ -248,16 +248,28 @@ def watch(settings: Settings) -> WatchReport:
     asker = authority(settings, database, Permission.HANDLE_ALERTS)
     now = wall_clock()
     with tenant_transaction(database, asker.tenant) as connection:
-        slots = registry_rows.active(connection, now)
-        for slot in ("definitions", "signals"):
-            if slot not in slots:
-                raise NothingActive(slot)
-        plan = FeaturePlan.load(registry.artifact(connection, slots["definitions"]).data)
-        signals = registry.artifact(connection, slots["signals"])
+        plan = active_plan(connection, now)
+        signals = _active(connection, "signals", now)
     document = msgspec.json.decode(signals.data, type=SignalsDocument)
     as_of = settings.seen_at(now)
     lake = Lake(settings.lake_root)
     return watching.watch(database, asker, plan, document, signals.digest, lake, as_of, now)
+
+
+def active_plan(connection: Connection, now: int) -> FeaturePlan:
+    """The definitions that are in force.
+
+    Raises:
+        NothingActive: none are.
+    """
+    return FeaturePlan.load(_active(connection, "definitions", now).data)
+
+
+def _active(connection: Connection, slot: str, now: int) -> registry.Artifact:
+    slots = registry_rows.active(connection, now)
+    if slot not in slots:
+        raise NothingActive(slot)
+    return registry.artifact(connection, slots[slot])
 
 
 def derive(settings: Settings) -> int:

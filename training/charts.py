@@ -174,6 +174,40 @@ def pairs_chart(lines: Sequence[tuple[str, float, float]], title: str, form: str
     return _svg(bars)
 
 
+def lines_chart(
+    lines: Mapping[str, Sequence[tuple[Any, float]]], title: str, along: str | None = None
+) -> str:
+    """Shares along months or steps, a line each; ``along`` names the steps where they are numbers."""
+    points = [{"line": name, "x": x, "y": y} for name, each in lines.items() for x, y in each]
+    kind = "x:O" if along is None else "x:Q"
+    axis = alt.Axis(labelAngle=-60) if along is None else alt.Axis(tickMinStep=1)
+    scheme = alt.Scale(range=[INK]) if len(lines) == 1 else alt.Scale(scheme="blues")
+    legend = None if len(lines) == 1 else alt.Legend(title=None, columns=4)
+    marks = _chart(points).mark_line(strokeWidth=2, point=along is None).encode(
+        x=alt.X(kind, title=along, axis=axis),
+        y=alt.Y("y:Q", title=title, axis=alt.Axis(format=".1%")),
+        color=alt.Color("line:O", scale=scheme, legend=legend),
+    )  # fmt: skip
+    return _svg(marks)
+
+
+def bands_area(months: Sequence[str], bands: Mapping[str, Sequence[float]], title: str) -> str:
+    """Counts by month, one band on the other; the graver the darker."""
+    points = [
+        {"month": month, "band": band, "count": count, "order": order}
+        for order, (band, counts) in enumerate(bands.items())
+        for month, count in zip(months, counts, strict=True)
+    ]
+    shades = alt.Scale(domain=list(bands), range=[PALE, GOOD, INK, BAD][-len(bands) :])
+    bars = _chart(points).mark_bar().encode(
+        x=alt.X("month:O", title=None, axis=alt.Axis(labelAngle=-60)),
+        y=alt.Y("count:Q", title=title),
+        color=alt.Color("band:N", scale=shades),
+        order=alt.Order("order:Q"),
+    )  # fmt: skip
+    return _svg(bars)
+
+
 def _chart(points: list[dict[str, Any]]) -> alt.Chart:
     """A chart over plain values, so that no DataFrame is made."""
     return alt.Chart(alt.Data(values=points), width=WIDTH, height=HEIGHT)

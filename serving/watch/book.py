@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from features.canonical import code_of
 from features.contracts.model import Contract
 from features.loans.rows import BOOK, PLAIN, Int64
@@ -37,10 +39,21 @@ def datasets(contracts: Mapping[str, Contract]) -> tuple[str, ...]:
 
 def names(lake: Lake, connection: Connection) -> dict[int, str]:
     """Each loan's text by its code: the bank's own number, or the id that it was given here by the tenant's call."""
-    granted = {
-        code_of(name): name for name in (str(row[0]) for row in connection.execute(GRANTED).fetchall())
-    }
-    return granted | lake.names("loan_grant", "loan_id") | lake.names("loan", "loan_id")
+    return _granted(connection) | _of_feeds(lake)
+
+
+def _granted(connection: Connection) -> dict[int, str]:
+    return {code_of(name): name for name in (str(row[0]) for row in connection.execute(GRANTED).fetchall())}
+
+
+def _of_feeds(lake: Lake) -> dict[int, str]:
+    return lake.names("loan_grant", "loan_id") | lake.names("loan", "loan_id")
+
+
+def own_loans(connection: Connection, lake: Lake, *, feeds: bool) -> Int64:
+    """The codes of the tenant's own loans: those granted by its calls and, for the tenant of the bank's ``feeds``, theirs."""
+    known = _granted(connection) | (_of_feeds(lake) if feeds else {})
+    return np.array(sorted(known), dtype=np.int64)
 
 
 def open_book(tables: Mapping[str, EventTable], as_of: int) -> Book:
