@@ -15,7 +15,7 @@ from serving import exchange_cli, fairness_cli, governance_cli
 from serving.access.cli import keys_app, tokens_app
 from serving.access_cli import access_log
 from serving.alerts.cli import alerts_app
-from serving.analytics.cli import portfolio as loan_portfolio
+from serving.analytics import cli as analytics_cli
 from serving.backup.cli import backup, restore
 from serving.batch.cli import decide
 from serving.cases import cli as cases
@@ -52,7 +52,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(policy_app, name="policy")
 app.add_typer(signals_app, name="signals")
 app.add_typer(offers_app, name="offers")
-loans_app.command("portfolio")(loan_portfolio)
+loans_app.command("portfolio")(analytics_cli.portfolio)
 app.add_typer(loans_app, name="loans")
 app.add_typer(experiments_app, name="experiments")
 app.add_typer(approvals_app, name="approvals")
@@ -72,6 +72,9 @@ models_app.command("export")(exchange_cli.export_model)
 models_app.command("import")(exchange_cli.import_model)
 models_app.command("expert")(exchange_cli.expert_model)
 models_app.command("fairness")(fairness_cli.fairness)
+models_app.command("monitor")(analytics_cli.monitor)
+models_app.command("issues")(analytics_cli.issues)
+models_app.command("close")(analytics_cli.close)
 governance_cli.add_to(models_app)
 features_app.command("show")(show_features)
 features_app.command("build")(features_cli.build_features)

@@ -16,6 +16,7 @@ _FOUND = {
     "decision": "SELECT decision_id FROM decision WHERE decision_id BETWEEN %s AND %s ORDER BY 1 LIMIT 2",
     "offer": "SELECT decision_id FROM offer WHERE decision_id BETWEEN %s AND %s ORDER BY 1 LIMIT 2",
     "alert": "SELECT alert_id FROM alert WHERE alert_id BETWEEN %s AND %s ORDER BY 1 LIMIT 2",
+    "issue": "SELECT issue_id FROM model_issue WHERE issue_id BETWEEN %s AND %s ORDER BY 1 LIMIT 2",
     "case": "SELECT case_id FROM review_case WHERE case_id BETWEEN %s AND %s ORDER BY 1 LIMIT 2",
 }
 
@@ -47,7 +48,7 @@ class NothingNamed(NotFound):
 
 
 def whole_id(database: Database, tenant: str, what: str, text: str | UUID) -> UUID:
-    """The id of a decision, an offer, an alert or a case from its beginning; a whole id is not looked up.
+    """The id of a decision, an offer, an alert, an issue or a case from its beginning; a whole id is not looked up.
 
     Raises:
         NoId, NotOne, NothingNamed: it names none, or several.

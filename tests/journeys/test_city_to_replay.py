@@ -21,6 +21,7 @@ from features.timeline.lake import Lake
 from serving import inventory, operations
 from serving.access.model import Role
 from serving.analyst import Trainer
+from serving.analytics import monitor
 from serving.decisions import repository
 from serving.decisions.receipt import open_receipt, read_receipt
 from serving.demo.access import tokens
@@ -92,6 +93,17 @@ def test_an_analyst_trains_and_two_people_put_in_force(world: World) -> None:
     )
     with pytest.raises(OwnApproval):
         operations.approve(world.as_(Role.RISK_OFFICER), own)
+
+
+def test_what_is_in_force_is_looked_at_month_by_month_against_what_it_learned_from(world: World) -> None:
+    looked = monitor.look(world.as_(Role.ANALYST), "bundle.risk", "city", "")
+    months = looked.found.months
+    assert len(months) == len(looked.overrides) > 6
+    assert all(one.estimated.low <= one.estimated.value <= one.estimated.high for one in months)
+    assert any(one.known for one in months)
+    assert months[-1].known == 0, "the last have not matured, and are estimated"
+    with pytest.raises(monitor.NoChampion):
+        monitor.look(world.as_(Role.ANALYST), "bundle.fraud", "city", "")
 
 
 def policy() -> str:

@@ -1,0 +1,24 @@
+"""Issues of models in use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0027"
+down_revision = "0026"
+
+
+def upgrade() -> None:
+    _run("0027_issues.sql")
+
+
+def downgrade() -> None:
+    _run("0027_issues_back.sql")
+
+
+def _run(name: str) -> None:
+    driver = op.get_bind().connection.driver_connection
+    assert driver is not None
+    driver.execute(Path(__file__).with_name(name).read_text(encoding="utf-8"))
