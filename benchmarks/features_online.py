@@ -44,8 +44,8 @@ from features.timeline.events import EventTable
 from features.timeline.ingest import ingest_folder
 from features.timeline.lake import Lake
 from features.timeline.packed import pack, unpack
-from serving import operations
 from serving.consents.repository import PUT_TIMELINE, TIMELINE
+from serving.serve import open_store
 from serving.settings import Settings
 from serving.store.engine import stop_embedded
 from serving.store.session import open_pool, tenant_connection
@@ -188,7 +188,7 @@ async def measure(home: Path, settings: Settings, *, quick: bool) -> tuple[dict[
     plan = load_plan([CONTRACTS], [DEFINITIONS])
     subject, as_of, tables = busiest(home, 300 if quick else 2_000, plan)
     count, repetitions = (300, 5) if quick else (2_000, 9)
-    pool = await open_pool(operations.prepare(settings), 2)
+    pool = await open_pool(open_store(settings), 2)
     online = Online(pool, settings.tenant)
     await online.put(subject, tables)
     matrix = await online.features(plan, subject, as_of)

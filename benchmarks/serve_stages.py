@@ -16,6 +16,7 @@ from features.contracts.model import SubjectKind
 from features.timeline.packed import unpack
 from serving.access.model import Authority, Permission
 from serving.access.repository import actor_of, new_id
+from serving.clock import wall_clock
 from serving.consents.check import check_consent
 from serving.decisions import repository
 from serving.decisions.case import features_of, sources_with_record, unavailable
@@ -26,7 +27,7 @@ from serving.decisions.receipt import seal_receipt, write_receipt
 from serving.decisions.reserving import Trial, household_of, made_of
 from serving.decisions.schemas import Applicant, Asked, DecisionRequest
 from serving.decisions.service import RANDOM_KEY
-from serving.services import open_services, wall_clock
+from serving.services import open_services
 from serving.settings import Settings
 from serving.store.engine import open_database
 

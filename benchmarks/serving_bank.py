@@ -20,6 +20,7 @@ from serving.demo.agreements import CATEGORIES
 from serving.demo.processes import Api, free_port, running, wait_until
 from serving.demo.promoting import put_in_force
 from serving.demo.run import applicants
+from serving.serve import open_store
 from serving.settings import Settings
 from serving.store.engine import open_database
 from serving.store.session import owner_transaction
@@ -32,7 +33,7 @@ def prepare(home: Path, households: int) -> tuple[Settings, dict[Role, str], lis
         make_city(city, households=households, months=36, seed=3)
     ends_at = msgspec.json.decode((city / "city.json").read_bytes())["ends_at"]
     settings = Settings(home=home, as_of=ends_at)
-    operations.prepare(settings)
+    open_store(settings)
     people = tokens(settings)
     if not done.exists():
         operations.ingest(settings, city)

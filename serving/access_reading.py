@@ -11,7 +11,8 @@ from features.errors import Invalid
 from features.identity.numbers import check_person_number
 from features.timeline.door import Entry, FileLog
 from serving.access.model import Authority, Permission
-from serving.operations import authority, prepare
+from serving.operations import authority
+from serving.serve import open_store
 from serving.settings import Settings
 from serving.store.access_log import Wanted, entries
 from serving.store.engine import Database
@@ -70,7 +71,7 @@ def reads(settings: Settings, question: Asked) -> list[ReadRow]:
         NotPermitted: only who audits may ask.
         UnknownSubject, WrongNumber: nobody has this number.
     """
-    database = prepare(settings)
+    database = open_store(settings)
     return told(settings, database, authority(settings, database, Permission.READ_ACCESS_LOG), question)
 
 

@@ -18,12 +18,12 @@ from features.files import put_file
 from features.terminal import Step
 from features.timeline.door import Door
 from features.timeline.lake import Lake
-from serving import operations
 from serving.access.repository import actor_of
 from serving.backtest import AccessReport, read_history, train_access
+from serving.clock import wall_clock
 from serving.policy.load import CITY, policy_from_yaml
 from serving.registry.model import Kind
-from serving.services import wall_clock
+from serving.serve import open_store
 from serving.settings import Settings
 from serving.store.access_log import StoreLog
 from serving.store.engine import open_database
@@ -145,7 +145,7 @@ def training_door(settings: Settings, portfolio: Portfolio) -> Door | None:
     root, now = settings.lake_root, wall_clock()
     if not portfolio.file.use_lake or not root.is_dir():
         return lake_door(portfolio, root, now)
-    database = operations.prepare(settings)
+    database = open_store(settings)
     actor = str(actor_of(database, settings.token, now).actor_id) if settings.token else "yidai train"
     log = StoreLog(settings.tenant, lambda: database)
     return lake_door(portfolio, root, now, actor=actor, log=log)

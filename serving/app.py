@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
-import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import PlainTextResponse
 from fastapi_offline import FastAPIOffline
 
-from features.errors import Invalid, Unavailable, YidaiError
+from features.errors import YidaiError
 from serving import logs
 from serving.alerts import api as alerts
 from serving.batch import api as batch
 from serving.cases import api as cases
+from serving.clock import Clock, wall_clock
 from serving.consents import api as consents
 from serving.decisions import api as decisions
 from serving.described import describe
 from serving.figures import Figures, note, sample
 from serving.loans import api as loans
 from serving.log import api as sealed_log
-from serving.metrics import forget_dead, share
+from serving.metrics import forget_dead
 from serving.observing import Observed
 from serving.offers import api as offers
 from serving.problems import BodyLimit, add_problems
@@ -35,38 +33,15 @@ from serving.readiness import Readiness
 from serving.records import api as records
 from serving.records import life_api as life
 from serving.rights import api as rights
-from serving.services import Clock, Services, close_services, open_services, services, wall_clock
+from serving.services import Services, close_services, open_services, services
 from serving.settings import Settings
 from serving.stops import api as stops
 from serving.store.engine import Database, open_database
-from serving.store.migrate import migrate
 from serving.tracing import close_tracing, open_tracing
 from serving.webhooks import api as webhooks
 
 log = logging.getLogger("yidai")
 TITLE, VERSION = "Yidai", "0.1.0"
-
-
-class PortInUse(Unavailable):
-    """Somebody listens there already."""
-
-    def __init__(self, host: str, port: int) -> None:
-        super().__init__(
-            f"{host}:{port} is in use.",
-            place="YIDAI_PORT",
-            remedy="Stop the other process, or take another port: YIDAI_PORT=8101.",
-        )
-
-
-class WrongAddress(Invalid):
-    """An address on which this machine cannot listen."""
-
-    def __init__(self, host: str) -> None:
-        super().__init__(
-            f"{host!r} is no address of this machine.",
-            place="YIDAI_HOST",
-            remedy="Take 127.0.0.1 or 0.0.0.0.",
-        )
 
 
 def create_app(settings: Settings, database: Database, clock: Clock = wall_clock) -> FastAPI:
@@ -117,50 +92,11 @@ def _larger(settings: Settings) -> dict[str, int]:
     return dict.fromkeys(("/v1/records/", "/v1/decisions:batch"), settings.records_limit)
 
 
-def open_migrated(settings: Settings) -> Database:
-    """The settings' database with this code's schema."""
-    database = open_database(settings)
-    migrate(database)
-    return database
-
-
-def run(settings: Settings, store: Callable[[Settings], Database] = open_migrated) -> None:
-    """Serve until stopped over the database that ``store`` opens, in as many processes as the settings say.
-
-    Raises:
-        PortInUse, WrongAddress: before anything is started.
-        ServerDown: no database.
-    """
-    _probe(settings.host, settings.port)
-    database = store(settings)
-    several = settings.workers > 1
-    logs.configure(settings)
-    if several:
-        share(settings.home)
-    uvicorn.run(
-        "serving.app:of_environment" if several else create_app(settings, database), factory=several,
-        workers=settings.workers if several else None, host=settings.host, port=settings.port, loop="uvloop",
-        http="httptools", access_log=False, log_config=None, server_header=False, timeout_graceful_shutdown=10,
-    )  # fmt: skip
-
-
 def of_environment() -> FastAPI:
     """The application of one of several processes, which reads the settings that the first one read."""
     settings = Settings.load()
     logs.configure(settings)
     return create_app(settings, open_database(settings))
-
-
-def _probe(host: str, port: int) -> None:
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except OSError as error:
-        if error.errno in {errno.EADDRINUSE, errno.EACCES}:
-            raise PortInUse(host, port) from None
-        raise WrongAddress(host) from None
 
 
 def _add_health(app: FastAPI) -> None:

@@ -8,9 +8,10 @@ from features.errors import Conflict
 from serving import operations, promotion
 from serving.access.model import Permission
 from serving.analyst import training_door
+from serving.clock import wall_clock
 from serving.exchange import find_bundle
-from serving.registry.governance import EvidenceKind
-from serving.services import wall_clock
+from serving.registry.model import EvidenceKind
+from serving.serve import open_store
 from serving.settings import Settings
 from training.bundle import Scorer
 from training.challenge import compare
@@ -44,7 +45,7 @@ def challenge(settings: Settings, name: str, portfolio: str, against: str = "") 
 
 def keep(settings: Settings, found: Comparison) -> None:
     """Bring a comparison to the registry, as evidence of the version."""
-    database = operations.prepare(settings)
+    database = open_store(settings)
     asker = operations.authority(settings, database, Permission.SUBMIT)
     data = msgspec.json.format(msgspec.json.encode(found))
     promotion.attach(database, asker, found.bundle, EvidenceKind.COMPARISON, data, wall_clock())

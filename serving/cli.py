@@ -168,12 +168,12 @@ def train(
 @app.command()
 def serve() -> None:
     """Serve decisions over HTTP until stopped; the page of the API is at /docs."""
-    from serving import operations
+    from serving.serve import open_store, run
     from serving.settings import Settings
 
     settings = Settings.load()
     console.print(f"http://{settings.host}:{settings.port}/docs")
-    operations.serve(settings)
+    run(settings, open_store)
 
 
 @app.command()

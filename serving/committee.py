@@ -16,6 +16,7 @@ from features.contracts.model import SubjectKind, Text
 from features.errors import Invalid, YidaiError
 from serving import operations, promotion
 from serving.access.model import Permission
+from serving.clock import wall_clock
 from serving.consents.check import person_number
 from serving.policy.analysis import analyse
 from serving.policy.days import day_of
@@ -29,7 +30,7 @@ from serving.promotion import Promoted
 from serving.registry import repository
 from serving.registry import service as registry
 from serving.registry.model import Kind
-from serving.services import wall_clock
+from serving.serve import open_store
 from serving.settings import Settings
 from serving.store.keys import KeyRing
 from serving.store.session import tenant_transaction
@@ -87,7 +88,7 @@ def activate(settings: Settings, name: str, slot: str = "", begin: int | None = 
     Raises:
         GatesMissed, BrokenPolicy, TwoPolicies, Scheduled, WrongSlot, UnknownArtifact, Invalid: nothing changed.
     """
-    database = operations.prepare(settings)
+    database = open_store(settings)
     asker = operations.authority(settings, database, Permission.ACTIVATE)
     now = wall_clock()
     if begin is not None and begin <= now:
@@ -120,7 +121,7 @@ def standing(settings: Settings, slot: str = "") -> list[Standing]:
     """`yidai policy show`: the policies in force and those that are to begin, by slot and moment; those of a ``slot`` or
     a digest only, where one is named.
     """
-    database = operations.prepare(settings)
+    database = open_store(settings)
     asker = operations.authority(settings, database, Permission.READ_REGISTRY)
     now = wall_clock()
     with tenant_transaction(database, asker.tenant) as connection:
@@ -165,7 +166,7 @@ def policy_of(settings: Settings, name: str) -> Policy:
         return policy
     if path.suffix == ".json":
         return load_policy(path.read_bytes())
-    database = operations.prepare(settings)
+    database = open_store(settings)
     asker = operations.authority(settings, database, Permission.READ_REGISTRY)
     with tenant_transaction(database, asker.tenant) as connection:
         digest = repository.active(connection, wall_clock()).get(name, name)

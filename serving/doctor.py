@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from features.errors import Invalid, YidaiError
 from features.timeline.lake import Lake
 from serving.access import tokens
+from serving.clock import wall_clock
 from serving.decisions.live import POLICY, NothingActive, is_policy, needed
 from serving.policy.load import read_policy
 from serving.registry import repository as registry_rows
-from serving.services import wall_clock
 from serving.settings import Settings
 from serving.store.engine import Database, open_database
 from serving.store.keys import KeyFile, KeyRing

@@ -24,8 +24,9 @@ from serving.access.repository import actor_names
 from serving.card import Subject, model_card
 from serving.registry import governance, repository
 from serving.registry import service as registry
-from serving.registry.governance import Approval, Evidence, EvidenceKind, Promotion
-from serving.registry.model import Kind
+from serving.registry.governance import Approval, Evidence, Promotion
+from serving.registry.model import EvidenceKind, Kind
+from serving.serve import open_store
 from serving.settings import Settings
 from serving.standing import BUNDLE
 from serving.store.session import Connection, tenant_transaction
@@ -55,7 +56,7 @@ def dossier(settings: Settings, name: str, out: Path) -> list[str]:
 
 def contents(settings: Settings, name: str) -> dict[str, bytes]:
     """The archive's files by name, `manifest.json` with the digest of each among them."""
-    database = operations.prepare(settings)
+    database = open_store(settings)
     asker = operations.authority(settings, database, Permission.READ_REGISTRY)
     names = {str(actor): text for actor, text in actor_names(database, asker.tenant).items()}
     with tenant_transaction(database, asker.tenant) as connection:

@@ -13,6 +13,7 @@ from serving import operations
 from serving.access.model import Permission
 from serving.registry import service as registry
 from serving.registry.model import Kind
+from serving.serve import open_store
 from serving.settings import Settings
 from serving.store.session import tenant_transaction
 from training.bundle import Bundle, Scorer, dump_bundle, load_bundle
@@ -50,7 +51,7 @@ def find_bundle(settings: Settings, name: str) -> Scorer:
     """
     if Path(name).is_file():
         return load_bundle(Path(name).read_bytes())
-    database = operations.prepare(settings)
+    database = open_store(settings)
     asker = operations.authority(settings, database, Permission.READ_REGISTRY)
     with tenant_transaction(database, asker.tenant) as connection:
         found = registry.artifact(connection, name)

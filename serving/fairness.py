@@ -12,13 +12,13 @@ from features.errors import Invalid
 from features.files import put_file
 from features.timeline.door import AccessLog, Door, FileLog
 from features.timeline.lake import Lake
-from serving import operations
 from serving.access.repository import actor_of
 from serving.analyst import training_door
+from serving.clock import wall_clock
 from serving.exchange import find_bundle
 from serving.policy.load import policy_from_yaml
 from serving.policy.model import GENERAL, GRADES, Outcome
-from serving.services import wall_clock
+from serving.serve import open_store
 from serving.settings import Settings
 from serving.store.access_log import StoreLog
 from training.fairness_page import fairness_page
@@ -76,7 +76,7 @@ def _door(settings: Settings) -> Door:
     now, actor = wall_clock(), "yidai models fairness"
     log: AccessLog = FileLog(settings.lake_root)
     if settings.token:
-        database = operations.prepare(settings)
+        database = open_store(settings)
         actor = str(actor_of(database, settings.token, now).actor_id)
         log = StoreLog(settings.tenant, lambda: database)
     return Door(Lake(settings.lake_root), Access(actor, Purpose.FAIRNESS_TEST, "", now), log)

@@ -9,7 +9,8 @@ import typer
 
 from features.calendar import iso
 from features.terminal import console, progress, show_json, show_table
-from serving.registry.governance import EvidenceKind
+from serving.registry.model import EvidenceKind
+from serving.serve import open_store
 
 if TYPE_CHECKING:  # numpy, which a table of commands can do without
     from training.points import PointTable
@@ -163,14 +164,14 @@ def attach(
     from features.errors import Invalid
     from serving import operations, promotion
     from serving.access.model import Permission
-    from serving.services import wall_clock
+    from serving.clock import wall_clock
     from serving.settings import Settings
 
     settings = Settings.load()
     if not file.is_file() or (kind is None and file.stem not in list(EvidenceKind)):
         raise Invalid("there is no such evidence.", place=str(file), remedy="Name the file, and its --kind.")
     found = kind or EvidenceKind(file.stem)
-    database = operations.prepare(settings)
+    database = open_store(settings)
     asker = operations.authority(settings, database, Permission.SUBMIT)
     promotion.attach(database, asker, version, found, file.read_bytes(), wall_clock())
     console.print(f"{found.value} of {version[:12]} is kept.")

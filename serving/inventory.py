@@ -13,12 +13,13 @@ from features.timeline.lake import Lake
 from serving import operations
 from serving.access.model import Permission
 from serving.access.repository import actor_names
+from serving.clock import wall_clock
 from serving.policy.load import read_policy
 from serving.registry import governance, repository
 from serving.registry import service as registry
 from serving.registry.governance import ModelEntry, Promotion, State
 from serving.registry.model import Kind
-from serving.services import wall_clock
+from serving.serve import open_store
 from serving.settings import Settings
 from serving.standing import BUNDLE, stand
 from serving.store.access_log import CommandLog
@@ -100,14 +101,14 @@ class NotInForce(Conflict):
 
 def register(settings: Settings, entry: ModelEntry) -> None:
     """Write what the inventory says of a model."""
-    database = operations.prepare(settings)
+    database = open_store(settings)
     asker = operations.authority(settings, database, Permission.SUBMIT)
     governance.register(database, asker, entry, wall_clock())
 
 
 def inventory(settings: Settings) -> list[ModelRow]:
     """Every model that the registry or the inventory knows, by slot."""
-    database = operations.prepare(settings)
+    database = open_store(settings)
     asker = operations.authority(settings, database, Permission.READ_REGISTRY)
     with tenant_transaction(database, asker.tenant) as connection:
         return list(_models(connection, wall_clock()).values())
@@ -120,7 +121,7 @@ def show(settings: Settings, name: str) -> VersionShown:
         UnknownArtifact: none, or several, begin like this.
         NotInForce: a slot without a version in force was named.
     """
-    database = operations.prepare(settings)
+    database = open_store(settings)
     asker = operations.authority(settings, database, Permission.READ_REGISTRY)
     names, now = actor_names(database, asker.tenant), wall_clock()
     with tenant_transaction(database, asker.tenant) as connection:
@@ -149,7 +150,7 @@ def touched(settings: Settings, slot: str) -> Touched:
     Raises:
         NotInForce: nothing is.
     """
-    database = operations.prepare(settings)
+    database = open_store(settings)
     asker = operations.authority(settings, database, Permission.ACTIVATE)
     now = wall_clock()
     with tenant_transaction(database, asker.tenant) as connection:
@@ -173,7 +174,7 @@ def retire(settings: Settings, slot: str, reason: str) -> Touched:
         NotInForce: nothing is in force there.
     """
     found = touched(settings, slot)
-    database = operations.prepare(settings)
+    database = open_store(settings)
     asker, now = operations.authority(settings, database, Permission.ACTIVATE), wall_clock()
     with tenant_transaction(database, asker.tenant) as connection:
         connection.execute(repository.LOCK_ACTIVATIONS, (asker.tenant,))

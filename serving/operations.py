@@ -19,8 +19,8 @@ from features.timeline.ingest import IngestReport, ingest_folder
 from features.timeline.lake import Lake
 from serving import promotion
 from serving.access.model import Authority, Permission
-from serving.access.repository import actor_of, create_tenant
-from serving.app import open_migrated, run
+from serving.access.repository import actor_of
+from serving.clock import wall_clock
 from serving.decisions.live import NothingActive
 from serving.decisions.replay import Replayed
 from serving.decisions.replay import replay as replay_decisions
@@ -31,10 +31,10 @@ from serving.records.flush import flush
 from serving.records.looking import Shown, alone, with_store
 from serving.registry import repository as registry_rows
 from serving.registry import service as registry
-from serving.registry.governance import EvidenceKind
-from serving.registry.model import Kind, Verdict
+from serving.registry.model import EvidenceKind, Kind, Verdict
 from serving.registry.overview import ArtifactRow, overview
-from serving.services import wall_clock, with_services
+from serving.serve import open_store
+from serving.services import with_services
 from serving.settings import Settings
 from serving.standing import BUNDLE
 from serving.store.engine import Database
@@ -50,24 +50,13 @@ from training.portfolio import find_portfolio, load_portfolio
 from training.tracking import mirror_champion
 
 
-def prepare(settings: Settings) -> Database:
-    """The database, started, migrated, with the settings' tenant in it. May be run again.
-
-    Raises:
-        ServerDown: it cannot be reached or started.
-    """
-    database = open_migrated(settings)
-    create_tenant(database, settings.tenant, settings.tenant, wall_clock())
-    return database
-
-
 def ingest(settings: Settings, folder: Path, progress: Step | None = None) -> IngestReport:
     """`yidai ingest`: feeds into the lake, then every online subject up to the lake.
 
     Raises:
         HalfWritten, UnknownFeed, UnreadableFeed, LakeBusy: with the place; what was loaded stays.
     """
-    database = prepare(settings)
+    database = open_store(settings)
     vault = PostgresVault(database, KeyRing.open(settings.key_file))
     contracts = load_contracts([BUILTIN])
     lake = Lake(settings.lake_root)
@@ -94,14 +83,9 @@ def show_subject(settings: Settings, subject: int, as_of: int, lake: Path | None
     if there:
         with suppress(Unavailable):
             return with_store(
-                plan, Lake(root), prepare(settings), settings.tenant, subject, as_of, wall_clock()
+                plan, Lake(root), open_store(settings), settings.tenant, subject, as_of, wall_clock()
             )
     return alone(plan, Lake(root), subject, as_of, wall_clock())
-
-
-def serve(settings: Settings) -> None:
-    """`yidai serve`: until stopped."""
-    run(settings, prepare)
 
 
 def authority(settings: Settings, database: Database, permission: Permission) -> Authority:
@@ -142,7 +126,7 @@ def submit(
     evidence: Mapping[EvidenceKind, bytes] | None = None,
 ) -> str:
     """Check and store a version with what is known of it, as YIDAI_TOKEN's actor; returns its digest."""
-    database = prepare(settings)
+    database = open_store(settings)
     asker = authority(settings, database, Permission.SUBMIT)
     name = registry.submit(database, asker, kind, data, wall_clock(), note=note)
     for each, document in (evidence or {}).items():
@@ -159,7 +143,7 @@ def evidence_beside(path: Path) -> dict[EvidenceKind, bytes]:
 
 def approve(settings: Settings, name: str, *, refused: bool = False, reason: str = "") -> None:
     """Say yes or no to somebody else's version as YIDAI_TOKEN's actor."""
-    database = prepare(settings)
+    database = open_store(settings)
     asker = authority(settings, database, Permission.APPROVE)
     verdict = Verdict.REFUSED if refused else Verdict.APPROVED
     registry.approve(database, asker, name, wall_clock(), verdict=verdict, reason=reason)
@@ -182,7 +166,7 @@ def promote(
     Raises:
         GatesMissed, NotWaived, WrongSlot, RefusedByStore, UnknownArtifact: nothing changed.
     """
-    database = prepare(settings)
+    database = open_store(settings)
     asker = authority(settings, database, Permission.ACTIVATE)
     wanted = {slot: name, **(beside or {})}
     done = promotion.promote(database, asker, wanted, wall_clock(), waived=waived, reason=reason)
@@ -196,7 +180,7 @@ def rollback(settings: Settings, slot: str) -> Promoted:
     Raises:
         NothingBefore: the present version is the first one.
     """
-    database = prepare(settings)
+    database = open_store(settings)
     asker = authority(settings, database, Permission.ACTIVATE)
     done = promotion.rollback(database, asker, slot, wall_clock())
     _mirror(database, asker, done)
@@ -221,20 +205,20 @@ def champion(database: Database, tenant: str, slot: str, now: int) -> tuple[str,
 
 def versions(settings: Settings) -> list[ArtifactRow]:
     """`yidai models list`: every version, oldest first."""
-    database = prepare(settings)
+    database = open_store(settings)
     return overview(database, authority(settings, database, Permission.READ_REGISTRY), wall_clock())
 
 
 def active(settings: Settings, at: int | None = None) -> dict[str, str]:
     """Digest by slot at a moment (now, if none is given)."""
-    database = prepare(settings)
+    database = open_store(settings)
     asker = authority(settings, database, Permission.READ_REGISTRY)
     return registry.active_at(database, asker, wall_clock() if at is None else at)
 
 
 def replay(settings: Settings, decision_id: UUID | None = None) -> Iterator[Replayed]:
     """`yidai replay`: one decision, or all where none is named."""
-    database = prepare(settings)
+    database = open_store(settings)
     return replay_decisions(settings, database, authority(settings, database, Permission.REPLAY), decision_id)
 
 
@@ -244,7 +228,7 @@ def watch(settings: Settings) -> WatchReport:
     Raises:
         NothingActive: no definitions or no signals are in force.
     """
-    database = prepare(settings)
+    database = open_store(settings)
     asker = authority(settings, database, Permission.HANDLE_ALERTS)
     now = wall_clock()
     with tenant_transaction(database, asker.tenant) as connection:
@@ -278,7 +262,7 @@ def derive(settings: Settings) -> int:
     Raises:
         LakeBusy: another process writes.
     """
-    database = prepare(settings)
+    database = open_store(settings)
     asker = authority(settings, database, Permission.HANDLE_ALERTS)
     now, lake = wall_clock(), Lake(settings.lake_root)
     with tenant_transaction(database, asker.tenant) as connection:

@@ -41,8 +41,8 @@ def check(
     Exit code 1 where it may not be used. Example: yidai policy check serving/policy/city.yaml
     """
     from serving import committee
+    from serving.clock import wall_clock
     from serving.policy.findings import Severity
-    from serving.services import wall_clock
 
     found = committee.check(file, portfolio, instant(on) if on else wall_clock())
     errors = sum(finding.severity is Severity.ERROR for finding in found)

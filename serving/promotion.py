@@ -17,7 +17,8 @@ from serving.access.model import Authority, Permission
 from serving.registry import governance, repository
 from serving.registry import service as registry
 from serving.registry.fitting import check_policies
-from serving.registry.governance import EvidenceKind, Promotion
+from serving.registry.governance import Promotion
+from serving.registry.model import EvidenceKind
 from serving.registry.service import Artifact
 from serving.standing import BUNDLE, Standings, stand
 from serving.store.engine import Database

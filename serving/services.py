@@ -21,6 +21,7 @@ from serving.batch.service import BatchService
 from serving.cases.deciding import DecidingService
 from serving.cases.opening import Opener
 from serving.cases.service import CaseService
+from serving.clock import Clock, wall_clock
 from serving.consents.online import WorkingSet
 from serving.consents.prefill import PrefillService
 from serving.consents.service import ConsentService
@@ -48,13 +49,7 @@ from serving.store.keys import KeyRing
 from serving.store.session import open_pool
 from serving.webhooks.service import WebhookService
 
-Clock = Callable[[], int]
 _Result = TypeVar("_Result")
-
-
-def wall_clock() -> int:
-    """Now, in µs of UTC: the only clock of a process, handed to everything that needs one."""
-    return time.time_ns() // 1_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from features.consent import Purpose
 from features.definitions.plan import FeaturePlan
 from serving.registry import governance, repository
 from serving.registry import service as registry
-from serving.registry.governance import Evidence, EvidenceKind
-from serving.registry.model import Kind
+from serving.registry.governance import Evidence
+from serving.registry.model import EvidenceKind, Kind
 from serving.registry.service import Artifact
 from serving.store.session import Connection
 from training.bundle import BrokenBundle, load_bundle

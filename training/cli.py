@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from features.terminal import console, notes, progress, show_json, show_table
-from features.timeline.door import Door
-from training.portfolio import Portfolio as Found
 
 Portfolio = Annotated[str, typer.Option(help="A portfolio.yaml, its folder, or a shipped name.")]
 Data = Annotated[Path | None, typer.Option(help="The portfolio's data folder, if not the one it names.")]
@@ -19,6 +17,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 MOST_FINDINGS = 20
 
 if TYPE_CHECKING:  # a training is imported where there is one
+    from features.timeline.door import Door
+    from training.portfolio import Portfolio as Found
     from training.run import Trained
 
 

@@ -12,8 +12,8 @@ from features.terminal import Step
 from serving.access.model import Permission, Role, Scope
 from serving.access.repository import create_token, revoke_tokens
 from serving.access.tokens import Key, keys_of, rotate_token
-from serving.operations import prepare
-from serving.services import wall_clock
+from serving.clock import wall_clock
+from serving.serve import open_store
 from serving.settings import Settings
 from serving.store.audit import record
 from serving.store.rotation import Rotated, rotate
@@ -40,7 +40,9 @@ def create_access(
     scope = Scope.of([_named(Permission, each, "permission") for each in permissions], products)
     wanted = [_named(Role, role, "role") for role in roles]
     ends = None if days is None else now + days * DAY
-    return create_token(prepare(settings), settings.tenant, name, wanted, now, expires_at=ends, scope=scope)
+    return create_token(
+        open_store(settings), settings.tenant, name, wanted, now, expires_at=ends, scope=scope
+    )
 
 
 def end_access(settings: Settings, name: str, key: str = "") -> int:
@@ -49,7 +51,7 @@ def end_access(settings: Settings, name: str, key: str = "") -> int:
     Raises:
         UnknownActor: nobody of that name.
     """
-    return revoke_tokens(prepare(settings), settings.tenant, name, wall_clock(), key)
+    return revoke_tokens(open_store(settings), settings.tenant, name, wall_clock(), key)
 
 
 def rotate_access(settings: Settings, name: str, hours: float, days: int | None) -> str:
@@ -60,12 +62,12 @@ def rotate_access(settings: Settings, name: str, hours: float, days: int | None)
     """
     overlap = round(hours * 3_600_000_000)
     lasts = None if days is None else days * DAY
-    return rotate_token(prepare(settings), settings.tenant, name, wall_clock(), overlap, lasts)
+    return rotate_token(open_store(settings), settings.tenant, name, wall_clock(), overlap, lasts)
 
 
 def list_access(settings: Settings) -> list[Key]:
     """`yidai tokens list`: the keys of the settings' tenant."""
-    return keys_of(prepare(settings), settings.tenant, wall_clock())
+    return keys_of(open_store(settings), settings.tenant, wall_clock())
 
 
 def rotate_keys(settings: Settings, step: Step) -> Rotated:
@@ -74,7 +76,7 @@ def rotate_keys(settings: Settings, step: Step) -> Rotated:
     Raises:
         RotationRuns, KeysRemain.
     """
-    database, done = prepare(settings), 0
+    database, done = open_store(settings), 0
 
     def told(more: int) -> None:
         nonlocal done

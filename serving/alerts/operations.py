@@ -10,7 +10,8 @@ from serving.alerts.model import Action, AlertRow
 from serving.alerts.repository import Wanted
 from serving.alerts.service import AlertView, Precision
 from serving.naming import whole_id
-from serving.operations import authority, prepare
+from serving.operations import authority
+from serving.serve import open_store
 from serving.services import Services, with_services
 from serving.settings import Settings
 from serving.store.engine import Database
@@ -49,5 +50,5 @@ def precision(settings: Settings) -> list[Precision]:
 
 
 def _opened(settings: Settings) -> tuple[Database, Authority]:
-    database = prepare(settings)
+    database = open_store(settings)
     return database, authority(settings, database, Permission.HANDLE_ALERTS)

@@ -11,10 +11,11 @@ from serving.analyst import training_door
 from serving.analytics.issues import IssueRow, close, issues, open_issues
 from serving.cases.overrides import statistics
 from serving.challenge import NoChampion
+from serving.clock import wall_clock
 from serving.exchange import find_bundle
 from serving.naming import whole_id
-from serving.operations import active, authority, prepare
-from serving.services import wall_clock
+from serving.operations import active, authority
+from serving.serve import open_store
 from serving.settings import Settings
 from serving.store.session import tenant_transaction
 from training.evaluation import make_split
@@ -64,7 +65,7 @@ def look(settings: Settings, name: str, portfolio: str, since: str) -> Looked:
         told = f"Rows go from {iso(int(rows.as_of.min()))} to {iso(int(rows.as_of.max()))}."
         raise Invalid("there are no rows before it, or none after.", place="--since", remedy=told)
     found = monitor(scorer, rows.matrix, rows.outcome, rows.as_of, start, iso(start), limits)
-    database = prepare(settings)
+    database = open_store(settings)
     asker = authority(settings, database, Permission.SUBMIT)
     with tenant_transaction(database, asker.tenant) as connection:
         opened = open_issues(connection, asker, found, limits, wall_clock())
@@ -74,7 +75,7 @@ def look(settings: Settings, name: str, portfolio: str, since: str) -> Looked:
 
 def listed(settings: Settings, *, closed: bool) -> list[IssueRow]:
     """The issues of models in use."""
-    database = prepare(settings)
+    database = open_store(settings)
     asker = authority(settings, database, Permission.READ_REGISTRY)
     with tenant_transaction(database, asker.tenant) as connection:
         return issues(connection, closed=closed)
@@ -82,7 +83,7 @@ def listed(settings: Settings, *, closed: bool) -> list[IssueRow]:
 
 def closed(settings: Settings, issue: str, reason: str) -> None:
     """Close one, by the beginning of its id."""
-    database = prepare(settings)
+    database = open_store(settings)
     asker = authority(settings, database, Permission.SUBMIT)
     name = whole_id(database, asker.tenant, "issue", issue)
     with tenant_transaction(database, asker.tenant) as connection:

@@ -14,9 +14,10 @@ from serving.access.model import Permission
 from serving.alerts.neighbours import neighbours
 from serving.analytics.model import PortfolioView, labels, month_ends
 from serving.analytics.model import portfolio as portfolio_of
-from serving.operations import active_plan, authority, moment_of, prepare
+from serving.clock import wall_clock
+from serving.operations import active_plan, authority, moment_of
 from serving.records.tail import CommandTail
-from serving.services import wall_clock
+from serving.serve import open_store
 from serving.settings import Settings
 from serving.store.session import tenant_transaction
 from serving.watch.book import Book, own_loans
@@ -30,7 +31,7 @@ def portfolio(settings: Settings, as_of: int | None, months: int, step: Step) ->
         NothingActive: no definitions are in force.
         Invalid: no loan was known by then.
     """
-    database = prepare(settings)
+    database = open_store(settings)
     asker = authority(settings, database, Permission.READ_LOANS)
     at = moment_of(settings) if as_of is None else as_of
     with tenant_transaction(database, asker.tenant) as connection:

@@ -31,8 +31,8 @@ from serving.backup.model import (
     OtherKey,
     ToolFailed,
 )
-from serving.operations import prepare
-from serving.services import wall_clock
+from serving.clock import wall_clock
+from serving.serve import open_store
 from serving.settings import Settings
 from serving.store.engine import Database, binaries, open_database
 from serving.store.keys import KeyRing, Unreadable
@@ -50,7 +50,7 @@ def backup(settings: Settings, folder: Path, step: Step) -> Manifest:
     """
     if folder.exists() and any(folder.iterdir()):
         raise NotEmpty(str(folder))
-    database = prepare(settings)
+    database = open_store(settings)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     keys = KeyRing.open(settings.key_file)
     _, probe = keys.new_data_key()

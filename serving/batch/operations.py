@@ -14,7 +14,8 @@ from serving.access.model import Permission
 from serving.batch.draft import draft_of
 from serving.batch.lines import read_lines
 from serving.batch.service import BatchAnswer, told_bytes
-from serving.operations import authority, prepare
+from serving.operations import authority
+from serving.serve import open_store
 from serving.services import Services, with_services
 from serving.settings import Settings
 
@@ -63,7 +64,7 @@ def decide_file(settings: Settings, file: Path, out: Path, progress: Step) -> Ba
         raise NoApplications(file)
     if out.exists() and out.samefile(file):
         raise SameFile(out)
-    database = prepare(settings)
+    database = open_store(settings)
     asker = authority(settings, database, Permission.DECIDE)
     report, whole = BatchReport(), file.stat().st_size
 

@@ -7,9 +7,11 @@ from serving.cases.model import CaseRow, Verdict
 from serving.cases.overrides import statistics
 from serving.cases.repository import Wanted
 from serving.cases.service import CaseView
+from serving.clock import wall_clock
 from serving.naming import whole_id
-from serving.operations import authority, prepare
-from serving.services import Services, wall_clock, with_services
+from serving.operations import authority
+from serving.serve import open_store
+from serving.services import Services, with_services
 from serving.settings import Settings
 from serving.store.session import tenant_transaction
 from training.overrides import OverrideStatistics
@@ -19,7 +21,7 @@ _FIRST = "SELECT min(decided_at) FROM decision"
 
 def cases(settings: Settings, wanted: Wanted, *, overdue: bool = False) -> list[CaseRow]:
     """The queue, the first due first."""
-    database = prepare(settings)
+    database = open_store(settings)
     asker = authority(settings, database, Permission.READ_CASES)
     return with_services(
         settings,
@@ -30,7 +32,7 @@ def cases(settings: Settings, wanted: Wanted, *, overdue: bool = False) -> list[
 
 def show(settings: Settings, case: str) -> CaseView:
     """One case with its evidence."""
-    database = prepare(settings)
+    database = open_store(settings)
     asker = authority(settings, database, Permission.READ_CASES)
     case_id = whole_id(database, asker.tenant, "case", case)
     return with_services(settings, database, lambda held: held.cases.view(asker, case_id))
@@ -38,7 +40,7 @@ def show(settings: Settings, case: str) -> CaseView:
 
 def take(settings: Settings, case: str, *, over: bool = False) -> CaseRow:
     """Take a case as YIDAI_TOKEN's actor."""
-    database = prepare(settings)
+    database = open_store(settings)
     asker = authority(settings, database, Permission.DECIDE_CASES)
     case_id = whole_id(database, asker.tenant, "case", case)
     return with_services(settings, database, lambda held: held.cases.take(asker, case_id, over=over))
@@ -46,7 +48,7 @@ def take(settings: Settings, case: str, *, over: bool = False) -> CaseRow:
 
 def decide(settings: Settings, case: str, verdict: Verdict) -> CaseRow:
     """Take and decide a case as YIDAI_TOKEN's actor."""
-    database = prepare(settings)
+    database = open_store(settings)
     asker = authority(settings, database, Permission.DECIDE_CASES)
     case_id = whole_id(database, asker.tenant, "case", case)
 
@@ -59,7 +61,7 @@ def decide(settings: Settings, case: str, verdict: Verdict) -> CaseRow:
 
 def second(settings: Settings, case: str, seen: str, *, agree: bool) -> CaseRow:
     """Agree with a proposal as YIDAI_TOKEN's actor, or send it back."""
-    database = prepare(settings)
+    database = open_store(settings)
     asker = authority(settings, database, Permission.DECIDE_CASES)
     case_id = whole_id(database, asker.tenant, "case", case)
     return with_services(
@@ -69,7 +71,7 @@ def second(settings: Settings, case: str, seen: str, *, agree: bool) -> CaseRow:
 
 def overrides(settings: Settings, since: int | None, until: int | None) -> OverrideStatistics:
     """What people decided otherwise than the system, counted; of all decisions until now where no time is named."""
-    database = prepare(settings)
+    database = open_store(settings)
     asker = authority(settings, database, Permission.READ_CASES)
     with tenant_transaction(database, asker.tenant) as connection:
         first = connection.execute(_FIRST).fetchone()

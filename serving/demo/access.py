@@ -11,7 +11,7 @@ from features.errors import Unauthenticated
 from serving.access import operations
 from serving.access.model import Role
 from serving.access.repository import actor_of
-from serving.services import wall_clock
+from serving.clock import wall_clock
 from serving.settings import Settings
 from serving.store.engine import open_database
 

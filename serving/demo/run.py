@@ -21,13 +21,14 @@ from features.terminal import console, progress
 from serving import operations, show
 from serving.access.model import Role
 from serving.analyst import ACCESS, SCORED, TrainedModel, Trainer, mlflow_environment
+from serving.clock import wall_clock
 from serving.demo.access import tokens
 from serving.demo.agreements import borrowers, consented, sign
 from serving.demo.processes import Api, answers, free_port, running, wait_until
 from serving.demo.promoting import put_in_force
 from serving.log import operations as sealed_log
 from serving.log.cli import summary
-from serving.services import wall_clock
+from serving.serve import open_store
 from serving.settings import Settings
 
 MONTHS = 48
@@ -101,7 +102,7 @@ class Demo:
         return folder
 
     def _people(self) -> dict[Role, str]:
-        operations.prepare(self.settings)
+        open_store(self.settings)
         found = tokens(self.settings)
         console.print(
             "An analyst submits, a risk officer approves, a bank's system asks, an auditor replays."
@@ -197,7 +198,7 @@ class Demo:
 
     def _audit(self, people: dict[Role, str]) -> None:
         """Seal what was decided, and verify the whole log."""
-        sealed_log.seal_all(self.settings, operations.prepare(self.settings), wall_clock())
+        sealed_log.seal_all(self.settings, open_store(self.settings), wall_clock())
         auditor = replace(self.settings, token=people[Role.AUDITOR])
         console.print(f"The sealed log: {summary(sealed_log.verify(auditor, [], lambda *_: None))}")
 

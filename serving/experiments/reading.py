@@ -17,11 +17,12 @@ from serving.decisions.live import is_policy
 from serving.decisions.receipt import Receipt, open_receipt, read_receipt
 from serving.decisions.schemas import Arm
 from serving.experiments.comparing import Seen, ShadowLine, Shown, arms_of, rails_of, shadows_of
-from serving.operations import authority, prepare
+from serving.operations import authority
 from serving.policy.experiment import Guardrails
 from serving.policy.load import read_policy
 from serving.policy.model import Outcome
 from serving.registry.repository import artifact_row
+from serving.serve import open_store
 from serving.settings import Settings
 from serving.store.keys import KeyRing
 from serving.store.session import Connection, tenant_transaction
@@ -59,7 +60,7 @@ def show(
         BrokenOutcome: a line of the file.
     """
     known = {} if outcomes is None else outcomes_of(outcomes)
-    database = prepare(settings)
+    database = open_store(settings)
     asker = authority(settings, database, Permission.READ_RECEIPTS)
     keys, unread = KeyRing.open(settings.key_file), 0
     seen: list[Seen] = []

@@ -18,14 +18,16 @@ from features.terminal import Step
 from serving.access.model import Authority, Permission
 from serving.batch.lines import Line
 from serving.batch.service import BatchAnswer
+from serving.clock import wall_clock
 from serving.decisions.service import hash_of_key
 from serving.grants.model import Applicant, Granted, Refused, Report
 from serving.grants.reading import read_applicants
 from serving.grants.report import granted_of, report_of
-from serving.operations import authority, prepare
+from serving.operations import authority
 from serving.policy.days import first_day
 from serving.policy.lists import LONGEST
-from serving.services import Services, wall_clock, with_services
+from serving.serve import open_store
+from serving.services import Services, with_services
 from serving.settings import Settings
 
 THIN = "thin_file"
@@ -80,7 +82,7 @@ def grant(
         raise TooLong(last)
     lines = list(read_applicants(file))
     applicants = [one for one in lines if isinstance(one, Applicant)]
-    database = prepare(settings)
+    database = open_store(settings)
     asker = authority(settings, database, Permission.DECIDE)
     answers = with_services(
         settings,

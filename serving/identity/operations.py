@@ -8,9 +8,11 @@ from features.calendar import iso
 from features.contracts.load import BUILTIN, load_contracts
 from features.timeline.lake import Lake
 from serving.access.model import Authority, Permission
+from serving.clock import wall_clock
 from serving.identity.service import Resolver, ResolveReport
-from serving.operations import authority, prepare
-from serving.services import wall_clock, with_services
+from serving.operations import authority
+from serving.serve import open_store
+from serving.services import with_services
 from serving.settings import Settings
 from serving.store.engine import Database
 from serving.store.keys import KeyRing
@@ -86,7 +88,7 @@ def undo(settings: Settings, record: str, reason: str) -> int:
 
 
 def _open(settings: Settings, database: Database | None = None) -> tuple[Resolver, Authority]:
-    opened = database or prepare(settings)
+    opened = database or open_store(settings)
     asker = authority(settings, opened, Permission.RESOLVE)
     keys, lake = KeyRing.open(settings.key_file), Lake(settings.lake_root)
     return Resolver(opened, keys, lake, load_contracts([BUILTIN])), asker

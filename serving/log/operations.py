@@ -9,12 +9,14 @@ from uuid import UUID
 from features.terminal import Step
 from serving.access.model import Permission
 from serving.access.repository import tenants
+from serving.clock import wall_clock
 from serving.log import sealing
 from serving.log.checkpoint import Checkpoint, Signer, read_file
 from serving.log.model import Inclusion, Verification
 from serving.log.verify import verify as verify_log
-from serving.operations import authority, prepare
-from serving.services import wall_clock, with_services
+from serving.operations import authority
+from serving.serve import open_store
+from serving.services import with_services
 from serving.settings import Settings
 from serving.store.engine import Database
 
@@ -33,20 +35,20 @@ def verify(settings: Settings, kept: Sequence[Path], step: Step) -> Verification
         NoCheckpoint: a file that is none.
     """
     notes = [(str(path), read_file(path)) for path in kept]
-    database = prepare(settings)
+    database = open_store(settings)
     asker = authority(settings, database, Permission.READ_LOG)
     return verify_log(database, asker, notes, step, wall_clock())
 
 
 def checkpoint(settings: Settings) -> Checkpoint:
     """`yidai audit checkpoint`: the newest."""
-    database = prepare(settings)
+    database = open_store(settings)
     asker = authority(settings, database, Permission.READ_LOG)
     return with_services(settings, database, lambda held: held.log.checkpoint(asker))
 
 
 def prove(settings: Settings, decision: UUID, size: int | None) -> Inclusion:
     """`yidai audit prove`: that a decision's receipt is in the log."""
-    database = prepare(settings)
+    database = open_store(settings)
     asker = authority(settings, database, Permission.READ_LOG)
     return with_services(settings, database, lambda held: held.log.inclusion(asker, decision, size))

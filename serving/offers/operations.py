@@ -9,7 +9,8 @@ from serving.access.model import Permission
 from serving.naming import whole_id
 from serving.offers.model import OfferRow, OfferState
 from serving.offers.view import OfferView
-from serving.operations import authority, prepare
+from serving.operations import authority
+from serving.serve import open_store
 from serving.services import Services, with_services
 from serving.settings import Settings
 
@@ -18,7 +19,7 @@ def offers(
     settings: Settings, states: Sequence[OfferState], due_days: int | None, most: int
 ) -> list[OfferRow]:
     """Offers by when they end; with ``due_days`` lines that are to be approved anew within so many days."""
-    database = prepare(settings)
+    database = open_store(settings)
     asker = authority(settings, database, Permission.READ_DECISIONS)
 
     async def run(held: Services) -> list[OfferRow]:
@@ -30,7 +31,7 @@ def offers(
 
 def show(settings: Settings, decision: str) -> OfferView:
     """One offer, by the beginning of its id, with its payments and disclosures."""
-    database = prepare(settings)
+    database = open_store(settings)
     asker = authority(settings, database, Permission.READ_DECISIONS)
     name = whole_id(database, asker.tenant, "offer", decision)
     return with_services(settings, database, lambda held: held.offers.view(asker, name))

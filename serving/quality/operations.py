@@ -18,8 +18,9 @@ from features.terminal import Step
 from features.timeline.feed import Finding
 from features.timeline.ingest import quarantine
 from features.timeline.lake import Lake
-from serving.operations import moment_of, prepare
+from serving.operations import moment_of
 from serving.quality.sources import judge
+from serving.serve import open_store
 from serving.settings import Settings
 
 RECENT = 3
@@ -87,7 +88,7 @@ def quality_of(
         raise UnknownDataset(dataset, contracts)
     chosen = {name: each for name, each in contracts.items() if dataset in {"", name}}
     if apply:
-        found = judge(prepare(settings), lake, contracts, now, step)
+        found = judge(open_store(settings), lake, contracts, now, step)
     else:
         found = deliveries(lake, chosen, now, step)
     promised = {name: each for name, each in found.items() if name in chosen}

@@ -13,13 +13,14 @@ from features.timeline.compaction import Compacted
 from features.timeline.compaction import compact as compact_lake
 from features.timeline.lake import Lake
 from serving.access.model import Permission
-from serving.operations import authority, moment_of, prepare
+from serving.operations import authority, moment_of
 from serving.quality.sources import judge
 from serving.records.disputes import Dispute, DisputeVerdict
 from serving.records.drop import DropFolder, Taken
 from serving.records.erasure import Erased, forget_erased
 from serving.records.flush import Flushed
 from serving.records.flush import flush as flush_tail
+from serving.serve import open_store
 from serving.services import with_services
 from serving.settings import Settings
 from serving.store.engine import Database
@@ -33,7 +34,7 @@ def flush(settings: Settings, database: Database | None = None) -> Flushed:
     Raises:
         LakeBusy, TailBehindLake: nothing is lost; run it again.
     """
-    opened = database or prepare(settings)
+    opened = database or open_store(settings)
     lake, contracts = Lake(settings.lake_root), load_contracts([BUILTIN])
     done = flush_tail(opened, lake, contracts)
     if done.records:
@@ -48,7 +49,7 @@ def compact(settings: Settings, database: Database | None = None) -> Iterator[Co
     Raises:
         LakeBusy: somebody writes; run it again.
     """
-    opened = database or prepare(settings)
+    opened = database or open_store(settings)
     lake = Lake(settings.lake_root)
     flush(settings, opened)
     forget_erased(opened, lake)
@@ -63,7 +64,7 @@ def watch(settings: Settings, folder: Path, every: float) -> Iterator[list[Taken
     """
     if not folder.is_dir():
         raise Invalid("there is no such folder.", place=str(folder), remedy="Make it, or name another one.")
-    database = prepare(settings)
+    database = open_store(settings)
     drop = DropFolder(folder, load_contracts([BUILTIN]), Lake(settings.lake_root))
     while True:
         yield look(settings, database, drop)
@@ -84,20 +85,20 @@ def look(settings: Settings, database: Database, drop: DropFolder) -> list[Taken
 
 def erase(settings: Settings, number: str, kind: str, reason: str) -> Erased:
     """Forget a person or a firm as YIDAI_TOKEN's actor."""
-    database = prepare(settings)
+    database = open_store(settings)
     asker = authority(settings, database, Permission.ERASE)
     return with_services(settings, database, lambda held: held.subjects.erase(asker, kind, number, reason))
 
 
 def disputes(settings: Settings, *, overdue: bool = False) -> list[Dispute]:
     """Those that wait for an answer, the most urgent first; or only those whose time is over."""
-    database = prepare(settings)
+    database = open_store(settings)
     asker = authority(settings, database, Permission.HANDLE_DISPUTES)
     return with_services(settings, database, lambda held: held.disputes.open(asker, overdue=overdue))
 
 
 def answer(settings: Settings, dispute: UUID, verdict: DisputeVerdict, text: str = "") -> Dispute:
     """Answer a dispute as YIDAI_TOKEN's actor."""
-    database = prepare(settings)
+    database = open_store(settings)
     asker = authority(settings, database, Permission.HANDLE_DISPUTES)
     return with_services(settings, database, lambda held: held.disputes.answer(asker, dispute, verdict, text))

@@ -12,6 +12,7 @@ from uuid import UUID
 from features.canonical import digest
 from features.errors import Conflict, Invalid
 from serving.access.model import Authority, Permission
+from serving.registry.model import EvidenceKind
 from serving.registry.repository import verified
 from serving.registry.service import artifact
 from serving.store.audit import record
@@ -39,14 +40,6 @@ SELECT promoted_at, promoted_by, kind, slots, gates, waived, reason FROM promoti
 WHERE slots @> %s ORDER BY promoted_at"""
 _APPROVALS = """
 SELECT approved_by, approved_at, verdict, reason FROM approval WHERE digest = %s ORDER BY approved_at, approved_by"""
-
-
-class EvidenceKind(StrEnum):
-    """What is known of a version."""
-
-    REPORT = "report"
-    FAIRNESS = "fairness"
-    COMPARISON = "comparison"
 
 
 class State(StrEnum):

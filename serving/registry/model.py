@@ -21,3 +21,11 @@ class Verdict(StrEnum):
 
     APPROVED = "approved"
     REFUSED = "refused"
+
+
+class EvidenceKind(StrEnum):
+    """What is known of a version."""
+
+    REPORT = "report"
+    FAIRNESS = "fairness"
+    COMPARISON = "comparison"

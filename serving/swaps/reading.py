@@ -14,11 +14,12 @@ from serving import committee, operations
 from serving.access.model import Permission
 from serving.analyst import training_door
 from serving.backtest import History, read_history
+from serving.clock import wall_clock
 from serving.decisions.live import BUNDLE, NothingActive
 from serving.policy.policy import Policy
 from serving.registry import repository
 from serving.registry import service as registry
-from serving.services import wall_clock
+from serving.serve import open_store
 from serving.settings import Settings
 from serving.store.session import tenant_transaction
 from serving.swaps.compare import Band, Past, Side, backtest
@@ -127,7 +128,7 @@ def band_of(prepared: Prepared, scorer: Scorer) -> Band:
 def _scorer(settings: Settings, name: str) -> Scorer:
     if Path(name).suffix == ".json":
         return load_bundle(Path(name).read_bytes())
-    database = operations.prepare(settings)
+    database = open_store(settings)
     asker = operations.authority(settings, database, Permission.READ_REGISTRY)
     with tenant_transaction(database, asker.tenant) as connection:
         active = repository.active(connection, wall_clock())

@@ -19,12 +19,13 @@ from features.timeline.door import Door
 from serving import operations, promotion
 from serving.access.model import Permission
 from serving.analyst import training_door
+from serving.clock import wall_clock
 from serving.policy.findings import Finding, error
 from serving.promotion import Promoted
 from serving.registry import repository
 from serving.registry import service as registry
 from serving.registry.model import Kind
-from serving.services import wall_clock
+from serving.serve import open_store
 from serving.settings import Settings
 from serving.store.session import tenant_transaction
 from serving.watch.analysis import findings
@@ -89,7 +90,7 @@ def version_of(settings: Settings, name: str) -> Version:
     if path.suffix in {".yaml", ".yml", ".json"}:
         document = _file(path)
         return Version(digest(canonical_bytes(document)), document)
-    database = operations.prepare(settings)
+    database = open_store(settings)
     asker = operations.authority(settings, database, Permission.READ_REGISTRY)
     with tenant_transaction(database, asker.tenant) as connection:
         found = registry.artifact(connection, repository.active(connection, wall_clock()).get(name, name))
@@ -98,7 +99,7 @@ def version_of(settings: Settings, name: str) -> Version:
 
 def standing(settings: Settings) -> list[Version]:
     """`yidai signals show`: the versions in force and those that are to begin."""
-    database = operations.prepare(settings)
+    database = open_store(settings)
     asker = operations.authority(settings, database, Permission.READ_REGISTRY)
     now = wall_clock()
     with tenant_transaction(database, asker.tenant) as connection:
@@ -126,7 +127,7 @@ def activate(settings: Settings, name: str, begin: int | None = None) -> Promote
     Raises:
         GatesMissed, BrokenSignal, Scheduled, UnknownArtifact, Invalid: nothing changed.
     """
-    database = operations.prepare(settings)
+    database = open_store(settings)
     asker = operations.authority(settings, database, Permission.ACTIVATE)
     now = wall_clock()
     if begin is not None and begin <= now:

@@ -7,7 +7,8 @@ from typing import TypeVar
 from uuid import UUID
 
 from serving.access.model import Authority, Permission
-from serving.operations import authority, prepare
+from serving.operations import authority
+from serving.serve import open_store
 from serving.services import with_services
 from serving.settings import Settings
 from serving.webhooks.model import Delivery, DeliveryState, Endpoint
@@ -55,6 +56,6 @@ def replay(settings: Settings, name: UUID, delivery: UUID | None) -> int:
 
 
 def _asked(settings: Settings, use: Callable[[WebhookService, Authority], Awaitable[_Result]]) -> _Result:
-    database = prepare(settings)
+    database = open_store(settings)
     asker = authority(settings, database, Permission.MANAGE_WEBHOOKS)
     return with_services(settings, database, lambda held: use(held.webhooks, asker))

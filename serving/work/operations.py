@@ -7,8 +7,8 @@ import threading
 from collections.abc import Collection, Iterator
 
 from serving import logs
-from serving.operations import prepare
-from serving.services import wall_clock
+from serving.clock import wall_clock
+from serving.serve import open_store
 from serving.settings import Settings
 from serving.store.session import owner_transaction
 from serving.work import repository
@@ -23,17 +23,17 @@ def run(settings: Settings) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    Worker(settings, prepare(settings), KINDS).run(stop.is_set)
+    Worker(settings, open_store(settings), KINDS).run(stop.is_set)
 
 
 def drain(settings: Settings) -> Iterator[QueuedJob]:
     """Do all that is due now, and end."""
-    yield from Worker(settings, prepare(settings), KINDS).drain()
+    yield from Worker(settings, open_store(settings), KINDS).drain()
 
 
 def jobs(settings: Settings, states: Collection[JobState], most: int) -> list[QueuedJob]:
     """The latest jobs in these states, the newest first."""
-    with owner_transaction(prepare(settings)) as connection:
+    with owner_transaction(open_store(settings)) as connection:
         return repository.jobs(connection, states or tuple(JobState), most)
 
 
@@ -43,5 +43,5 @@ def retry(settings: Settings, job_id: int) -> None:
     Raises:
         UnknownJob: none that is dead.
     """
-    with owner_transaction(prepare(settings)) as connection:
+    with owner_transaction(open_store(settings)) as connection:
         repository.retry(connection, job_id, wall_clock())

@@ -16,7 +16,7 @@ import psycopg
 
 from features.errors import Unavailable, YidaiError
 from features.timeline.lake import LakeBusy
-from serving.services import wall_clock
+from serving.clock import wall_clock
 from serving.settings import Settings
 from serving.store.engine import Database
 from serving.store.session import Connection, StoreUnavailable, owner_transaction

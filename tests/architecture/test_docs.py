@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from tests.architecture.test_guards import ROOT, text_of, tracked
 
 LINK = re.compile(r"\]\(([^)#]+)(#[^)]*)?\)")
@@ -31,13 +33,25 @@ def test_decision_records_are_numbered_short_and_whole() -> None:
         assert all(part in text for part in ("**Context.**", "**Decision.**", "**Consequences.**")), path.name
 
 
+def loaded_by(module: str) -> set[str]:
+    """The packages that importing a module loads, in a process of its own."""
+    code = f"import sys, {module}; print(*(name for name in sys.modules if '.' not in name))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
 def test_the_process_that_decides_loads_no_learner() -> None:
-    code = "import sys, serving.operations; print(*(name for name in sys.modules if '.' not in name))"
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.split()
+    loaded = loaded_by("serving.app")
     assert "fastapi" in loaded
-    assert not HEAVY & set(loaded)
+    assert not HEAVY & loaded
+
+
+@pytest.mark.parametrize(("module", "not_there"), [
+    ("serving.cli", {"numba", "pyarrow", "fastapi", "psycopg", "asyncpg", "duckdb"}),
+    ("serving.serve", {"numba", "pyarrow", "fastapi", "duckdb", "alembic"}),
+])  # fmt: skip
+def test_help_and_the_first_of_several_servers_are_there_at_once(module: str, not_there: set[str]) -> None:
+    assert not (HEAVY | not_there) & loaded_by(module)
 
 
 def test_make_help_lists_every_target_that_people_are_told_of() -> None:

@@ -21,12 +21,12 @@ from features.calendar import iso
 from serving.settings import Settings
 from tests.serving.world import Bank, application
 
-SERVE = "from serving.app import run; from serving.settings import Settings; run(Settings.load())"
+SERVE = "from serving.serve import run; from serving.settings import Settings; run(Settings.load())"
 
 
 @dataclass
 class Api:
-    """`serving.app.run` in a process of its own, on a port that it keeps over its deaths."""
+    """`serving.serve.run` in a process of its own, on a port that it keeps over its deaths."""
 
     bank: Bank
     log: Path

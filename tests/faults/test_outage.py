@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from serving.app import PortInUse, WrongAddress, run
+from serving.serve import PortInUse, WrongAddress, run
 from serving.settings import Settings
 from serving.store.engine import Database, ServerDown, open_database
 from serving.store.migrate import migrate

@@ -22,6 +22,7 @@ from serving import inventory, operations
 from serving.access.model import Role
 from serving.analyst import Trainer
 from serving.analytics import monitor
+from serving.clock import wall_clock
 from serving.decisions import repository
 from serving.decisions.receipt import open_receipt, read_receipt
 from serving.demo.access import tokens
@@ -31,7 +32,7 @@ from serving.demo.run import REQUEST, applicants
 from serving.registry import repository as registry_rows
 from serving.registry.model import Kind
 from serving.registry.service import OwnApproval, artifact
-from serving.services import wall_clock
+from serving.serve import open_store
 from serving.settings import Settings
 from serving.store.engine import stop_embedded
 from serving.store.keys import KeyRing
@@ -60,7 +61,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     make_city(city, households=700, months=48, seed=4)
     ends_at = json.loads((city / "city.json").read_text())["ends_at"]
     settings = Settings(home=home, as_of=ends_at)
-    operations.prepare(settings)
+    open_store(settings)
     yield World(settings, city, tokens(settings))
     stop_embedded(settings)
 
@@ -113,7 +114,7 @@ def policy() -> str:
 
 
 def test_applicants_are_decided_with_reasons_and_every_decision_replays(world: World) -> None:
-    bank = Bank(world.settings, operations.prepare(world.settings), {}, wall_clock)
+    bank = Bank(world.settings, open_store(world.settings), {}, wall_clock)
     seen: dict[str, dict[str, Any]] = {}
     with serving(bank) as url, httpx.Client(base_url=url, timeout=30) as http:
         http.headers["Authorization"] = f"Bearer {world.people[Role.INTEGRATION_ENGINEER]}"
@@ -132,7 +133,7 @@ def test_applicants_are_decided_with_reasons_and_every_decision_replays(world: W
 
 
 def test_a_batch_over_the_lake_scores_to_the_same_bit_as_the_api(world: World) -> None:
-    with tenant_transaction(operations.prepare(world.settings), "city") as connection:
+    with tenant_transaction(open_store(world.settings), "city") as connection:
         slots = registry_rows.active(connection, wall_clock())
         plan = FeaturePlan.load(artifact(connection, slots["definitions"]).data)
         scorer = load_bundle(artifact(connection, slots["bundle.risk"]).data)

@@ -14,11 +14,12 @@ from features.calendar import iso
 from features.city.make import make_city
 from serving import operations
 from serving.access.model import Role
+from serving.clock import wall_clock
 from serving.demo.access import tokens
 from serving.demo.run import REQUEST, applicants
 from serving.policy.load import CITY, policy_from_yaml
 from serving.registry.model import Kind
-from serving.services import wall_clock
+from serving.serve import open_store
 from serving.settings import Settings
 from serving.store.engine import stop_embedded
 from tests.journeys.test_city_to_replay import apply
@@ -59,7 +60,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     make_city(home / "city", households=60, months=36, seed=4)
     ends = json.loads((home / "city" / "city.json").read_text())["ends_at"]
     settings = Settings(home=home, as_of=ends)
-    database = operations.prepare(settings)
+    database = open_store(settings)
     people = {role.value: token for role, token in tokens(settings).items()}
     bank = Bank(settings, database, people, wall_clock)
     operations.ingest(settings, home / "city")

@@ -11,8 +11,7 @@ import numpy as np
 
 from serving.access.model import Permission
 from serving.promotion import attach, promote, rollback
-from serving.registry.governance import EvidenceKind
-from serving.registry.model import Kind, Verdict
+from serving.registry.model import EvidenceKind, Kind, Verdict
 from serving.registry.service import active_at, approve, submit
 from tests.serving.world import PLAN, Bank, scorecard
 from training.bundle import Bundle, dump_bundle, with_vectors

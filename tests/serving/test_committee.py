@@ -14,12 +14,12 @@ from features.errors import Invalid
 from serving import committee, operations
 from serving.access.model import Permission
 from serving.cli import app
+from serving.clock import wall_clock
 from serving.policy.diff import differences
 from serving.policy.load import CITY, HOUSING, policy_from_yaml, read_policy
 from serving.registry.model import Kind
 from serving.registry.repository import UnknownArtifact
 from serving.registry.service import submit
-from serving.services import wall_clock
 from serving.settings import Settings
 from tests.serving.policy.documents import CITY_POLICY, changed, rule
 from tests.serving.world import Bank

@@ -15,7 +15,8 @@ from features.errors import Invalid
 from serving import inventory
 from serving.cli import app
 from serving.dossier import contents, dossier
-from serving.registry.governance import EvidenceKind, ModelEntry
+from serving.registry.governance import ModelEntry
+from serving.registry.model import EvidenceKind
 from serving.registry.repository import UnknownArtifact
 from serving.settings import Settings
 from tests.serving.desk import Desk, comparison, fairness, model, report

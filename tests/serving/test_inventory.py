@@ -21,6 +21,7 @@ from serving.cli import app
 from serving.inventory import NotInForce, StillNeeded
 from serving.registry import service as registry
 from serving.registry.governance import BadEntry, EvidenceKind, ModelEntry, State
+from serving.serve import open_store
 from serving.settings import Settings
 from serving.store.keys import KeyRing
 from serving.store.session import tenant_transaction
@@ -186,7 +187,7 @@ def test_a_scorecard_is_shown_in_points_from_the_registry_and_from_its_file(
     shown = json.loads(CliRunner().invoke(app, ["models", "show", "bundle.rating", "--json"]).output)
     assert shown["points"]["scale"]["pdo"] == 40
     settings = as_(bank, "analyst")
-    database = operations.prepare(settings)
+    database = open_store(settings)
     with tenant_transaction(database, "city") as connection:
         data = registry.artifact(connection, shown["digest"]).data
     path = tmp_path / "bundle.json"

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from serving import inventory, operations
-from serving.registry.governance import EvidenceKind, ModelEntry
-from serving.registry.model import Kind
+from serving.registry.governance import ModelEntry
+from serving.registry.model import EvidenceKind, Kind
 from serving.work.kinds import KINDS
 from serving.work.worker import Worker
 from tests.serving.desk import Desk

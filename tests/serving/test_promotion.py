@@ -13,8 +13,8 @@ from features.errors import Invalid
 from serving.access.model import Permission, Role
 from serving.access.repository import create_token
 from serving.promotion import GatesMissed, NothingBefore, NotWaived, promote
-from serving.registry.governance import EvidenceKind, ModelEntry, OtherEvidence, promotions_of, register
-from serving.registry.model import Kind, Verdict
+from serving.registry.governance import ModelEntry, OtherEvidence, promotions_of, register
+from serving.registry.model import EvidenceKind, Kind, Verdict
 from serving.registry.service import approve
 from serving.store.session import RefusedByStore, owner_transaction, tenant_transaction
 from tests.serving.desk import GOOD_REPORT, SHIFT, Desk, comparison, fairness, figures, model, report

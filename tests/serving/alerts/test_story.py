@@ -14,7 +14,7 @@ import pytest
 from features.calendar import DAY, instant, iso
 from features.timeline.lake import Lake
 from serving.access.model import Permission
-from serving.services import wall_clock
+from serving.clock import wall_clock
 from serving.watch.document import SignalsDocument
 from serving.watch.service import watch
 from serving.watch.signals import SHIPPED, load_signals

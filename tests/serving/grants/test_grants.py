@@ -17,12 +17,12 @@ from features.contracts.model import Text
 from features.errors import Unavailable
 from serving import committee
 from serving.cli import app
+from serving.clock import wall_clock
 from serving.grants.model import Granted
 from serving.grants.operations import TooLong, grant
 from serving.grants.reading import COLUMNS, NoColumn, UnreadableLine
 from serving.grants.report import report_of
 from serving.policy.lists import ListKind, read_list
-from serving.services import wall_clock
 from serving.settings import Settings
 from serving.store.session import owner_transaction
 from tests.serving.feeding import subject_of
