@@ -10,7 +10,6 @@ import typer
 from features.calendar import iso
 from features.terminal import console, progress, show_json, show_table
 from serving.registry.model import EvidenceKind
-from serving.serve import open_store
 
 if TYPE_CHECKING:  # numpy, which a table of commands can do without
     from training.points import PointTable
@@ -165,6 +164,7 @@ def attach(
     from serving import operations, promotion
     from serving.access.model import Permission
     from serving.clock import wall_clock
+    from serving.serve import open_store
     from serving.settings import Settings
 
     settings = Settings.load()
