@@ -42,6 +42,7 @@ from serving.store.keys import KeyRing
 from serving.store.session import Connection, tenant_transaction
 from serving.store.vault import PostgresVault
 from serving.watch import service as watching
+from serving.watch.asked import models_in_force
 from serving.watch.deriving import derive as derive_conduct
 from serving.watch.service import WatchReport
 from serving.watch.signals import SignalsDocument
@@ -234,10 +235,11 @@ def watch(settings: Settings) -> WatchReport:
     with tenant_transaction(database, asker.tenant) as connection:
         plan = active_plan(connection, now)
         signals = _active(connection, "signals", now)
+        models = models_in_force(connection, registry_rows.active(connection, now), plan)
     document = msgspec.json.decode(signals.data, type=SignalsDocument)
     as_of = settings.seen_at(now)
     lake = Lake(settings.lake_root)
-    return watching.watch(database, asker, plan, document, signals.digest, lake, as_of, now)
+    return watching.watch(database, asker, plan, document, signals.digest, lake, as_of, now, models)
 
 
 def active_plan(connection: Connection, now: int) -> FeaturePlan:

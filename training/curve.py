@@ -18,16 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.blend import fit_weights
-from training.bundle import FIXED, SCHEMA_OF_CURVES, Bundle, Horizon, Scorer, probability, resealed
-from training.calibration import sigmoid
+from training.bundle import FIXED, SCHEMA_OF_CURVES, Bundle, Horizon, Scorer, resealed
 from training.sample import Sample
+from training.telling import OWN, TENTHS, horizon_months, horizon_pd, tenths_note
 
 Int64 = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-OWN = "horizon_months"
-"""The bundle's note of the months that its score learned."""
-_FAR = 64.0
 LEAST_BADS = 10
 """Fewer defaults on either side of a bound say nothing: then their share alone, by Laplace's rule, is taken."""
 
@@ -39,24 +36,6 @@ class Window:
     months: int
     bad: Flags
     known: Flags
-
-
-def horizon_pd(bundle: Bundle, log_odds: Int64) -> Floats:
-    """PD [rows, horizons] of the bundle's horizons, ascending, its own among them, rounded to 1e-9."""
-    score = np.clip(log_odds / FIXED, -_FAR, _FAR)
-    own = horizon_months(bundle).index(_own(bundle))
-    found = [probability(log_odds, bundle.scale.floor)]
-    curve = bundle.curve or ()
-    for one in reversed(curve[:own]):
-        found.insert(0, np.round(found[0] * _chance(one, score), 9))
-    for one in curve[own:]:
-        found.append(np.round(1.0 - (1.0 - found[-1]) * (1.0 - _chance(one, score)), 9))
-    return np.column_stack(found)
-
-
-def horizon_months(bundle: Bundle) -> tuple[int, ...]:
-    """Months of each column of ``horizon_pd``."""
-    return tuple(sorted({*(one.months for one in bundle.curve or ()), _own(bundle)}))
 
 
 def with_curve(bundle: Bundle, model: str, sample: Sample, windows: Sequence[Window], own: int) -> Bundle:
@@ -82,12 +61,13 @@ def with_curve(bundle: Bundle, model: str, sample: Sample, windows: Sequence[Win
     return resealed(changed)
 
 
-def _own(bundle: Bundle) -> int:
-    return int(bundle.notes.get(OWN, 0))
-
-
-def _chance(one: Horizon, score: Floats) -> Floats:
-    return sigmoid(one.shift + one.slope * score)
+def with_tenths(bundle: Bundle, sample: Sample, months: int) -> Bundle:
+    """The bundle with the tenths of its PD of ``months`` among all rows of a panel; outcomes are not looked at."""
+    scorer = Scorer(bundle, "")
+    chosen = sample.matrix.select(scorer.columns)
+    log_odds = scorer.log_odds(chosen.values, chosen.missing)
+    pd = horizon_pd(bundle, log_odds)[:, horizon_months(bundle).index(months)]
+    return resealed(msgspec.structs.replace(bundle, notes=bundle.notes | {TENTHS: tenths_note(pd)}))
 
 
 def _horizon(months: int, score: Floats, happened: NDArray[np.int8]) -> Horizon:

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from features.calendar import DAY, NEVER, month_index, month_start, months_before
 from features.errors import Invalid
+from features.loans.remaining import last_due, longest, months_left
+from features.matrix import Missing
 from features.timeline.door import Door
 from features.timeline.events import EventTable
 from training.futures import check_future
@@ -25,6 +27,9 @@ from training.population import Rows, as_of_value, last_known, needed_datasets
 from training.portfolio import PerformanceLabel, Portfolio
 
 Int64 = NDArray[np.int64]
+Floats = NDArray[np.float64]
+TERM = "term_months"
+"""The request's term: the warning model reads it as if what is still to run were asked for now."""
 
 
 class NoPanel(Invalid):
@@ -81,6 +86,8 @@ def ends(as_of: Int64, months: int) -> Int64:
 def book_rows(portfolio: Portfolio, door: Door, observed_to: int | None = None) -> tuple[Rows, Panel]:
     """The rows of a loan book with their features, in the order of time, and their panel.
 
+    Relatives of borrowers agreed to no watch: as there, what their records would tell is not authorised.
+
     Raises:
         NoPanel: the portfolio has no `warning`, or its label is not of a loan book.
         NotAllowed: the book may not be read for this purpose.
@@ -95,15 +102,17 @@ def book_rows(portfolio: Portfolio, door: Door, observed_to: int | None = None) 
     if not len(panel.subject):
         raise Invalid("no loan is open at any month's end.", place=f"portfolio {portfolio.name}",
                       remedy="Ingest the loan book first.")  # fmt: skip
-    views = sorted(set(portfolio.plan.datasets) - set(portfolio.contracts))
+    kin = {name: Missing.NOT_AUTHORISED for name, view in portfolio.plan.views.items() if view.relatives}
+    views = sorted(set(portfolio.plan.datasets) - set(portfolio.contracts) - set(kin))
     more = door.whole(portfolio.contracts, views, np.unique(panel.subject))
-    tables, left_out = read.tables | more.tables, read.left_out | more.left_out
+    tables, left_out = read.tables | more.tables, read.left_out | more.left_out | kin
     masked = {name: left_out[name] for name in portfolio.plan.datasets if name in left_out}
-    matrix = portfolio.plan.build(tables, panel.subject, panel.as_of, masked)
+    asked = {TERM: _months_left(file.label, tables, panel)}
+    matrix = portfolio.plan.build(tables, panel.subject, panel.as_of, masked, asked)
     dataset, _, field = file.population.group.partition(".")
     group = as_of_value(tables[dataset], field, panel.subject, panel.as_of) if field else panel.subject
     outcome = panel.outcome(file.warning.own)
-    future = check_future(portfolio.plan, tables, masked, panel.subject, panel.as_of, {}, matrix)
+    future = check_future(portfolio.plan, tables, masked, panel.subject, panel.as_of, asked, matrix)
     return Rows(matrix, panel.subject, panel.as_of, group, outcome, panel.subject, None, future), panel
 
 
@@ -153,6 +162,18 @@ def book_panel(label: PerformanceLabel, tables: Mapping[str, EventTable], observ
         subject, as_of, late, when, np.isin(subject, np.array(sorted(fraud), dtype=np.int64)), observed_to
     )
     return panel.take(when > as_of)
+
+
+def _months_left(label: PerformanceLabel, tables: Mapping[str, EventTable], panel: Panel) -> Floats:
+    """Months that the open loans of each row still run, the longest of a borrower's."""
+    out = np.full(len(panel.subject), np.nan)
+    for moment in np.unique(panel.as_of).tolist():
+        found = _open(tables[label.loans], moment)
+        loans, place = np.unique(found.columns["loan_id"], return_index=True)
+        left = months_left(last_due([tables[label.instalments]], loans, moment), moment)
+        rows = np.flatnonzero(panel.as_of == moment)
+        out[rows] = longest(found.subject[place], left, panel.subject[rows])
+    return out
 
 
 def _open(loans: EventTable, moment: int) -> EventTable:

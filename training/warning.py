@@ -21,7 +21,7 @@ from features.terminal import Step
 from features.timeline.door import Door
 from features.timeline.ingest import FileReport
 from training.bundle import Bundle, Scorer
-from training.curve import Window, horizon_pd, with_curve
+from training.curve import Window, with_curve, with_tenths
 from training.evaluation import Judged, Split, judge, make_split
 from training.horizons import WarningPanel
 from training.models import ModelName
@@ -32,6 +32,7 @@ from training.report import HorizonLine
 from training.run import Prepared, Trained, optional_sources, origin_of, publish
 from training.sample import MIN_EACH, Sample, Unlearnable
 from training.sample import Rows as TakenRows
+from training.telling import horizon_pd
 from training.validation import auc
 
 WARNING = "warning"
@@ -137,6 +138,7 @@ def train_stage(stage: Stage, out: Path, progress: Step | None, *, tracking: boo
     until = known.seen_to if split.start is None else split.start
     windows = _windows(known.take(learned), rule, until)
     bundle = with_curve(judged.bundle, stage.name, sample.take(learned), windows, rule.own)
+    bundle = with_tenths(bundle, sample, rule.months)
     judged = replace(judged, bundle=bundle)
     lines = _lines(bundle, judged, sample, _windows(known, rule, known.seen_to)) if split.out_of_time else ()
     return publish(prepared, judged, out, progress=progress, tracking=tracking, curve=lines)

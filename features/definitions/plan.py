@@ -214,8 +214,9 @@ class FeaturePlan:
     ) -> None:
         for name, place in self._request:
             if name in request:
-                values[:, place] = request[name]
-                missing[:, place] = Missing.PRESENT
+                told = ~np.isnan(request[name])
+                values[:, place] = np.where(told, request[name], 0.0)
+                missing[:, place] = np.where(told, Missing.PRESENT, Missing.NO_RECORD)
 
     def _is_own(self, name: str) -> bool:
         return name not in self.views or self.views[name].reach is Reach.OWNER

@@ -27,6 +27,7 @@ from serving.watch.document import (
     is_plain,
     placeholders,
 )
+from serving.watch.rule_analysis import of_rule
 
 ORDER = list(Level)
 LONGEST = 2
@@ -66,10 +67,10 @@ Box = Mapping[tuple[str, ...], Interval]
 
 def findings(document: SignalsDocument, features: Iterable[str] | None = None) -> list[Finding]:
     """All that is wrong; names are looked up only where ``features`` are given."""
-    if document.schema not in {1, SCHEMA}:
+    if document.schema not in {1, 2, SCHEMA}:
         return [_wrong("schema", f"schema {document.schema} is not known.", f"Write schema: {SCHEMA}.")]
     found = [one for signal in document.signals for one in _of_signal(document, signal)]
-    found += _dates(document)
+    found += [*_dates(document), *of_rule(document)]
     if features is not None:
         found += _names(document, set(features))
     return found

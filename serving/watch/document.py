@@ -12,8 +12,14 @@ import msgspec
 from features.contracts.model import Text
 from features.definitions.model import DefinitionFile
 
-SCHEMA = 2
-"""The schema that is written; 1 is still read."""
+SCHEMA = 3
+"""The schema that is written: with a rule that combines; 1 and 2 are still read."""
+EARLY_PD = "early_pd"
+"""What the rule makes of the model's PD and the signals that stand."""
+STANDING = "early_signals"
+"""In evidence: the names of the early signals that stand."""
+REASONS = "warning_reasons"
+"""In evidence: what raised the warning model's PD most."""
 
 
 class Level(StrEnum):
@@ -160,24 +166,46 @@ class Signal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
         return tuple(dict.fromkeys([*self.features, *earlier]))
 
 
+class Factor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """So many times do the odds of a default rise where a signal stands ``at_least`` at a level."""
+
+    signal: str
+    times: float
+    at_least: Level = Level.YELLOW
+
+
+class Combination(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How the warning model and the signals make one early level.
+
+    ``model`` is the PD that it begins with. Early signals other than ``facts`` stay yellow where it could be told.
+    ``budget`` is the share of the loans at 0 days past due of which a month may bring a new orange or red.
+    """
+
+    budget: float
+    facts: tuple[str, ...] = ()
+    factors: tuple[Factor, ...] = ()
+    model: str = "warning_pd_12m"
+
+
 class SignalsDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """All signals of a portfolio: one artifact of the registry.
 
     ``playbooks`` are the actions by code; ``definitions`` are features that signals alone read, so that a model's
-    columns do not change with them.
+    columns do not change with them. ``combination`` makes one early level of the model and the signals, from schema 3 on.
     """
 
     schema: int
     signals: tuple[Signal, ...]
     playbooks: dict[str, Text] = msgspec.field(default_factory=dict)
     definitions: tuple[DefinitionFile, ...] = ()
+    combination: Combination | None = None
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """Every value that some condition or evidence reads."""
-        return tuple(
-            dict.fromkeys(name for one in self.signals for name in (*one.reads, *placeholders(one.evidence)))
-        )
+        """Every value that some condition, evidence or the rule reads."""
+        rule = () if self.combination is None else (self.combination.model,)
+        names = (name for one in self.signals for name in (*one.reads, *placeholders(one.evidence)))
+        return tuple(dict.fromkeys([*names, *rule]))
 
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][\w@]*)(?::(pct))?\}")

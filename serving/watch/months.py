@@ -12,13 +12,12 @@ from features.calendar import DAY, month_index, month_start
 from features.canonical import code_of
 from features.timeline.events import EventTable
 from serving.watch.book import open_book
+from serving.watch.combining import told
 from serving.watch.document import SignalsDocument
-from serving.watch.evaluate import effective, raised
 from serving.watch.values import Given, Reading, Sources, values_of
 
 Int64 = NDArray[np.int64]
 DEFAULT_DPD = 90
-RANK = {"yellow": 1, "orange": 2, "red": 3}
 _BAD_ENDS = ("charged_off", "restructured", "refinanced")
 """States of a loan that ended without being repaid as it was agreed."""
 
@@ -93,11 +92,10 @@ def said(
         values = values_of(reading, sources, book, end, given)
         rank = np.zeros((len(places), len(book.loan)), dtype=np.int8)
         skipped = np.zeros(len(places), dtype=np.int64)
-        for signal in effective(document, end - 1):
-            one = raised(signal, values, strict=document.schema == 1)
-            ranks = np.array([*(RANK[level.level.value] for level in signal.levels), 0], dtype=np.int8)
-            rank[places[signal.code]] = ranks[one.level]
-            skipped[places[signal.code]] = int((one.skipped | one.not_authorised).sum())
+        for one in told(document, values, end - 1)[0]:
+            place = places[one.signal.code]
+            rank[place] = one.rank
+            skipped[place] = int((one.skipped | one.not_authorised).sum())
         yield Month(end, book.loan, book.dpd, rank, skipped)
 
 

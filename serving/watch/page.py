@@ -73,5 +73,6 @@ _NOTES = (
     "past due, or an end that was no repayment) is covered where an orange or red stood, at 0 days past due, 30 to 365 "
     "days before the first due date that was missed. An alert was right where its loan defaulted within 365 days; only alerts whose "
     "365 days are over are counted. Intervals are of 95 %, as if loans were independent. What could not be told is never "
-    "read as zero. Values of the models (score_drop) and of guarantors are not part of it.</p>"
+    "read as zero. Models in force are asked as they are: months that they "
+    "learned from flatter them. Without models what reads them is skipped; values of guarantors are not part of it.</p>"
 )

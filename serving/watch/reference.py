@@ -21,6 +21,7 @@ def signals_page(document: SignalsDocument) -> str:
     lines += table(titles, [_row(signal) for signal in document.signals])
     for signal in document.signals:
         lines += _section(signal)
+    lines += _rule_of(document)
     lines += ["## Playbooks", ""]
     lines += table(
         ("code", "做法", "action"), [(f"`{code}`", t.zh, t.en) for code, t in document.playbooks.items()]
@@ -30,6 +31,22 @@ def signals_page(document: SignalsDocument) -> str:
         ("feature", "dataset", "aggregate", "windows", "名称", "name", "why"), _definitions(document)
     )
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _rule_of(document: SignalsDocument) -> list[str]:
+    """The rule that combines, where there is one."""
+    rule_ = document.combination
+    if rule_ is None:
+        return []
+    times = [f"`{one.signal}` from {one.at_least.value} on × {one.times:g}" for one in rule_.factors]
+    return [
+        "## Combination", "",
+        f"- `early_pd` is `{rule_.model}`" + (", its odds times the factor of each signal that stands:" if times else ".")
+        + (" " + ", ".join(times) if times else ""),
+        f"- facts, which keep their levels: {', '.join(f'`{code}`' for code in rule_.facts)}",
+        "- other early signals are yellow where `early_pd` is known",
+        f"- budget: {rule_.budget:.1%} of the loans at 0 days past due get a new orange or red a month", "",
+    ]  # fmt: skip
 
 
 def _row(signal: Signal) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from serving.store.engine import Database
 from serving.store.session import tenant_transaction
 from serving.watch.book import Book, names
 from serving.watch.linked import with_guarantors
+from serving.watch.models import Models
 from serving.watch.signals import (
     Hit,
     Outcome,
@@ -28,7 +29,7 @@ from serving.watch.signals import (
     check_signals,
     evaluate,
 )
-from serving.watch.values import Given, gather
+from serving.watch.values import Given, Reading, gather
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ def watch(
     lake: Lake,
     now: int,
     read_at: int | None = None,
+    models: Models | None = None,
 ) -> WatchReport:
     """Raise the alerts of the open book as of ``now``. Running it again raises nothing twice.
 
@@ -78,7 +80,7 @@ def watch(
     check_signals(signals, (column.name for column in plan.columns))
     with tenant_transaction(database, authority.tenant) as connection:
         door = door_of(connection, authority, lake, now if read_at is None else read_at)
-        book, outcome = look(plan, signals, door, now)
+        book, outcome = look(plan, signals, door, now, reading=Reading.of(plan, signals, models))
         beside = neighbours(plan, door, book, now)
         named = names(lake, connection)
     about = tuple(named.get(code, str(code)) for code in book.loan.tolist())
@@ -111,11 +113,16 @@ def door_of(connection: Connection, authority: Authority, lake: Lake, at: int) -
 
 
 def look(
-    plan: FeaturePlan, signals: SignalsDocument, door: Door, now: int, given: Given | None = None
+    plan: FeaturePlan,
+    signals: SignalsDocument,
+    door: Door,
+    now: int,
+    given: Given | None = None,
+    reading: Reading | None = None,
 ) -> tuple[Book, Outcome]:
     """The open book and what the signals say of it, nothing stored.
 
-    ``given`` is what a model says of them, where there is one: see ``serving.watch.values``.
+    The ``reading`` may hold models, which are then asked; ``given`` says instead what they would: see ``serving.watch.values``.
     """
-    book, values = gather(plan, signals, door, now, given)
+    book, values = gather(plan, signals, door, now, given, reading)
     return book, with_guarantors(signals, book, values, evaluate(signals, values), plan.contracts, door)

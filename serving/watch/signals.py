@@ -13,7 +13,10 @@ from features.errors import Integrity, Invalid
 from serving.policy.findings import Finding
 from serving.watch.analysis import findings
 from serving.watch.document import (
+    EARLY_PD,
+    REASONS,
     SCHEMA,
+    STANDING,
     Condition,
     Group,
     Level,
@@ -39,10 +42,12 @@ OF_THE_BOOK = (
 """What the loan book itself tells, beside the features: days past due, yuan overdue, principal owed in yuan, how often
 an instalment was late, calendar months since the loan was drawn, yuan granted, days and yuan of interest due and not paid."""
 OF_THE_WATCH = (
-    "pd_now", "pd_grant", "grade_now", "grade_grant", "warning_pd_12m", "warning_decile", "guarantor_red",
+    "pd_now", "pd_grant", "grade_now", "grade_grant", "warning_pd_12m", "warning_decile", "guarantor_red", EARLY_PD,
+    REASONS, STANDING,
 )  # fmt: skip
 """What the watch tells: PD and grade (1 the best) now and at the grant, the warning model's PD of twelve months and its
-tenth in the book (10 the worst), and how many of a borrower's guarantors have a red signal themselves."""
+tenth among what it learned from (10 the worst), how many of a borrower's guarantors have a red signal themselves, what the
+rule makes of PD and signals; and in words, for evidence, the model's reasons and the early signals that stand."""
 BOOK_VALUES = (*OF_THE_BOOK, *OF_THE_WATCH)
 """Names that signals may read beside the features."""
 

@@ -29,9 +29,11 @@ from serving.serve import open_store
 from serving.settings import Settings
 from serving.store.session import tenant_transaction
 from serving.watch.analysis import findings
+from serving.watch.asked import models_in_force
 from serving.watch.backtest import Backtest, backtest
 from serving.watch.book import datasets
 from serving.watch.document import Signal, SignalsDocument
+from serving.watch.models import Models
 from serving.watch.months import month_ends, month_of
 from serving.watch.signals import BOOK_VALUES, own_columns, read_signals
 from serving.watch.values import Reading, Sources, narrowed, never_came
@@ -186,7 +188,19 @@ def run_backtest(
     door = training_door(settings, found)
     if door is None:
         raise NoPast(portfolio)
-    return over_past(found.plan, version, door, first, last, progress)
+    return over_past(found.plan, version, door, first, last, progress, _models(settings, found.plan))
+
+
+def _models(settings: Settings, plan: FeaturePlan) -> Models:
+    """Those in force of the same definitions, for who names himself; none otherwise."""
+    if not settings.token:
+        return Models()
+    database = operations.prepare(settings)
+    asker = operations.authority(settings, database, Permission.READ_REGISTRY)
+    with tenant_transaction(database, asker.tenant) as connection:
+        slots = repository.active(connection, wall_clock())
+        same = slots.get("definitions") == plan.digest
+        return models_in_force(connection, slots, plan) if same else Models()
 
 
 def over_past(
@@ -196,9 +210,10 @@ def over_past(
     first: str = "",
     last: str = "",
     progress: Step | None = None,
+    models: Models | None = None,
 ) -> Backtest:
     """A version over the month ends from ``first`` to ``last`` (dates; the year before the last twelve months without)."""
-    reading = Reading.of(plan, version.document)
+    reading = Reading.of(plan, version.document, models)
     sources = past(plan, reading, door)
     seen = max((int(t.known_from.max()) for t in sources.book.values() if len(t)), default=0)
     end = instant(last) + DAY if last else months_before(seen, YEAR)

@@ -21,6 +21,8 @@ from features.timeline.door import Door, Share
 from features.timeline.events import EventTable
 from serving.watch.book import Book, datasets, open_book
 from serving.watch.document import Name, SignalsDocument
+from serving.watch.models import Ask, Models, Said, asks, say
+from serving.watch.shares import build_shares
 from serving.watch.signals import OF_THE_BOOK, OF_THE_WATCH, Values
 
 Floats = NDArray[np.float64]
@@ -60,10 +62,12 @@ class Reading:
     names: tuple[Name, ...]
     whole: FeaturePlan
     parts: tuple[Part, ...]
+    models: Models = field(default_factory=Models)
+    asked: tuple[tuple[Ask, Part], ...] = ()
 
     @staticmethod
-    def of(plan: FeaturePlan, signals: SignalsDocument) -> Reading:
-        """What a document reads of a plan and of its own definitions.
+    def of(plan: FeaturePlan, signals: SignalsDocument, models: Models | None = None) -> Reading:
+        """What a document reads of a plan, of its own definitions and of the models in force, whose features are read too.
 
         Raises:
             BrokenDefinition: a definition of the document that no contract carries.
@@ -73,12 +77,15 @@ class Reading:
         for name in names:
             if name.base not in (*OF_THE_BOOK, *OF_THE_WATCH):
                 asked.setdefault((name.months, name.grant), set()).add(name.base)
+        models = models or Models()
+        told = tuple((one, _part_of(plan, one)) for one in asks(models, names))
         everything = {base for bases in asked.values() for base in bases}
+        everything |= {base for _, part in told for base in part.bases}
         parts = tuple(
             Part(*when, frozenset(bases), narrowed(plan, signals.definitions, bases))
             for when, bases in asked.items()
         )
-        return Reading(names, narrowed(plan, signals.definitions, everything), parts)
+        return Reading(names, narrowed(plan, signals.definitions, everything), parts, models, told)
 
     @property
     def relatives(self) -> dict[str, Missing]:
@@ -148,7 +155,30 @@ def values_of(reading: Reading, sources: Sources, book: Book, now: int, given: G
     granted = _aligned(grants.granted_at, grants.loan, book.loan)
     for part in reading.parts:
         _of_features(columns, reading, part, sources, book, granted, now)
-    return Values(columns.values, columns.known, columns.refused, now)
+    if not reading.asked:
+        return Values(columns.values, columns.known, columns.refused, now)
+    said = _of_models(reading, sources, book, granted, now)
+    for name, column in said.columns.items():
+        columns.put(name, column)
+    return Values(columns.values, columns.known, columns.refused, now, said.texts)
+
+
+def _part_of(plan: FeaturePlan, ask: Ask) -> Part:
+    bases = frozenset(ask.scorer.columns)
+    return Part(ask.months, ask.grant, bases, narrowed(plan, (), bases))
+
+
+def _of_models(reading: Reading, sources: Sources, book: Book, granted: Floats, now: int) -> Said:
+    parts = dict(reading.asked)
+
+    def build(ask: Ask, request: Mapping[str, Floats]) -> FeatureMatrix:
+        return _matrix(reading, parts[ask], sources, book, granted, now, request)
+
+    said = say(reading.models, tuple(parts), build, sources.book, book, now)
+    for name in said.columns:
+        if Name.parse(name).base.endswith("_grant"):
+            said.columns[name] = np.where(np.isnan(granted), np.nan, said.columns[name])
+    return said
 
 
 def _of_book(
@@ -182,20 +212,32 @@ def _aligned(column: NDArray[Any], keys: Int64, wanted: Int64) -> Floats:
 def _of_features(
     columns: _Columns, reading: Reading, part: Part, sources: Sources, book: Book, granted: Floats, now: int
 ) -> None:
-    gone = {**sources.silent, **reading.relatives}
-    if part.months or part.grant:  # the past of what is overwritten is not there
-        gone |= {n: Missing.NO_RECORD for n in part.plan.datasets if _overwritten(part.plan, n)}
     there = ~np.isnan(granted) if part.grant else np.ones(len(granted), dtype=bool)
-    moments = _moments(book, granted if part.grant else None, now, part.months)
-    matrix = build_shares(
-        part.plan, sources.tables, sources.shares_of(len(moments)), book.subject, moments, gone
-    )
+    matrix = _matrix(reading, part, sources, book, granted, now, {})
     for place, column in enumerate(matrix.names):
         if column in part.bases:
             full = str(Name(column, part.months, part.grant))
             columns.values[full] = matrix.values[:, place]
             columns.known[full] = (matrix.missing[:, place] == Missing.PRESENT) & there
             columns.refused[full] = matrix.missing[:, place] == Missing.NOT_AUTHORISED
+
+
+def _matrix(
+    reading: Reading,
+    part: Part,
+    sources: Sources,
+    book: Book,
+    granted: Floats,
+    now: int,
+    request: Mapping[str, Floats],
+) -> FeatureMatrix:
+    """The features of a part for every loan, as they were known at its moment."""
+    gone = {**sources.silent, **reading.relatives}
+    if part.months or part.grant:  # the past of what is overwritten is not there
+        gone |= {n: Missing.NO_RECORD for n in part.plan.datasets if _overwritten(part.plan, n)}
+    moments = _moments(book, granted if part.grant else None, now, part.months)
+    shares = sources.shares_of(len(moments))
+    return build_shares(part.plan, sources.tables, shares, book.subject, moments, gone, request)
 
 
 def _moments(book: Book, granted: Floats | None, now: int, months: int) -> Int64:
@@ -206,25 +248,6 @@ def _moments(book: Book, granted: Floats | None, now: int, months: int) -> Int64
 
 def _overwritten(plan: FeaturePlan, dataset: str) -> bool:
     return plan.contracts[dataset.partition("@")[0]].history is History.SNAPSHOT
-
-
-def build_shares(
-    plan: FeaturePlan,
-    tables: Mapping[str, EventTable],
-    shares: Iterable[Share],
-    subjects: Int64,
-    moments: Int64,
-    gone: Mapping[str, Missing],
-) -> FeatureMatrix:
-    """Each borrower's features from what that borrower allows; the rest is not authorised."""
-    shape = (len(subjects), len(plan.columns))
-    values, missing = np.zeros(shape), np.full(shape, Missing.NOT_AUTHORISED, dtype=np.uint8)
-    for share in shares:
-        rows = share.rows
-        masked = {name: kind for name, kind in {**gone, **share.left_out}.items() if name in plan.datasets}
-        built = plan.build(tables, subjects[rows], moments[rows], masked)
-        values[rows], missing[rows] = built.values, built.missing
-    return FeatureMatrix(plan.columns, values, missing)
 
 
 def narrowed(plan: FeaturePlan, more: Iterable[DefinitionFile], wanted: Iterable[str]) -> FeaturePlan:

@@ -143,7 +143,7 @@ def test_the_shipped_signals_have_nothing_to_be_found() -> None:
     from tests.serving.world import PLAN
 
     shipped = read_yaml(SHIPPED, SignalsDocument)
-    assert shipped.schema == 2
+    assert shipped.schema == 3
     check_shape(shipped)
     names = {column.name for column in PLAN.columns}
     assert not names & set(own_columns(shipped))
