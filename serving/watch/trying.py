@@ -195,7 +195,7 @@ def _models(settings: Settings, plan: FeaturePlan) -> Models:
     """Those in force of the same definitions, for who names himself; none otherwise."""
     if not settings.token:
         return Models()
-    database = operations.prepare(settings)
+    database = open_store(settings)
     asker = operations.authority(settings, database, Permission.READ_REGISTRY)
     with tenant_transaction(database, asker.tenant) as connection:
         slots = repository.active(connection, wall_clock())
