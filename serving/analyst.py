@@ -20,6 +20,8 @@ from features.timeline.door import Door
 from features.timeline.lake import Lake
 from serving.access.repository import actor_of
 from serving.backtest import AccessReport, read_history, train_access
+from serving.classes.document import ClassesDocument
+from serving.classes.parameters import SHIPPED as CLASSES
 from serving.clock import wall_clock
 from serving.policy.load import CITY, policy_from_yaml
 from serving.registry.model import Kind
@@ -160,6 +162,7 @@ def versions_of(portfolio: str, models: Iterable[TrainedModel]) -> list[tuple[st
         *((model.slot, model.kind, model.data) for model in models if model.kind is Kind.BUNDLE),
         *((model.slot, model.kind, model.data) for model in models if model.kind is Kind.POLICY),
         ("signals", Kind.SIGNALS, signals),
+        ("classes", Kind.CLASSES, canonical_bytes(read_yaml(CLASSES, ClassesDocument))),
     ]
 
 

@@ -18,6 +18,7 @@ from serving import logs
 from serving.alerts import api as alerts
 from serving.batch import api as batch
 from serving.cases import api as cases
+from serving.classes import api as classes
 from serving.clock import Clock, wall_clock
 from serving.consents import api as consents
 from serving.decisions import api as decisions
@@ -78,6 +79,7 @@ def create_app(settings: Settings, database: Database, clock: Clock = wall_clock
     app.include_router(rights.router)
     app.include_router(offers.router)
     app.include_router(loans.router)
+    app.include_router(classes.router)
     app.include_router(stops.router)
     app.include_router(sealed_log.router)
     app.include_router(webhooks.router)
@@ -132,7 +134,11 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         schema = get_openapi(title=TITLE, version=VERSION, routes=app.routes)
         schema.setdefault("components", {}).setdefault("schemas", {}).update(
-            decisions.COMPONENTS | batch.COMPONENTS | records.COMPONENTS | loans.COMPONENTS
+            decisions.COMPONENTS
+            | batch.COMPONENTS
+            | records.COMPONENTS
+            | loans.COMPONENTS
+            | classes.COMPONENTS
         )
         describe(schema)
         app.openapi_schema = schema

@@ -19,6 +19,7 @@ from serving.analytics import cli as analytics_cli
 from serving.backup.cli import backup, restore
 from serving.batch.cli import decide
 from serving.cases import cli as cases
+from serving.classes.cli import classes_app
 from serving.consents.cli import prefill
 from serving.experiments.cli import experiments_app
 from serving.features_cli import show_features
@@ -54,6 +55,7 @@ app.add_typer(signals_app, name="signals")
 app.add_typer(offers_app, name="offers")
 loans_app.command("portfolio")(analytics_cli.portfolio)
 app.add_typer(loans_app, name="loans")
+app.add_typer(classes_app, name="classes")
 app.add_typer(experiments_app, name="experiments")
 app.add_typer(approvals_app, name="approvals")
 app.add_typer(identity_app, name="identity")

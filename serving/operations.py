@@ -20,6 +20,7 @@ from features.timeline.lake import Lake
 from serving import promotion
 from serving.access.model import Authority, Permission
 from serving.access.repository import actor_of
+from serving.classes.document import ClassesDocument
 from serving.clock import wall_clock
 from serving.decisions.live import NothingActive
 from serving.decisions.replay import Replayed
@@ -116,6 +117,8 @@ def document_of(kind: Kind, source: str) -> bytes:
         return policy_from_yaml(path).data
     if kind is Kind.SIGNALS:
         return canonical_bytes(read_yaml(path, SignalsDocument))
+    if kind is Kind.CLASSES:
+        return canonical_bytes(read_yaml(path, ClassesDocument))
     raise Invalid(f"a {kind.value} is submitted as JSON.", place=source, remedy="`yidai train` writes it.")
 
 

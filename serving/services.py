@@ -21,6 +21,7 @@ from serving.batch.service import BatchService
 from serving.cases.deciding import DecidingService
 from serving.cases.opening import Opener
 from serving.cases.service import CaseService
+from serving.classes.service import ClassService
 from serving.clock import Clock, wall_clock
 from serving.consents.online import WorkingSet
 from serving.consents.prefill import PrefillService
@@ -70,6 +71,7 @@ class Services:
     subjects: SubjectService
     cases: CaseService
     alerts: AlertService
+    classes: ClassService
     deciding: DecidingService
     rights: RightsService
     again: AgainService
@@ -119,6 +121,7 @@ async def open_services(settings: Settings, database: Database, clock: Clock) ->
         subjects=SubjectService(pool, database, keys, online, lake, clock),
         cases=CaseService(settings, pool, opener, clock),
         alerts=AlertService(pool, clock),
+        classes=ClassService(pool, clock),
         deciding=DecidingService(settings, pool, opener, clock),
         rights=RightsService(settings, pool, database, keys, online, lake, disputes, clock),
         again=AgainService(pool, opener, decisions),

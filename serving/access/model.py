@@ -53,6 +53,8 @@ class Permission(StrEnum):
     KEEP_LOANS = "keep_loans"
     """Tell the loan book of grants, payments and all else."""
     READ_LOANS = "read_loans"
+    CLASSIFY_LOANS = "classify_loans"
+    """Propose the classes of a month, and confirm or set them."""
 
 
 _P = Permission
@@ -65,7 +67,7 @@ GRANTED: dict[Role, frozenset[Permission]] = {
     Role.RISK_OFFICER: frozenset({
         _P.APPROVE, _P.ACTIVATE, _P.SUBMIT, _P.READ_REGISTRY, _P.READ_DECISIONS, _P.READ_RECEIPTS, _P.REPLAY,
         _P.HANDLE_ALERTS, _P.RESOLVE, _P.HANDLE_DISPUTES, _P.READ_CASES, _P.DECIDE_CASES,
-        _P.STOP_APPROVALS, _P.READ_LOANS,
+        _P.STOP_APPROVALS, _P.READ_LOANS, _P.CLASSIFY_LOANS,
     }),
     Role.AUDITOR: frozenset({
         _P.READ_REGISTRY, _P.READ_DECISIONS, _P.READ_RECEIPTS, _P.REPLAY, _P.READ_ACCESS_LOG, _P.READ_CASES,

@@ -33,6 +33,10 @@ restructured; the share of what its borrower owes here that is more than 90 days
 yellow, 2 orange, 3 red); its class (0 normal to 4 loss) and its stage, where they are told already; expected loss over balance."""
 
 
+YEAR_PD = "warning_pd_12m"
+"""What losses ask of the warning model."""
+
+
 class RiskClass(StrEnum):
     """The five tiers, the best first; the text is what the store and the API say."""
 
@@ -207,7 +211,7 @@ class ClassesDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     @property
     def reading(self) -> SignalsDocument:
         """What the watch has to gather for these rules: all that they do not know themselves."""
-        wanted = [name for name in self.names if name not in FACTS]
+        wanted = dict.fromkeys([*(name for name in self.names if name not in FACTS), YEAR_PD])
         asked = tuple(Condition(name, Operator.GE, 0.0) for name in wanted)
         one = Signal("reading", "读取", "reading", "bank", (Trigger(Level.RED, asked),), Text("", ""))
         return SignalsDocument(2, (one,), definitions=self.definitions)

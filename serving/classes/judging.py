@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 from features.calendar import NULL
 from features.loans.whole import WholeBook
 from serving.classes.checks import dpd_limit
-from serving.classes.document import BAD, ClassesDocument, ClassRule, Losses, Recovery, Segment, effective
+from serving.classes.document import (
+    BAD,
+    YEAR_PD,
+    ClassesDocument,
+    ClassRule,
+    Losses,
+    Recovery,
+    Segment,
+    effective,
+)
 from serving.classes.losses import LONGEST, Exposures, expected, hazard_of_horizons
 from serving.classes.standing import (
     Standing,
@@ -40,13 +49,13 @@ from serving.classes.tiers import (
     stage_after,
     with_facts,
 )
-from serving.watch.evaluate import Values
+from serving.watch.raising import Values
 
 Floats = NDArray[np.float64]
 Int64 = NDArray[np.int64]
 Ranks = NDArray[np.int8]
-HORIZONS = {3: "warning_pd_3m", 6: "warning_pd_6m", 12: "warning_pd_12m"}
-"""PDs of these months, where the watch is given them; else the book's roll rates tell."""
+HORIZONS = {12: YEAR_PD}
+"""PDs of these months, where a warning model is in force; else the book's roll rates tell."""
 
 
 @dataclass(frozen=True, slots=True)

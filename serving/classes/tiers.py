@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from features.contracts.model import Text
 from serving.classes.document import BAD, FACTS, ClassRule, Recovery, RiskClass, Segment, StageRule
 from serving.watch.document import Level, Signal, Trigger
-from serving.watch.evaluate import Values, raised, sentence
+from serving.watch.evaluate import sentence
+from serving.watch.raising import Values, raised
 
 Flags = NDArray[np.bool_]
 Ranks = NDArray[np.int8]
@@ -146,7 +147,7 @@ def evidence_of(rules: Sequence[ClassRule | StageRule], values: Values, row: int
     """What is stored of the rules that hit a row: code, regulation, and the sentences."""
     return [
         {
-            "code": rule.code, "rule": rule.rule, "zh": sentence(rule.evidence.zh, values, row),
+            "code": rule.code, "rule": rule.rule, "zh": sentence(rule.evidence.zh, values, row, "zh"),
             "en": sentence(rule.evidence.en, values, row),
         }
         for rule in rules

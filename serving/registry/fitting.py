@@ -8,6 +8,8 @@ import msgspec
 
 from features.definitions.plan import FeaturePlan
 from features.errors import Conflict, Invalid
+from serving.classes.document import ClassesDocument
+from serving.classes.parameters import check_classes, read_classes
 from serving.policy.analysis import analyse
 from serving.policy.days import day_of
 from serving.policy.findings import refuse
@@ -71,6 +73,8 @@ def check(kind: Kind, data: bytes) -> None:
         read_signals(data)
     elif kind is Kind.LIST:
         read_list(data)
+    elif kind is Kind.CLASSES:
+        read_classes(data)
     else:
         _check_json(kind, data)
 
@@ -146,6 +150,14 @@ def check_fit(connection: Connection, slots: Mapping[str, str]) -> None:
         signals = read_signals(_data(connection, slots["signals"]))
         check_signals(signals, known)
         narrowed(plan, signals.definitions, own_columns(signals))
+    if "classes" in slots:
+        _check_classes(plan, read_classes(_data(connection, slots["classes"])))
+
+
+def _check_classes(plan: FeaturePlan, classes: ClassesDocument) -> None:
+    own = own_columns(classes.reading)
+    check_classes(classes, [*(column.name for column in plan.columns), *own])
+    narrowed(plan, classes.definitions, own)
 
 
 def _data(connection: Connection, name: str) -> bytes:

@@ -14,6 +14,7 @@ class Kind(StrEnum):
     SIGNALS = "signals"
     SCALE = "scale"
     LIST = "list"
+    CLASSES = "classes"
 
 
 class Verdict(StrEnum):

@@ -88,7 +88,7 @@ def test_an_analyst_trains_and_two_people_put_in_force(world: World) -> None:
     done = put_in_force(world.as_(Role.ANALYST), world.as_(Role.RISK_OFFICER), "city", models)
     assert "fairness" in done.waived  # the reader's own exercise: docs/fairness.md
     in_force = operations.active(world.as_(Role.AUDITOR))
-    assert set(in_force) == {"definitions", "bundle.rating", "bundle.risk", "policy", "signals"}
+    assert set(in_force) == {"definitions", "bundle.rating", "bundle.risk", "policy", "signals", "classes"}
     own = operations.submit(
         world.as_(Role.RISK_OFFICER), Kind.POLICY, operations.document_of(Kind.POLICY, policy())
     )

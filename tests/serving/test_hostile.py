@@ -91,6 +91,7 @@ BODIES: dict[str, Any] = {
     },
     "/v1/loans/{loan_id}/charge-offs": {"at": "2024-12-20"},
     "/v1/loans/{loan_id}/recoveries": {"at": "2024-12-21", "amount_fen": 10},
+    "/v1/loans/{loan_id}/class": {"risk_class": "doubtful", "reason": "the borrower has left", "month": "2024-11", "version": 1},
     "/v1/approvals/stop": {"product": "consumer", "reason": "tried"},
     "/v1/approvals/resume": {"product": "consumer", "reason": "tried"},
     "/v1/webhooks": {"url": "https://bank.example/told", "kinds": ["decision.made"]},

@@ -17,6 +17,7 @@ from serving.policy.load import CITY, policy_from_yaml
 from serving.registry.model import Kind
 from serving.store.session import owner_transaction
 from tests.serving.alerts.desk import raised, sighting, stored
+from tests.serving.classes.desk import classed
 from tests.serving.test_hostile import BODIES
 from tests.serving.world import CHECKS, GOOD, NOW, PLAN, Bank, Client, application, scorecard
 
@@ -47,6 +48,9 @@ PLAIN = {
     "to",
     "as_of",
     "bucket",
+    "month",
+    "risk_class",
+    "unconfirmed",
 }
 """Places in paths and queries that name nothing of a tenant's. ``after`` is a place in the asker's own queue: what is not
 there is only passed by."""
@@ -113,6 +117,7 @@ def furnished(client: Client) -> dict[str, str]:
         owner.execute("UPDATE webhook_delivery SET state = 'delivered', ended_at = due_at")
     account = client.ask("POST", "/v1/loans", json=BODIES["/v1/loans"], headers={"Idempotency-Key": str(uuid4())}).json()["loan_id"]  # fmt: skip
     tenant = client.bank.settings.tenant
+    classed(client.bank, account, tenant)
     raised(client.bank, [sighting(f"loan of {tenant}")], tenant=tenant)
     alert = stored(client.bank, tenant)[f"loan of {tenant}", "ss_stop"]
     return {

@@ -12,7 +12,7 @@ from features.contracts.load import convert, parse_yaml
 from serving.classes.document import ClassesDocument, Losses
 from serving.classes.losses import Exposures
 from serving.classes.parameters import SHIPPED, load_classes
-from serving.watch.evaluate import Values
+from serving.watch.raising import Values
 
 DOCUMENT = load_classes(SHIPPED)
 (LOSSES,) = DOCUMENT.losses

@@ -1,0 +1,5 @@
+DROP TABLE class_event;
+DROP TABLE class_point;
+ALTER TABLE artifact DROP CONSTRAINT artifact_kind_check;
+ALTER TABLE artifact ADD CONSTRAINT artifact_kind_check
+    CHECK (kind IN ('policy', 'definitions', 'bundle', 'signals', 'scale', 'list')) NOT VALID;
