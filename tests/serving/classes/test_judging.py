@@ -134,3 +134,14 @@ def test_roll_rates_are_chances_and_default_is_not_left() -> None:
 def test_no_loans_are_no_work() -> None:
     found = judged(book_of({1: [drawn()]}), "2024-01-01")
     assert (len(found.rank), len(found.ecl)) == (0, 0)
+
+
+def test_a_warning_models_pd_stands_instead_of_roll_rates_where_nothing_is_late() -> None:
+    lives = {code: [drawn(), *paid("2024-02", 6)] for code in (1, 2, 3)} | {4: [drawn(), *paid("2024-02", 5)]}
+    tables = book_of(lives)
+    plain = judged(tables, "2024-08-01")
+    found = judged(tables, "2024-08-01", warning_pd_12m=[0.05, 0.2, float("nan"), 0.9])
+    assert found.ecl[0] < found.ecl[1]
+    assert found.year.tolist()[2:] == plain.year.tolist()[2:]  # not known; late
+    # the loan repays over 18 months: a year's loss is below PD times share lost times balance
+    assert 0 < found.year[0] < 0.05 * 1.3 * 0.45 * AMOUNT * 18 / 24

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from features.canonical import canonical_bytes
+from serving.classes.parameters import SHIPPED
 from serving.registry.model import Kind
 from serving.store.session import tenant_transaction
 from tests.serving.alerts.desk import SECOND, raised, second_officer, sighting
@@ -232,3 +233,26 @@ def test_what_was_said_is_never_changed(bank: Bank, statement: str) -> None:
         tenant_transaction(bank.database, "city") as connection,
     ):
         connection.execute(statement)
+
+
+def test_rules_go_from_a_file_to_the_slot_by_two_people(bank: Bank, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(
+        SHIPPED.read_text(encoding="utf-8").replace("upgrade_months: 6", "upgrade_months: 9"),
+        encoding="utf-8",
+    )
+    text = command(bank, f"yidai models submit classes {mine}")
+    name = re.search(r"[0-9a-f]{12,64}", text)
+    assert name is not None
+    assert "may not approve" in yidai(bank, "risk_officer", "models", "approve", name[0][:12])[1]
+    command(bank, f"yidai models approve {name[0][:12]}", SECOND)
+    command(bank, f"yidai models promote classes {name[0][:12]}")
+    first = told(bank, "risk_officer", "classes", "propose", "--month", "2024-11")
+    assert first["parameters"].startswith(name[0][:12])
+    broken = tmp_path / "broken.yaml"
+    broken.write_text(
+        mine.read_text(encoding="utf-8").replace("weight_ppm: 500000", "weight_ppm: 400000"), encoding="utf-8"
+    )
+    code, told_text = yidai(bank, "risk_officer", "classes", "check", str(broken))
+    assert (code, "add to 900000 ppm" in told_text) == (1, True)
+    assert "add to 900000 ppm" in yidai(bank, "risk_officer", "models", "submit", "classes", str(broken))[1]
