@@ -60,7 +60,7 @@ def test_signals_are_checked_when_submitted_and_against_the_features_when_activa
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (lambda d: d.update(schema=3), "schema 3"),
+        (lambda d: d.update(schema=9), "schema 9"),
         (lambda d: d["signals"].append(d["signals"][0]), "stands twice"),
         (lambda d: d["signals"][0]["levels"].reverse(), "gravest first"),
         (lambda d: d["signals"][0]["levels"].clear(), "hit everyone"),
