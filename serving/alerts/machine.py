@@ -140,12 +140,15 @@ def points_of(observations: Iterable[Observation]) -> list[Point]:
     return [found[point] for point in sorted(found)]
 
 
-def standing(points: Sequence[Point]) -> Standing | None:
-    """What follows from the points, given in order; None where no hit is among them."""
+def standing(points: Sequence[Point], *, steady: bool = False) -> Standing | None:
+    """What follows from the points, given in order; None where no hit is among them.
+
+    Repetition raises no level and demands no disposal where the signal is ``steady``: the rule that combines has weighed it.
+    """
     first = next((place for place, each in enumerate(points) if each.gravest), None)
     if first is None:
         return None
-    fold = _Fold()
+    fold = _Fold(steady=steady)
     last_told = max((each.point for each in points if each.told), default=0)
     before: int | None = None
     for each in points[first:]:
@@ -167,6 +170,7 @@ class _Fold:
     observed: int = 0
     lasting: bool = False
     disposal: int | None = None
+    steady: bool = False
 
     def adjoin(self, each: Point, *, gap: bool) -> None:
         """What a signal says counts at once; a month in which nobody looked ends a row of points."""
@@ -186,8 +190,8 @@ class _Fold:
             return
         self.streak += 1
         if self.streak == ESCALATES:
-            self.level, self.lasting = min(self.level + 1, TOP), True
-        if self.streak >= DISPOSES and self.disposal is None:
+            self.level, self.lasting = min(self.level + (not self.steady), TOP), True
+        if self.streak >= DISPOSES and self.disposal is None and not self.steady:
             self.disposal = each.point
 
     def result(self) -> Standing:

@@ -29,12 +29,17 @@ Key = tuple[str, str]
 """A loan (or a village) by its name, and a signal."""
 
 
+STEADY = "steady"
+"""In what is said of a hit: the rule that combines has weighed it, so that it does not escalate by repetition."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """A signal that hit: ``about`` is the bank's number of the loan, or the village's name.
 
     ``said`` holds the sentences under ``zh``, ``en``, ``action_zh``, ``action_en`` and, where the signal tells them,
-    ``expects_zh``, ``expects_en``, ``contradicts_zh`` and ``contradicts_en``. ``overdue_fen`` is what is overdue.
+    ``expects_zh``, ``expects_en``, ``contradicts_zh`` and ``contradicts_en``; with ``steady`` repetition does not escalate it.
+    ``overdue_fen`` is what is overdue.
     """
 
     about: str
@@ -121,10 +126,11 @@ class Recorder:
         each = seen(Observation(run.at, told, hit.dpd if hit else 0))
         known = alert.points.get(each.point)
         new = each if known is None else merged(known, each)
-        before = _standing(alert.points)
+        steady = STEADY in (alert.evidence if hit is None else hit.said)
+        before = _standing(alert.points, steady=steady)
         if new != known:
             writes.points.append((alert.alert_id, new))
-        after = _standing({**alert.points, new.point: new})
+        after = _standing({**alert.points, new.point: new}, steady=steady)
         changes = self._changes(run, alert, before, after)
         changes |= _said(run, alert, hit, self._all(hit) if hit else {}, risen="level" in changes)
         if changes:
@@ -230,8 +236,8 @@ class Recorder:
         return {"expects_zh": book.expects.zh, "expects_en": book.expects.en} | dict(hit.said)
 
 
-def _standing(points: Mapping[int, Point]) -> Standing:
-    found = standing([points[point] for point in sorted(points)])
+def _standing(points: Mapping[int, Point], *, steady: bool = False) -> Standing:
+    found = standing([points[point] for point in sorted(points)], steady=steady)
     assert found is not None
     return found
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from serving.alerts.handling import handling, playbooks
 from serving.alerts.neighbours import Neighbours
-from serving.alerts.recording import Recorded, Recorder, Run, Sighting
+from serving.alerts.recording import STEADY, Recorded, Recorder, Run, Sighting
 from serving.alerts.spreading import DERIVED, OF_A_VILLAGE, Around, spread
 from serving.store.session import Connection
 from serving.watch.book import Book
@@ -72,6 +72,8 @@ def _sighting(seen: Seen, hit: Hit) -> Sighting:
     said = {
         "zh": hit.evidence_zh, "en": hit.evidence_en, "action_zh": hit.action_zh, "action_en": hit.action_en,
     }  # fmt: skip
+    if hit.steady:
+        said |= {STEADY: "1"}
     if hit.expects is not None:
         said |= {"expects_zh": hit.expects.zh, "expects_en": hit.expects.en}
     if dpd == 0 and overdue == 0 and hit.group is not Group.REPAYMENT:

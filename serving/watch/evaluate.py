@@ -10,7 +10,7 @@ import numpy as np
 
 from features.contracts.model import Text
 from serving.watch.combining import told
-from serving.watch.document import PLACEHOLDER, Expectation, Group, Level, Signal, SignalsDocument
+from serving.watch.document import PLACEHOLDER, Expectation, Group, Level, SignalsDocument
 from serving.watch.raising import LEVELS, Flags, Raised, Values, effective, raised
 
 __all__ = ["Hit", "Outcome", "Values", "effective", "evaluate", "raised", "sentence"]
@@ -30,6 +30,8 @@ class Hit:
     playbook: str = ""
     group: Group = Group.EARLY
     expects: Expectation | None = None
+    steady: bool = False
+    """Whether the rule that combines has weighed it: repetition says nothing more then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,7 @@ def evaluate(document: SignalsDocument, values: Values) -> Outcome:
     """The gravest level of each signal on each row. A missing variable skips the signal, never reads as zero."""
     found, values = told(document, values)
     hits = [
-        _hit(document, one.signal, row, LEVELS[rank - 1], values)
-        for one in found
-        for row, rank in _standing(one)
+        _hit(document, one, row, LEVELS[rank - 1], values) for one in found for row, rank in _standing(one)
     ]
     return Outcome(
         tuple(sorted(hits, key=lambda hit: (hit.row, hit.signal))),
@@ -66,12 +66,14 @@ def _standing(one: Raised) -> list[tuple[int, int]]:
     return list(zip(rows.tolist(), ranks[rows].tolist(), strict=True))
 
 
-def _hit(document: SignalsDocument, signal: Signal, row: int, level: Level, values: Values) -> Hit:
+def _hit(document: SignalsDocument, one: Raised, row: int, level: Level, values: Values) -> Hit:
+    signal, steady = one.signal, one.at_most_yellow is not None and bool(one.at_most_yellow[row])
     action = signal.action or document.playbooks.get(signal.playbook) or Text("", "")
     zh, en = (sentence(getattr(signal.evidence, each), values, row, each) for each in ("zh", "en"))
     return Hit(
         row, signal.code, level, zh, en,
         action.zh, action.en, signal.playbook, signal.group, signal.expects,
+        steady,
     )  # fmt: skip
 
 

@@ -58,6 +58,21 @@ def test_two_points_in_a_row_are_ongoing_one_level_up_and_three_demand_a_disposa
     assert ends(RED, RED).level is Level.RED
 
 
+def test_what_the_rule_has_weighed_lasts_but_neither_rises_nor_demands_by_repetition() -> None:
+    points = points_of([at(end, YELLOW) for end in ENDS[:4]])
+    found = standing(points, steady=True)
+    assert found is not None
+    assert (found.state, found.level, found.streak, found.disposal) == (
+        AlertState.ONGOING,
+        Level.YELLOW,
+        4,
+        None,
+    )
+    worse = standing([*points, seen(at(ENDS[4], RED))], steady=True)
+    assert worse is not None
+    assert worse.level is Level.RED
+
+
 def test_runs_within_a_month_raise_by_what_the_signal_says_and_never_by_repetition() -> None:
     nightly = [at(f"2024-10-{day:02d}") for day in range(1, 32)]
     assert of(*nightly) == of(nightly[-1])
