@@ -21,6 +21,8 @@ from serving.metrics import Metrics
 from serving.services import Services
 from serving.store.session import store_errors
 
+_FIGURES = """
+SELECT name, label, value FROM operating_figures($1) UNION ALL SELECT name, label, value FROM watch_figures($1)"""
 _EVERY, _OPEN = 1.0, Path("/proc/self/fd")
 _KEPT_SECONDS = 5.0
 """So long figures of the store are told again, so that whoever asks often costs no more."""
@@ -32,6 +34,8 @@ SHARED: dict[str, tuple[str, str]] = {
     "yidai_webhooks": ("Deliveries to webhooks, by state, those that are not forgotten.", "state"),
     "yidai_webhook_wait_seconds": ("How long ago the oldest delivery that waits was due.", ""),
     "yidai_records_waiting": ("Records that came one by one and are not in the lake yet.", ""),
+    "yidai_watch_waiting": ("Subjects that wait to be looked at, because a record came.", ""),
+    "yidai_watch_wait_seconds": ("How long the oldest of those waits that are due.", ""),
     "yidai_cases_overdue": ("Cases that no person has decided in time.", ""),
     "yidai_source_age_seconds": ("How long ago each source delivered last.", "dataset"),
     "yidai_source_late": ("1 where a source has been silent longer than it may be.", "dataset"),
@@ -61,7 +65,7 @@ class Figures:
 
 async def _rows(pool: asyncpg.Pool, now: int) -> list[tuple[str, str, float]]:
     async with store_errors(), pool.acquire() as connection:
-        found = await connection.fetch("SELECT name, label, value FROM operating_figures($1)", now)
+        found = await connection.fetch(_FIGURES, now)
     return [*((row[0], row[1], float(row[2])) for row in found), ("yidai_store_up", "", 1.0)]
 
 

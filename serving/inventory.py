@@ -239,6 +239,6 @@ def _open_loans(
     read = Door(lake, access, CommandLog(connection, tenant)).whole(contracts, datasets(contracts))
     if not set(PLAIN) <= set(read.tables):
         return ()
-    book, named = open_book(read.tables, now), names(lake, connection)
+    book, named = open_book(read.tables, now), names(lake, connection, feeds=tenant == settings.tenant)
     pairs = zip(book.loan.tolist(), book.subject.tolist(), strict=True)
     return tuple(named.get(loan, str(loan)) for loan, subject in pairs if subject in subjects)

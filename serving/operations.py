@@ -7,8 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
-import msgspec
-
 from features.canonical import canonical_bytes
 from features.contracts.load import BUILTIN, load_contracts, read_yaml
 from features.definitions.plan import BUILTIN as DEFINITIONS
@@ -43,8 +41,8 @@ from serving.store.keys import KeyRing
 from serving.store.session import Connection, tenant_transaction
 from serving.store.vault import PostgresVault
 from serving.watch import service as watching
-from serving.watch.asked import models_in_force
 from serving.watch.deriving import derive as derive_conduct
+from serving.watch.inforce import in_force
 from serving.watch.service import WatchReport
 from serving.watch.signals import SignalsDocument
 from training.bundle import Bundle, load_bundle
@@ -236,13 +234,9 @@ def watch(settings: Settings) -> WatchReport:
     asker = authority(settings, database, Permission.HANDLE_ALERTS)
     now = wall_clock()
     with tenant_transaction(database, asker.tenant) as connection:
-        plan = active_plan(connection, now)
-        signals = _active(connection, "signals", now)
-        models = models_in_force(connection, registry_rows.active(connection, now), plan)
-    document = msgspec.json.decode(signals.data, type=SignalsDocument)
-    as_of = settings.seen_at(now)
-    lake = Lake(settings.lake_root)
-    return watching.watch(database, asker, plan, document, signals.digest, lake, as_of, now, models)
+        means = in_force(connection, now)
+    watcher = watching.Watcher.of(asker, feeds=asker.tenant == settings.tenant)
+    return watching.watch_book(database, watcher, means, Lake(settings.lake_root), settings.seen_at(now), now)
 
 
 def active_plan(connection: Connection, now: int) -> FeaturePlan:
@@ -269,9 +263,14 @@ def derive(settings: Settings) -> int:
     """
     database = open_store(settings)
     asker = authority(settings, database, Permission.HANDLE_ALERTS)
+    return derive_for(settings, database, watching.Watcher.of(asker))
+
+
+def derive_for(settings: Settings, database: Database, watcher: watching.Watcher) -> int:
+    """As ``derive``, for whoever looks; who is online follows."""
     now, lake = wall_clock(), Lake(settings.lake_root)
-    with tenant_transaction(database, asker.tenant) as connection:
-        door = watching.door_of(connection, asker, lake, now)
+    with tenant_transaction(database, watcher.tenant) as connection:
+        door = watching.door_for(connection, watcher, lake, now)
         stored = derive_conduct(lake, load_contracts([BUILTIN]), door, settings.seen_at(now))
     if stored:
         with_services(settings, database, lambda held: held.consents.rehydrate(settings.tenant))

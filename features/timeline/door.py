@@ -201,7 +201,7 @@ class Door:
 
     def delivered(self, dataset: str) -> bool:
         """Whether anything of a dataset, or of what a view shows, has ever come; nobody's record is read for it."""
-        return bool(self._lake.segments(dataset.partition("@")[0]))
+        return self._lake.delivered(dataset.partition("@")[0])
 
     def seen(
         self,

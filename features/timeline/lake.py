@@ -46,6 +46,9 @@ class Tail(Protocol):
     def rows(self, contract: Contract, subjects: list[int] | None, by: str) -> RawEvents:
         """Those of a dataset whose column (``subject`` or a link's field) is one of these; None for all."""
 
+    def holds(self, dataset: str) -> bool:
+        """Whether there is one of a dataset."""
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -199,6 +202,11 @@ class Lake(Marks):
         stored = settled_read(self.root, lambda: self._stored(contract, subjects, by))
         both = stored if live is None else joined(stored, live.take(~np.isin(live.version, stored.version)))
         return forget(contract, both, erased)
+
+    def delivered(self, dataset: str) -> bool:
+        """Whether anything of a dataset has ever come; nobody's record is read for it."""
+        held = self._tail is not None and self._tail.holds(dataset)
+        return held or bool(self.segments(dataset))
 
     def segments(self, dataset: str, buckets: Iterable[int] | None = None) -> list[Path]:
         """The files that hold a dataset now, of these buckets or of all; a compaction may take one away."""

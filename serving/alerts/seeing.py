@@ -23,8 +23,9 @@ ON_TIME = {
 class Seen:
     """A look at ``at`` (µs), by the clock at ``clock``; ``names`` are the bank's own numbers of the book's loans.
 
-    ``whole`` says whether it was the whole book: then a loan that is not in it has ended, and its signals with it.
-    Alerts of guarantors, households and villages follow where it is said who stands ``beside`` the borrowers of a whole book.
+    ``whole`` says whether it was the whole book: then a loan that is not in it has ended, and its signals with it; else
+    those that ``ended`` are named. Alerts of guarantors and households follow where it is said who stands ``beside`` the
+    borrowers, those of villages after a look at the whole book.
     """
 
     book: Book
@@ -35,6 +36,7 @@ class Seen:
     clock: int
     whole: bool = True
     beside: Neighbours | None = None
+    ended: tuple[str, ...] = ()
 
 
 def record_seen(connection: Connection, tenant: str, seen: Seen) -> Recorded:
@@ -49,12 +51,12 @@ def record_seen(connection: Connection, tenant: str, seen: Seen) -> Recorded:
 
     run = Run(
         seen.at, seen.clock, seen.digest, lambda signal: signal not in DERIVED, absent,
-        None if seen.whole else seen.names,
+        None if seen.whole else (*seen.names, *seen.ended),
     )  # fmt: skip
     recorder = Recorder(connection, tenant, handling(), playbooks())
     own = [hit for hit in seen.outcome.hits if hit.signal not in DERIVED and not _of_its_village(seen, hit)]
     done = recorder.record(run, [_sighting(seen, hit) for hit in own])
-    if seen.beside is not None and seen.whole:
+    if seen.beside is not None:
         for each in spread(recorder, run, Around(seen.book, seen.names, seen.beside, seen.outcome.hits)):
             done.raised, done.worsened = done.raised + each.raised, done.worsened + each.worsened
     return done
@@ -63,7 +65,7 @@ def record_seen(connection: Connection, tenant: str, seen: Seen) -> Recorded:
 def _of_its_village(seen: Seen, hit: Hit) -> bool:
     """Whether a hit is told of the village instead of the loan."""
     known = seen.beside is not None and seen.beside.villages[hit.row] is not None
-    return known and seen.whole and hit.signal == OF_A_VILLAGE
+    return known and hit.signal == OF_A_VILLAGE
 
 
 def _sighting(seen: Seen, hit: Hit) -> Sighting:

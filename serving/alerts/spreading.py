@@ -47,7 +47,7 @@ _SAID = {
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """A look at the whole book with who stands beside each borrower."""
+    """A look at the book, or at some loans of it, with who stands beside each borrower."""
 
     book: Book
     names: Sequence[str]
@@ -55,12 +55,16 @@ class Around:
     hits: Sequence[Hit]
 
 
-def spread(recorder: Recorder, run: Run, around: Around) -> tuple[Recorded, Recorded]:
-    """Raise what follows from the red alerts that are open, and from several alerts of one village."""
-    linked = Run(run.at, run.clock, run.digest, lambda signal: signal in DERIVED)
+def spread(recorder: Recorder, run: Run, around: Around) -> tuple[Recorded, ...]:
+    """Raise what follows from the red alerts that are open, and after a look at the whole book what follows for villages:
+    from several alerts in one, and from what struck it.
+    """
+    linked = Run(run.at, run.clock, run.digest, lambda signal: signal in DERIVED, loans=run.loans)
     first = recorder.record(
         linked, [*_guaranteed(recorder.connection, around), *_shared(recorder.connection, around)]
     )
+    if run.loans is not None:
+        return (first,)
     known = set(around.beside.villages)
     villages = Run(
         run.at, run.clock, run.digest, lambda _: True, lambda village, _: 0 if village in known else None,

@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg
 
 from features.consent import Consent, Purpose
+from features.timeline.events import Int64
 from serving.store.session import Connection
 
 GET = """
@@ -20,7 +21,8 @@ SELECT consent_id, subject_id, categories, purpose, valid_from, valid_to, withdr
 WHERE subject_id = $1 ORDER BY consent_id"""
 OF_PURPOSE = """
 SELECT consent_id, subject_id, categories, purpose, valid_from, valid_to, withdrawn_at, recipient FROM consent
-WHERE purpose = %s AND withdrawn_at IS NULL AND key_of_subject(subject_id) IS NOT NULL"""
+WHERE purpose = %s AND withdrawn_at IS NULL AND (%s::bigint[] IS NULL OR subject_id = ANY (%s))
+AND key_of_subject(subject_id) IS NOT NULL"""
 INSERT = """
 INSERT INTO consent (tenant_id, consent_id, subject_id, categories, purpose, recipient, form, valid_from, valid_to,
                      given_at, recorded_by)
@@ -111,9 +113,11 @@ async def live_categories(
     return found
 
 
-def of_purpose(connection: Connection, purpose: Purpose) -> list[Consent]:
-    """Every consent of the tenant for a purpose that nobody has withdrawn, for commands."""
-    found = [_consent(row) for row in connection.execute(OF_PURPOSE, (purpose.value,)).fetchall()]
+def of_purpose(connection: Connection, purpose: Purpose, subjects: Int64 | None = None) -> list[Consent]:
+    """Every consent of the tenant, or of these subjects, for a purpose that nobody has withdrawn, for commands."""
+    asked = None if subjects is None else subjects.tolist()
+    rows = connection.execute(OF_PURPOSE, (purpose.value, asked, asked)).fetchall()
+    found = [_consent(row) for row in rows]
     return [consent for consent in found if consent is not None]
 
 

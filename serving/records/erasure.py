@@ -43,6 +43,8 @@ INSERT INTO erasure (tenant_id, subject_id, reason, erased_by, erased_at) VALUES
 _GONE = (
     "DELETE FROM subject_timeline WHERE subject_id = %s",
     "DELETE FROM record_tail WHERE subject_id = %s",
+    "DELETE FROM watched WHERE subject_id = %s",
+    "DELETE FROM watch_queue WHERE subject_id = %s",
     "DELETE FROM subject WHERE subject_id = %s",
 )
 _ALL = "SELECT subject_id FROM erasure"

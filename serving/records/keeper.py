@@ -18,6 +18,7 @@ from serving.quality.sources import heard
 from serving.records import repository
 from serving.store.engine import Database
 from serving.store.keys import KeyRing
+from serving.watch.asking import ask
 
 
 class RecordKeeper:
@@ -48,7 +49,8 @@ class RecordKeeper:
         plan: FeaturePlan | None,
         now: int,
     ) -> int:
-        """Store new rows under the next numbers and bring every timeline up to date that shows one of ``subjects``.
+        """Store new rows under the next numbers and bring every timeline up to date that shows one of ``subjects``;
+        whom they concern waits to be watched.
 
         In a transaction that holds the counter (``repository.lock_counter``), so that all of it is there or nothing.
         ``plan`` is asked for before it: it takes a connection of its own. Returns the last number.
@@ -62,6 +64,7 @@ class RecordKeeper:
             await lock_subjects(connection, shown)
             for subject in shown:
                 await self._online.refresh(connection, authority.tenant, subject, plan, now)
+        await ask(connection, parts, now)
         return last
 
     @cached_property

@@ -31,6 +31,7 @@ OF_SUBJECT = (
 BY_SUBJECTS = "SELECT seq, subject_id, fields, data FROM record_tail WHERE dataset = $1 AND subject_id = ANY($2::bigint[]) ORDER BY seq"
 BY_LINKS = "SELECT seq, subject_id, fields, data FROM record_tail WHERE dataset = $1 AND links && $2::bigint[] ORDER BY seq"
 WHOLE = "SELECT seq, subject_id, fields, data FROM record_tail WHERE dataset = $1 ORDER BY seq"
+HELD = "SELECT 1 FROM record_tail WHERE dataset = %s LIMIT 1"
 _TIMES = 5
 """valid_from, valid_to, known_from, key and whether known_from was imputed come before a row's fields."""
 
@@ -111,19 +112,38 @@ class RequestTail:
         rows = asyncio.run_coroutine_threadsafe(_awaited(found), self.loop).result()
         return _chosen(contract, rows, subjects, by)
 
+    def holds(self, dataset: str) -> bool:
+        """See ``Tail.holds``."""
+        return dataset in self.datasets
+
 
 @dataclass(frozen=True, slots=True)
 class CommandTail:
-    """Read on a command's connection."""
+    """Read on a command's connection. Who reads often looks first which ``datasets`` there are."""
 
     connection: Connection
+    datasets: frozenset[str] | None = None
+
+    @staticmethod
+    def looked(connection: Connection) -> CommandTail:
+        """The tail as it is now: what comes later in other datasets is not seen."""
+        rows = connection.execute(DATASETS).fetchall()
+        return CommandTail(connection, frozenset(row[0] for row in rows))
 
     def rows(self, contract: Contract, subjects: list[int] | None, by: str) -> RawEvents:
         """See ``Tail.rows``."""
+        if self.datasets is not None and contract.dataset not in self.datasets:
+            return empty_raw(contract.names)
         statement = _statement(contract, subjects, by)
         asked = (contract.dataset,) if statement is WHOLE else (contract.dataset, subjects)
         rows = self.connection.execute(statement.replace("$1", "%s").replace("$2", "%s"), asked).fetchall()
         return _chosen(contract, rows, subjects, by)
+
+    def holds(self, dataset: str) -> bool:
+        """See ``Tail.holds``."""
+        if self.datasets is not None:
+            return dataset in self.datasets
+        return self.connection.execute(HELD, (dataset,)).fetchone() is not None
 
 
 async def live_lake(lake: Lake, connection: asyncpg.Connection, subject: int | None = None) -> Lake:

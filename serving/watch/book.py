@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.canonical import code_of
 from features.contracts.model import Contract
@@ -15,7 +16,7 @@ from features.timeline.events import EventTable
 from features.timeline.lake import Lake
 from serving.store.session import Connection
 
-GRANTED = "SELECT loan_id FROM loan_account"
+GRANTED = "SELECT loan_id FROM loan_account WHERE %s::bigint[] IS NULL OR subject_id = ANY (%s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,29 +32,39 @@ class Book:
     overdue: Int64
     standing: WholeBook | None = None
 
+    def take(self, rows: NDArray[np.bool_]) -> Book:
+        """The chosen loans, bool [loans]."""
+        standing = None if self.standing is None else self.standing.take(rows)
+        return Book(self.loan[rows], self.subject[rows], self.dpd[rows], self.overdue[rows], standing)
+
 
 def datasets(contracts: Mapping[str, Contract]) -> tuple[str, ...]:
     """Those of the book that have a contract: what was approved before the others were there has the plain ones only."""
     return (*PLAIN, *(name for name in BOOK if name in contracts and name not in PLAIN))
 
 
-def names(lake: Lake, connection: Connection) -> dict[int, str]:
-    """Each loan's text by its code: the bank's own number, or the id that it was given here by the tenant's call."""
-    return _granted(connection) | _of_feeds(lake)
-
-
-def _granted(connection: Connection) -> dict[int, str]:
-    return {code_of(name): name for name in (str(row[0]) for row in connection.execute(GRANTED).fetchall())}
-
-
-def _of_feeds(lake: Lake) -> dict[int, str]:
-    return lake.names("loan_grant", "loan_id") | lake.names("loan", "loan_id")
+def names(lake: Lake, connection: Connection, *, feeds: bool) -> dict[int, str]:
+    """Each loan of the tenant by its code: the bank's own number where the ``feeds`` are the tenant's, or the id that it
+    was given here by the tenant's call. Loans without a name here are others'.
+    """
+    return granted(connection) | (fed(lake) if feeds else {})
 
 
 def own_loans(connection: Connection, lake: Lake, *, feeds: bool) -> Int64:
     """The codes of the tenant's own loans: those granted by its calls and, for the tenant of the bank's ``feeds``, theirs."""
-    known = _granted(connection) | (_of_feeds(lake) if feeds else {})
-    return np.array(sorted(known), dtype=np.int64)
+    return np.array(sorted(names(lake, connection, feeds=feeds)), dtype=np.int64)
+
+
+def granted(connection: Connection, subjects: Int64 | None = None) -> dict[int, str]:
+    """Loans that the tenant granted here, to these borrowers or to all."""
+    asked = None if subjects is None else subjects.tolist()
+    rows = connection.execute(GRANTED, (asked, asked)).fetchall()
+    return {code_of(name): name for name in (str(row[0]) for row in rows)}
+
+
+def fed(lake: Lake) -> dict[int, str]:
+    """Loans of the feeds."""
+    return lake.names("loan_grant", "loan_id") | lake.names("loan", "loan_id")
 
 
 def open_book(tables: Mapping[str, EventTable], as_of: int) -> Book:

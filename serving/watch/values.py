@@ -118,16 +118,19 @@ def gather(
     now: int,
     given: Given | None = None,
     reading: Reading | None = None,
+    own: Int64 | None = None,
 ) -> tuple[Book, Values]:
     """The open book as of ``now`` and every value that the signals read of it.
 
     Borrowers' relatives agreed to no watch: what their households would tell is not authorised. Of a borrower
     without a consent the bank's own records are read and nothing else. A dataset of which nothing has ever come
     tells nothing: it is no record of zero events. Who looks often keeps the ``reading`` of the plan and the signals.
+    ``own`` are the codes of the loans that are the tenant's; without it all are.
     """
     reading, named = reading or Reading.of(plan, signals), datasets(plan.contracts)
     book_tables = door.whole(plan.contracts, named, needed=named).tables
     book = open_book(book_tables, now)
+    book = book if own is None else book.take(np.isin(book.loan, own))
     wanted = set(reading.whole.datasets) - set(reading.relatives)
     tables, shares = door.shares(reading.whole.contracts, wanted, book.subject)
     sources = Sources(book_tables, tables, shares, never_came(reading, tables, door))

@@ -13,9 +13,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 def worker(
-    *, once: Annotated[bool, typer.Option("--once", help="Do what is due, then end.")] = False
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Do what is due, then end.")] = False,
+    only_watch: Annotated[
+        bool, typer.Option("--only-watch", help="Look at whom new records concern; leave jobs to others.")
+    ] = False,
 ) -> None:
-    """Do what has to be done beside answering: flush, hydration, compaction, identities, drop folder, quality.
+    """Do what has to be done beside answering: flush, hydration, compaction, identities, drop folder, quality, the nightly
+    watch; and look at once at the loans that a new record concerns.
 
     Any number of workers may run beside each other; one that is killed leaves its job to the next. SIGTERM lets it
     finish the job that it is at. Ends with code 1 where `--once` left a job undone.
@@ -25,7 +30,7 @@ def worker(
     from serving.work.model import JobState
 
     if not once:
-        operations.run(Settings.load())
+        operations.run(Settings.load(), jobs=not only_watch)
         return
     undone = 0
     for job in operations.drain(Settings.load()):

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any
 
 from features.calendar import local_date
 from features.contracts.load import BUILTIN, load_contracts
 from features.timeline.compaction import crowded
 from features.timeline.lake import Lake
+from serving.access.repository import tenants
 from serving.alerts import overdue
 from serving.cases import escalating
+from serving.decisions.live import NothingActive
 from serving.experiments import guarding
 from serving.identity import operations as identity
 from serving.log import operations as sealed_log
 from serving.offers import repository as offers
-from serving.operations import champion, moment_of
+from serving.operations import champion, derive_for, moment_of
 from serving.promotion import MIRROR
 from serving.quality.sources import judge
 from serving.records import operations as records
 from serving.records.drop import DropFolder
 from serving.services import with_services
 from serving.store.session import tenant_transaction
+from serving.watch.inforce import InForce, in_force
+from serving.watch.service import Watcher, watch_book
 from serving.webhooks import delivering
 from serving.work import repository
 from serving.work.model import JobKind, Work
@@ -151,6 +156,30 @@ def escalate_alerts(work: Work) -> dict[str, Any]:
         return {"alerts": overdue.raise_overdue(connection, work.settings.tenant, work.now)}
 
 
+def watch(work: Work) -> dict[str, Any]:
+    """The nightly look at the whole book, tenant by tenant, after what only a join of all records shows was derived. A
+    tenant with no signals in force has nothing to look with.
+    """
+    done: dict[str, Any] = {"derived": 0, "loans": 0, "raised": 0, "worsened": 0}
+    own, lake = work.settings.tenant, Lake(work.settings.lake_root)
+    if lake.delivered("loan") or lake.delivered("loan_grant"):
+        done["derived"] = derive_for(work.settings, work.database, Watcher(own))
+    for tenant in tenants(work.database):
+        means = _means(work, tenant)
+        if means is not None:
+            watcher, at = Watcher(tenant, feeds=tenant == own), work.settings.seen_at(work.now)
+            seen = watch_book(work.database, watcher, means, lake, at, work.now)
+            told = {"loans": seen.loans, "raised": seen.raised, "worsened": seen.worsened}
+            done |= {name: done[name] + count for name, count in told.items()}
+    return done
+
+
+def _means(work: Work, tenant: str) -> InForce | None:
+    with tenant_transaction(work.database, tenant) as connection, suppress(NothingActive):
+        return in_force(connection, work.now)
+    return None
+
+
 def guard(work: Work) -> dict[str, Any]:
     """Stop the challenger's arm where a guardrail is broken, as YIDAI_TOKEN's actor; outcomes are not known here."""
     found = guarding.guard(work.settings)
@@ -191,6 +220,7 @@ KINDS = (
     JobKind("freeze_lines", freeze_lines, every=HOUR),
     JobKind("escalate", escalate, every=HOUR),
     JobKind("escalate_alerts", escalate_alerts, every=HOUR),
+    JobKind("watch", watch, every=DAY),
     JobKind("tell", tell, every=5),
     JobKind("guard", guard, every=DAY, wanted=lambda settings: bool(settings.token)),
     JobKind(MIRROR, follow_champion),

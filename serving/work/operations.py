@@ -13,22 +13,38 @@ from serving.settings import Settings
 from serving.store.session import owner_transaction
 from serving.work import repository
 from serving.work.kinds import KINDS
+from serving.work.live import LiveWatch
 from serving.work.model import JobState, QueuedJob
 from serving.work.worker import Worker
 
 
-def run(settings: Settings) -> None:
-    """Until SIGTERM or SIGINT: the job that is being done then is finished first."""
+def run(settings: Settings, *, jobs: bool = True) -> None:
+    """Until SIGTERM or SIGINT: the job that is being done then is finished first. Who waits to be watched is looked at
+    meanwhile; without ``jobs`` nothing else is done.
+    """
     logs.configure(settings)
-    stop = threading.Event()
+    stop, database = threading.Event(), open_store(settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    Worker(settings, open_store(settings), KINDS).run(stop.is_set)
+    live = LiveWatch(settings, database)
+    if not jobs:
+        live.run(stop.is_set)
+        return
+    beside = threading.Thread(target=live.run, args=(stop.is_set,), name="watch")
+    beside.start()
+    try:
+        Worker(settings, database, KINDS).run(stop.is_set)
+    finally:
+        stop.set()
+        beside.join()
 
 
 def drain(settings: Settings) -> Iterator[QueuedJob]:
-    """Do all that is due now, and end."""
-    yield from Worker(settings, open_store(settings), KINDS).drain()
+    """Do all that is due now, look at all who wait to be watched, and end."""
+    database = open_store(settings)
+    yield from Worker(settings, database, KINDS).drain()
+    for _ in LiveWatch(settings, database).drain():
+        pass
 
 
 def jobs(settings: Settings, states: Collection[JobState], most: int) -> list[QueuedJob]:

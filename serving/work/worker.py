@@ -7,9 +7,7 @@ connection, and another takes the job: there is no lease to run out and no heart
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg
@@ -22,11 +20,10 @@ from serving.store.engine import Database
 from serving.store.session import Connection, StoreUnavailable, owner_transaction
 from serving.work import repository
 from serving.work.model import MOST_ATTEMPTS, JobKind, JobState, QueuedJob, Work, back_off
+from serving.work.waiting import listening, sleep, wait
 
 log = logging.getLogger("yidai.worker")
 SECOND = 1_000_000
-_LOOK = 1.0
-"""Seconds that a wait lasts at most, so that a signal is seen."""
 _BUSY = 2 * SECOND
 """After so long a job that found the lake or the store busy is tried again; that is no failure of its own."""
 _IDLE = 60 * SECOND
@@ -51,18 +48,18 @@ class Worker:
         """Do jobs until told to stop; the one that is being done is finished first. Outages are waited out."""
         while not stopping():
             try:
-                with _listening(self.database) as listener:
+                with listening(self.database, repository.CHANNEL) as listener:
                     self._serve(listener, stopping)
             except (StoreUnavailable, psycopg.OperationalError):
                 log.warning("the store does not answer; trying again")
-                _sleep(stopping, 2)
+                sleep(stopping, 2)
 
     def _serve(self, listener: Connection, stopping: Callable[[], bool]) -> None:
         while not stopping():
             for ended in self.drain(stopping):
                 if ended.state is not JobState.DONE:
                     log.warning("%s %s: %s", ended.kind, ended.state.value, ended.error)
-            _wait(listener, min(self._next() - self.clock(), _IDLE) / SECOND, stopping)
+            wait(listener, min(self._next() - self.clock(), _IDLE) / SECOND, stopping)
 
     @property
     def _wanted(self) -> list[JobKind]:
@@ -128,25 +125,3 @@ class Worker:
         due = self.clock() + wait
         repository.later(connection, job.job_id, due, error, counts=counts)
         return QueuedJob(job.job_id, job.kind, job.key, JobState.WAITING, due, job.attempts, error=error)
-
-
-@contextmanager
-def _listening(database: Database) -> Iterator[Connection]:
-    with psycopg.connect(database.admin_url, connect_timeout=5, autocommit=True) as connection:
-        connection.execute(f"LISTEN {repository.CHANNEL}")
-        yield connection
-
-
-def _wait(listener: Connection, seconds: float, stopping: Callable[[], bool]) -> None:
-    """Until something was put there, or so long."""
-    while seconds > 0 and not stopping():
-        if list(listener.notifies(timeout=min(seconds, _LOOK), stop_after=1)):
-            return
-        seconds -= _LOOK
-
-
-def _sleep(stopping: Callable[[], bool], looks: int) -> None:
-    for _ in range(looks):
-        if stopping():
-            return
-        time.sleep(_LOOK)
