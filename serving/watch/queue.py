@@ -18,7 +18,10 @@ _WATCH = """
 INSERT INTO watched (tenant_id, subject_id, told_at)
 SELECT current_setting('yidai.tenant'), u.s, %s FROM unnest(%s::bigint[]) AS u (s) ON CONFLICT DO NOTHING"""
 _UNWATCH = """
-DELETE FROM watched WHERE tenant_id = current_setting('yidai.tenant') AND told_at < %s AND subject_id <> ALL (%s)"""
+DELETE FROM watched WHERE tenant_id = current_setting('yidai.tenant') AND subject_id IN (
+    SELECT subject_id FROM watched WHERE tenant_id = current_setting('yidai.tenant') AND told_at < %s
+    AND NOT EXISTS (SELECT 1 FROM unnest(%s::bigint[]) AS u (s) WHERE u.s = subject_id) FOR UPDATE SKIP LOCKED)"""
+"""Whoever is being told of just now stays, and nobody waits."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ $$;
 GRANT SELECT, INSERT, DELETE ON watched TO yidai_app;
 GRANT SELECT, DELETE ON watch_queue TO yidai_app;
 GRANT UPDATE (due_at, attempts) ON watch_queue TO yidai_app;
+GRANT UPDATE (told_at) ON watched TO yidai_app;
 CREATE INDEX alert_of_subject ON alert (tenant_id, subject_id) WHERE state <> 'released';
 CREATE INDEX loan_account_of ON loan_account (tenant_id, subject_id);
 
@@ -47,7 +48,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public 
 BEGIN
     IF p_book THEN
         INSERT INTO watched (tenant_id, subject_id, told_at)
-        SELECT DISTINCT current_setting('yidai.tenant'), u.s, p_now FROM unnest(p_subjects) AS u (s)
+        SELECT DISTINCT current_setting('yidai.tenant'), u.s, p_now FROM unnest(p_subjects) AS u (s) ORDER BY 2
         ON CONFLICT (tenant_id, subject_id) DO UPDATE SET told_at = greatest(watched.told_at, excluded.told_at);
     END IF;
     WITH asked AS (
