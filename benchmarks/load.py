@@ -24,6 +24,7 @@ from uuid import uuid4
 import msgspec
 import numpy as np
 import uvloop
+from numpy.typing import NDArray
 
 _END = b"\r\n\r\n"
 
@@ -44,7 +45,9 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class Load(msgspec.Struct, frozen=True):
-    """What came of it. Latencies in ms from the due moment of those that were answered well; CPU in seconds."""
+    """What came of it. Latencies in ms from the due moment of those that were answered well; CPU in seconds.
+    ``began`` is when, by the clock (s since 1970).
+    """
 
     offered: int
     statuses: dict[str, int]
@@ -52,6 +55,7 @@ class Load(msgspec.Struct, frozen=True):
     cpu: float
     latencies: list[float]
     late: float
+    began: float = 0.0
 
     @property
     def answered(self) -> int:
@@ -122,7 +126,7 @@ class _Run:
         made = [await loop.create_connection(lambda: _Connection(self), "127.0.0.1", plan.port)
                 for _ in range(plan.connections)]  # fmt: skip
         self._free.extend(protocol for _, protocol in made)
-        cpu, began = time.process_time(), time.perf_counter()
+        cpu, began, clock = time.process_time(), time.perf_counter(), time.time()
         self._until = began + plan.seconds
         if plan.rate is None:
             while self._free:
@@ -139,13 +143,10 @@ class _Run:
             transport.close()
         late = float(np.quantile(self.late, 0.99)) * 1e3 if self.late else 0.0
         return Load(self._sent + len(self._waiting), dict(self.statuses), spent, time.process_time() - cpu,
-                    self.latencies, late)  # fmt: skip
+                    self.latencies, late, clock)  # fmt: skip
 
     async def _offer(self, began: float, rate: float) -> None:
-        gaps = np.random.default_rng(self._plan.seed).exponential(
-            1 / rate, int(rate * self._plan.seconds * 1.2)
-        )
-        for due in (began + np.cumsum(gaps)).tolist():
+        for due in (began + arrivals(self._plan.seed, rate, self._plan.seconds)).tolist():
             if due > self._until:
                 return
             await asyncio.sleep(max(due - time.perf_counter(), 0))
@@ -179,6 +180,12 @@ class _Run:
 
     def lost(self) -> None:
         self.statuses["lost"] += time.perf_counter() < self._until
+
+
+def arrivals(seed: int, rate: float, seconds: float) -> NDArray[np.float64]:
+    """When requests are due, in seconds from the beginning; the last of them may be later than the end."""
+    gaps = np.random.default_rng(seed).exponential(1 / rate, int(rate * seconds * 1.2))
+    return np.cumsum(gaps)
 
 
 def _requests(plan: Plan) -> Iterator[bytes]:
