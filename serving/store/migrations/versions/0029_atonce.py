@@ -6,16 +6,16 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0028"
-down_revision = "0027"
+revision = "0029"
+down_revision = "0028"
 
 
 def upgrade() -> None:
-    _run("0028_atonce.sql")
+    _run("0029_atonce.sql")
 
 
 def downgrade() -> None:
-    _run("0028_atonce_back.sql")
+    _run("0029_atonce_back.sql")
 
 
 def _run(name: str) -> None:
