@@ -26,7 +26,7 @@ from serving.classes.tiers import NOT_KNOWN, Before, evidence_of
 from serving.store.audit import record
 from serving.store.engine import Database
 from serving.store.session import Connection, tenant_transaction
-from serving.watch.book import GRANTED, Book, datasets, names, open_book
+from serving.watch.book import Book, datasets, names, open_book
 from serving.watch.models import Models
 from serving.watch.service import door_of
 from serving.watch.values import Reading, Sources, never_came, values_of
@@ -93,9 +93,7 @@ def propose(database: Database, authority: Authority, run: Run, month: str, as_o
 
 def _named(run: Run, connection: Connection) -> dict[int, str]:
     """Texts of the tenant's loans by code."""
-    if run.own:
-        return names(run.lake, connection)
-    return {code_of(str(row[0])): str(row[0]) for row in connection.execute(GRANTED).fetchall()}
+    return names(run.lake, connection, feeds=run.own)
 
 
 def read(run: Run, door: Door, end: int, named: Mapping[int, str]) -> tuple[Tables, Told]:
