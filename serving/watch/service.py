@@ -155,8 +155,9 @@ def _near(
 
 
 def door_of(connection: Connection, authority: Authority, lake: Lake, at: int) -> Door:
-    """A person's door to the lake for post-loan management, by the consents that are live at ``at``."""
-    return door_for(connection, Watcher.of(authority), lake, at)
+    """The door to the lake for post-loan management of a person who may look, by the consents that are live at ``at``."""
+    watcher = Watcher(authority.tenant, str(authority.actor.actor_id), authority.actor.actor_id)
+    return door_for(connection, watcher, lake, at)
 
 
 def door_for(connection: Connection, watcher: Watcher, lake: Lake, at: int) -> Door:
