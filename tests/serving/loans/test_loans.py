@@ -158,9 +158,9 @@ def test_a_call_that_is_cut_off_at_its_last_step_leaves_nothing_and_is_done_once
 def test_the_watch_names_a_loan_that_was_granted_here(client: Client, bank: Bank) -> None:
     desk = drawn(client)
     with tenant_transaction(bank.database, "city") as connection:
-        assert names(Lake(bank.settings.lake_root), connection)[code_of(desk.loan)] == desk.loan
+        assert names(Lake(bank.settings.lake_root), connection, feeds=True)[code_of(desk.loan)] == desk.loan
     with tenant_transaction(bank.database, "other") as connection:
-        assert code_of(desk.loan) not in names(Lake(bank.settings.lake_root), connection)
+        assert code_of(desk.loan) not in names(Lake(bank.settings.lake_root), connection, feeds=True)
 
 
 def test_the_book_is_paged_and_chosen_by_band_and_state(client: Client) -> None:
