@@ -46,6 +46,7 @@ def trained(model: str, *arguments: object) -> dict[str, object]:
     return json.loads(run("train", model, *arguments, "--json"))
 
 
+@pytest.mark.campaign
 def test_berka_by_cross_validation_and_a_new_file_of_its_applications(datasets, tmp_path) -> None:
     rating = trained("rating", "--portfolio", "berka", "--repeats", 1)
     risk = trained("risk", "--portfolio", "berka", "--repeats", 1)
@@ -86,6 +87,7 @@ def some_of_gmsc(datasets, tmp_path) -> tuple[Path, Path]:
     return folder, new
 
 
+@pytest.mark.campaign
 def test_gmsc_by_cross_validation_and_a_new_file(some_of_gmsc, tmp_path) -> None:
     folder, new = some_of_gmsc
     rating = trained("rating", "--portfolio", "gmsc", "--data", folder)

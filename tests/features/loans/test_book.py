@@ -35,13 +35,13 @@ def plain(found) -> object:
     return replace(found, refused=tuple(sorted(map(str, found.refused))))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(histories(), AS_OF)
 def test_as_of_equals_a_life_lived_day_by_day_with_what_was_known_then(events, as_of) -> None:
     assert figures(position(LOAN, events, as_of)) == PlainBook(LOAN, events, as_of).figures()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=35, deadline=None)
 @given(histories(), AS_OF)
 def test_paid_and_owed_is_due_and_no_fen_of_a_payment_is_lost(events, as_of) -> None:
     found = position(LOAN, events, as_of)
@@ -62,7 +62,7 @@ def test_paid_and_owed_is_due_and_no_fen_of_a_payment_is_lost(events, as_of) -> 
     assert sum(drawn) == found.due.principal_fen
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(histories(), AS_OF, st.randoms(use_true_random=False))
 def test_the_order_of_arrival_does_not_matter(events, as_of, random) -> None:
     shuffled = list(events)
@@ -70,7 +70,7 @@ def test_the_order_of_arrival_does_not_matter(events, as_of, random) -> None:
     assert plain(position(LOAN, shuffled, as_of)) == plain(position(LOAN, events, as_of))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(histories(), histories(), AS_OF, st.integers(1, 20))
 def test_what_became_known_later_is_not_seen_before(events, others, as_of, days) -> None:
     later = [
@@ -81,7 +81,7 @@ def test_what_became_known_later_is_not_seen_before(events, others, as_of, days)
     assert plain(position(LOAN, [*events, *later], as_of)) == plain(position(LOAN, events, as_of))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(histories(), AS_OF)
 def test_what_is_refused_changes_nothing_else(events, as_of) -> None:
     found = position(LOAN, events, as_of)
@@ -91,7 +91,7 @@ def test_what_is_refused_changes_nothing_else(events, as_of) -> None:
     assert replace(found, refused=()) == without
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=35, deadline=None)
 @given(histories(), AS_OF)
 def test_a_settled_loan_owes_nothing_and_an_active_one_something(events, as_of) -> None:
     found = position(LOAN, events, as_of)
@@ -99,7 +99,7 @@ def test_a_settled_loan_owes_nothing_and_an_active_one_something(events, as_of) 
     assert (found.owed.total_fen > 0) or found.state is not State.ACTIVE
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(histories(), AS_OF, st.integers(0, 9))
 def test_money_is_surplus_only_where_nothing_is_owed(events, as_of, more) -> None:
     before = position(LOAN, events, as_of)

@@ -55,7 +55,7 @@ def told(one: Position) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.one_of(common(), common(), histories()).map(renamed), max_size=4), AS_OF)
 def test_each_loan_stands_where_the_engine_puts_it(lives: list[list[Event]], as_of: int) -> None:
     tables = Tables()
@@ -73,7 +73,7 @@ def test_each_loan_stands_where_the_engine_puts_it(lives: list[list[Event]], as_
     assert book.subject.tolist() == [code + 1 for code in expected]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.lists(st.one_of(common(), histories()).map(renamed), max_size=3),
     AS_OF,
@@ -146,7 +146,7 @@ def plain(draw: st.DrawFn) -> Plain:
     )  # fmt: skip
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=35, deadline=None)
 @given(st.lists(plain(), max_size=4), AS_OF)
 def test_the_plain_feeds_tell_the_same_loans(lives: list[Plain], as_of: int) -> None:
     tables = Tables()

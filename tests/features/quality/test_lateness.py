@@ -36,7 +36,8 @@ def test_a_monthly_source_has_its_month_its_lag_and_the_tolerance() -> None:
 
 def test_registers_are_not_judged_and_courts_and_loans_are() -> None:
     lasting = {name for name, contract in CONTRACTS.items() if contract.times.valid_to}
-    assert lasting - limits().unjudged == {"administrative_penalty", "court_case", "loan"}
+    events = {"administrative_penalty", "court_case", "criminal_case", "account_freeze", "guarantee", "loan"}
+    assert lasting - limits().unjudged == events
     assert limits().unjudged <= set(CONTRACTS)
     assert delivery(CONTRACTS["vehicle"], days(*range(100)), int(days(999)[0])) is None
 
