@@ -174,7 +174,7 @@ class Street:
         at = (self.settings.as_of or 0) - DAY
         row = {
             "id_number": number, "freeze_no": f"{name}-{time.time_ns()}", "frozen_on": iso(at - DAY)[:10], "released_on": "",
-            "authority": "court", "amount": "900", "published_at": iso(at)[:19],
+            "authority": "court", "amount": "900", "published_at": f"{iso(at)[:10]}T09:00:00",
         }  # fmt: skip
         return msgspec.json.encode(row).decode()
 
