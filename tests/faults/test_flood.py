@@ -141,6 +141,7 @@ def test_a_flood_of_applications_is_shed_quickly_and_every_one_admitted_is_decid
     assert stored(bank) == before + FLOOD
 
 
+@pytest.mark.campaign
 def test_who_finds_no_connection_is_told_soon_and_it_is_over_by_itself(
     bank: Bank, api: SmallApi, people: list[tuple[str, str]]
 ) -> None:

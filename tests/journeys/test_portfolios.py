@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from training.validation import auc
 __all__ = ["datasets"]
 pytestmark = pytest.mark.datasets
 GMSC_ROWS = 24_000
+long_run = pytest.mark.skipif(os.environ.get("YIDAI_CAMPAIGN") == "slice", reason="half a minute of training")
 
 
 def run(*arguments: object) -> str:
@@ -47,6 +49,7 @@ def trained(model: str, *arguments: object) -> dict[str, object]:
 
 
 @pytest.mark.campaign
+@long_run
 def test_berka_by_cross_validation_and_a_new_file_of_its_applications(datasets, tmp_path) -> None:
     rating = trained("rating", "--portfolio", "berka", "--repeats", 1)
     risk = trained("risk", "--portfolio", "berka", "--repeats", 1)
@@ -88,6 +91,7 @@ def some_of_gmsc(datasets, tmp_path) -> tuple[Path, Path]:
 
 
 @pytest.mark.campaign
+@long_run
 def test_gmsc_by_cross_validation_and_a_new_file(some_of_gmsc, tmp_path) -> None:
     folder, new = some_of_gmsc
     rating = trained("rating", "--portfolio", "gmsc", "--data", folder)

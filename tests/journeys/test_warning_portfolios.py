@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ __all__ = ["datasets"]
 pytestmark = pytest.mark.datasets
 
 
+@pytest.mark.campaign
+@pytest.mark.skipif(os.environ.get("YIDAI_CAMPAIGN") == "slice", reason="half a minute of training")
 def test_mortgages_are_warned_of_out_of_time(datasets, tmp_path, monkeypatch) -> None:
     """Measured 0.690; the floor stands under it by what another order of sums may cost."""
     monkeypatch.setenv("YIDAI_HOME", str(tmp_path))
