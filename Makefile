@@ -39,7 +39,7 @@ campaign: setup  ## the long runs: everything marked campaign, and property test
 	@$(BIN)/python -m pytest -m "hypothesis and not campaign" --hypothesis-profile new -n 2 --dist loadfile
 
 campaign-slice: setup  ## a short slice of the long runs, as CI takes it
-	@YIDAI_CAMPAIGN=slice $(BIN)/python -m pytest -m campaign --timeout 900
+	@YIDAI_CAMPAIGN=slice $(BIN)/python -m pytest -m campaign --timeout 900 -n 2 --dist loadfile
 
 lint: setup  ## ruff, mypy strict, import layers
 	@$(BIN)/ruff check .

@@ -41,7 +41,8 @@ print("ready", flush=True)
 """
 FLUSH = READY + "flush(database, lake, contracts)"
 COMPACT = READY + "list(compact(lake, contracts, 0))"
-ROUNDS = 3 if os.environ.get("YIDAI_CAMPAIGN") == "slice" else 15
+ROUNDS = 15
+SLICE = os.environ.get("YIDAI_CAMPAIGN") == "slice"
 
 
 def process(bank: Bank, code: str) -> subprocess.Popen[bytes]:
@@ -148,5 +149,6 @@ def test_a_killed_flush_and_compaction_lose_and_double_nothing(bank: Bank, api: 
 
 
 @pytest.mark.campaign
+@pytest.mark.skipif(SLICE, reason="the slice kills in test_campaign, with records too")
 def test_many_kills(bank: Bank, api: Api) -> None:
     storm(bank, api, "M", ROUNDS, kill_api=True)
