@@ -29,8 +29,8 @@ from serving.store.keys import KeyRing
 
 RANDOM_KEY = "random approvals"
 _REQUEST_KEY = "request digest"
-_GROUPS = 4
-"""Groups of applications that are under way at a time: one is decided while others wait to be stored."""
+_GROUPS = 2
+"""Groups of applications that are under way at a time: one is decided while the other waits to be stored."""
 
 
 class WrongKey(Invalid):
