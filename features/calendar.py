@@ -72,6 +72,11 @@ def month_index(moments: NDArray[np.int64]) -> NDArray[np.int64]:
     return local.astype("datetime64[M]").astype(np.int64)
 
 
+def month_text(index: int) -> str:
+    """A month, counted from January 1970, as people write it: 2024-03."""
+    return f"{1970 + index // 12}-{index % 12 + 1:02d}"
+
+
 def month_start(index: NDArray[np.int64] | int) -> NDArray[np.int64]:
     """Instant at which each month (counted from January 1970 in China) begins."""
     months = np.asarray(index, dtype=np.int64).astype("datetime64[M]")

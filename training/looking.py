@@ -7,7 +7,7 @@ from html import escape
 
 import numpy as np
 
-from features.calendar import month_index
+from features.calendar import month_index, month_text
 from features.contracts.model import Contract
 from features.timeline.door import Door
 from training.bundle import FIXED, Bundle
@@ -53,7 +53,7 @@ def volume_of(door: Door, contract: Contract) -> Shown:
     name = contract.dataset
     table = door.whole({name: contract}, (), needed=[name]).tables[name]
     months, counts = np.unique(month_index(table.valid_from), return_counts=True)
-    texts = [f"{1970 + int(m) // 12}-{int(m) % 12 + 1:02d}" for m in months]
+    texts = [month_text(int(m)) for m in months]
     return Shown(volume_chart(texts, counts.tolist()))
 
 

@@ -7,7 +7,7 @@ who applies, not of what they do. A figure past its limit is a finding for a per
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from features.calendar import month_index
+from features.calendar import month_index, month_text
 from features.contracts.load import convert, parse_yaml
 from features.matrix import FeatureMatrix, Missing
 from training.bundle import Scorer, probability
@@ -127,7 +127,7 @@ def monitor(
     reference = _Reference(scored, before)
     months = np.where(before, -1, month_index(as_of))
     found = tuple(
-        reference.month(_text(int(month)), np.flatnonzero(months == month))
+        reference.month(month_text(int(month)), np.flatnonzero(months == month))
         for month in np.unique(months[months >= 0])
     )
     auc_before = scored.auc(np.flatnonzero(before))
@@ -231,14 +231,3 @@ class _Reference:
             scored.auc(rows), book_test(scored.bad[own], scored.pd[own]) if len(own) else None,
             {dataset: float(flags[rows].mean()) for dataset, flags in scored.absent.items()},
         )  # fmt: skip
-
-
-def _text(month: int) -> str:
-    return f"{1970 + month // 12}-{month % 12 + 1:02d}"
-
-
-def worst(findings: Sequence[Finding], most: int) -> list[Finding]:
-    """The findings that are furthest past their limits, relative to these."""
-    return sorted(findings, key=lambda one: (-abs(one.figure / one.limit) if one.limit else 0.0, one.month))[
-        :most
-    ]

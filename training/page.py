@@ -15,7 +15,7 @@ from training.rejects_page import rejects_section
 from training.report import Report, held_out_rows
 from training.review_page import review_sections
 from training.sample import Sample
-from training.tables import Html, table
+from training.tables import Html, gallery, table
 from training.validation import Interval, Metrics
 
 _MOST_DRIFT = 12
@@ -57,7 +57,7 @@ def pictures(sample: Sample, judged: Judged, report: Report) -> dict[str, str]:
 def render(report: Report, charts: Mapping[str, str]) -> str:
     """The page as HTML text."""
     parts = (
-        _head(report), _warnings(report), _figures(report.metrics), _pictures(charts), _judgement(report),
+        _head(report), _warnings(report), _figures(report.metrics), gallery(charts), _judgement(report),
         _horizons(report), grades_section(report), _withheld(report), _features(report),
         _points(report.points) if report.points else "",
         rejects_section(report.rejects) if report.rejects else "",
@@ -99,13 +99,6 @@ def _figures(metrics: Metrics) -> str:
         + "".join(f"<div><b>{a}</b><span>{b}</span></div>" for a, b in shown)
         + "</div>"
     )
-
-
-def _pictures(charts: Mapping[str, str]) -> str:
-    cells = "".join(
-        f"<figure><figcaption>{escape(k)}</figcaption>{svg}</figure>" for k, svg in charts.items()
-    )
-    return f"<div class='pictures'>{cells}</div>"
 
 
 def _judgement(report: Report) -> str:

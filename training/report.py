@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from features.calendar import iso, month_index
+from features.calendar import iso, month_index, month_text
 from features.contracts.model import Text
 from features.matrix import Missing
 from features.timeline.ingest import FileReport
@@ -249,7 +249,7 @@ def _stability(sample: Sample, bundle: Bundle, judged: Judged) -> tuple[Stabilit
         own = score[months == month]
         value = psi(expected, _shares(own, edges))
         chance = psi_by_chance(len(before), len(own), len(edges) + 1)
-        found.append(Stability(_month_text(int(month)), len(own), round(value, 6), round(chance, 6)))
+        found.append(Stability(month_text(int(month)), len(own), round(value, 6), round(chance, 6)))
     return tuple(found)
 
 
@@ -264,7 +264,3 @@ def _shares(score: NDArray[np.int64], edges: NDArray[np.float64]) -> NDArray[np.
     return np.asarray(
         np.bincount(np.searchsorted(edges, score, side="right"), minlength=len(edges) + 1) + 0.5
     )
-
-
-def _month_text(month: int) -> str:
-    return f"{1970 + month // 12}-{month % 12 + 1:02d}"

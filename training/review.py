@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 
-from features.calendar import iso, month_index
+from features.calendar import iso, month_index, month_text
 from features.contracts.model import Text
 from features.matrix import FeatureMatrix, Missing
 from training.bundle import Bundle, Scorer
@@ -138,7 +138,7 @@ def _drift(bundle: Bundle, sample: Sample, start: int | None) -> tuple[tuple[str
     before = sample.time < start
     month = np.where(before, -1, month_index(sample.time))
     numbers = np.unique(month[month >= 0])
-    texts = tuple(f"{1970 + int(m) // 12}-{int(m) % 12 + 1:02d}" for m in numbers)
+    texts = tuple(month_text(int(m)) for m in numbers)
     generator = np.random.default_rng(SEED)
     found, tests = [], len(bundle.columns) * len(numbers)
     for place, column in enumerate(bundle.columns):

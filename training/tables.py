@@ -1,8 +1,8 @@
-"""Tables of a page."""
+"""Tables and pictures of a page."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 
@@ -24,3 +24,13 @@ def table(names: Sequence[str], lines: Iterable[Sequence[object]], texts: int = 
 
     head = row("th", names) if any(names) else ""
     return f"<div class='wide'><table>{head}{''.join(row('td', line) for line in lines)}</table></div>"
+
+
+def gallery(charts: Mapping[str, str]) -> str:
+    """Charts (SVG by caption) side by side; those that there are none of are left out."""
+    cells = (
+        f"<figure><figcaption>{escape(name)}</figcaption>{svg}</figure>"
+        for name, svg in charts.items()
+        if svg
+    )
+    return f"<div class='pictures'>{''.join(cells)}</div>"

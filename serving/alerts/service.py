@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
 from typing import Any
 from uuid import UUID
 
@@ -35,13 +34,12 @@ from serving.alerts.model import (
 from serving.alerts.repository import Wanted
 from serving.decisions.schemas import KeyReused
 from serving.decisions.service import hash_of_key
+from serving.proportion import wilson
 from serving.store.access_log import write_async
 from serving.store.audit import record_async
 from serving.store.session import tenant_connection
 
 _DO = Permission.HANDLE_ALERTS
-_Z = 1.959963984540054
-"""Of a two-sided interval of 95 %."""
 
 
 class AlertView(msgspec.Struct, frozen=True):
@@ -210,10 +208,9 @@ def interval(true: int, false: int) -> tuple[float | None, float | None, float |
     rows = true + false
     if not rows:
         return None, None, None
-    rate, spread = true / rows, _Z * _Z / rows
-    centre = (rate + spread / 2) / (1 + spread)
-    half = _Z * sqrt(rate * (1 - rate) / rows + spread / (4 * rows)) / (1 + spread)
-    return round(rate, 6), round(max(centre - half, 0.0), 6), round(min(centre + half, 1.0), 6)
+    rate = true / rows
+    low, high = wilson(rate, rows)
+    return round(rate, 6), round(max(low, 0.0), 6), round(min(high, 1.0), 6)
 
 
 def _tried(

@@ -8,7 +8,7 @@ from itertools import pairwise
 import msgspec
 import numpy as np
 
-from features.calendar import iso, month_index, month_start
+from features.calendar import iso, month_index, month_start, month_text
 from features.loans import analytics
 from features.loans.analytics import TO, Month, Roll
 from features.loans.rows import Records
@@ -140,7 +140,7 @@ def _month(one: Month) -> MonthView:
     )
     ended = int(month_index(np.array([one.as_of - 1]))[0])
     return MonthView(
-        _name(ended), iso(one.as_of), one.total, int(one.balance.sum()), one.overdue, one.npl, bands
+        month_text(ended), iso(one.as_of), one.total, int(one.balance.sum()), one.overdue, one.npl, bands
     )
 
 
@@ -153,7 +153,7 @@ def _roll(one: Roll) -> RollView:
 def _vintages(books: Sequence[WholeBook], over: int) -> list[VintageView]:
     found = analytics.vintages(books, over)
     return [
-        VintageView(over, _name(month), loans, tuple(share[~np.isnan(share)].tolist()))
+        VintageView(over, month_text(month), loans, tuple(share[~np.isnan(share)].tolist()))
         for month, loans, share in zip(found.month.tolist(), found.loans.tolist(), found.share, strict=True)
     ]
 
@@ -161,8 +161,3 @@ def _vintages(books: Sequence[WholeBook], over: int) -> list[VintageView]:
 def _part(one: analytics.Share, whole: int) -> PartView:
     npl = one.bad_balance / one.balance if one.balance else None
     return PartView(one.label, one.loans, one.balance, one.balance / whole if whole else 0.0, npl)
-
-
-def _name(month: int) -> str:
-    """A month, counted from January 1970, as people write it."""
-    return f"{1970 + month // 12}-{month % 12 + 1:02d}"

@@ -9,7 +9,7 @@ from importlib.resources import files
 
 from serving.analytics.monitor import Looked
 from training.monitoring import Finding, MonthFigures
-from training.tables import table
+from training.tables import gallery, table
 from training.validation import Interval
 
 MONTH_NAMES = (
@@ -81,11 +81,8 @@ def render(looked: Looked) -> str:
         "PSI of the score": stability_chart([(one.month, one.score.psi) for one in found.months]),
         "Columns that moved most": drift_chart([one.month for one in found.months], moved),
     }
-    pictures = "".join(
-        f"<figure><figcaption>{name}</figcaption>{svg}</figure>" for name, svg in charts.items()
-    )
     body = (
-        _head(looked), _findings(found.findings), f"<div class='pictures'>{pictures}</div>",
+        _head(looked), _findings(found.findings), gallery(charts),
         f"<h2>Month by month</h2>{table(MONTH_NAMES, month_lines(found.months), 1)}",
         f"<h2>People beside the model</h2>{table(OVERRIDE_NAMES, override_lines(looked), 1)}", _notes(),
     )  # fmt: skip

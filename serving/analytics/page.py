@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from features.loans.whole import BUCKETS
 from serving.analytics.model import PartView, PortfolioView, RollView
-from training.tables import table
+from training.tables import gallery, table
 
 MONTH_NAMES = ("month", "open loans", "balance", "overdue", *(band.value for band in BUCKETS), "NPL")
 PART_NAMES = ("part", "loans", "balance", "share", "NPL")
@@ -55,14 +55,11 @@ def render(found: PortfolioView) -> str:
     }
     for over in (30, 90):
         charts[f"Ever over {over} days, by month of drawdown"] = vintages_chart(found, over)
-    pictures = "".join(
-        f"<figure><figcaption>{name}</figcaption>{svg}</figure>" for name, svg in charts.items() if svg
-    )
     page = string.Template((files("training") / "report.html").read_text(encoding="utf-8"))
     body = (
         _head(found),
         _figures(found),
-        f"<div class='pictures'>{pictures}</div>",
+        gallery(charts),
         _tables(found),
         _notes(),
     )

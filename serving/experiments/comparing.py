@@ -15,10 +15,10 @@ from serving.decisions.schemas import Arm
 from serving.decisions.shadows import Shadow
 from serving.policy.experiment import Guardrails
 from serving.policy.model import Outcome
+from serving.proportion import Z, wilson
 from training.rejects import bad_rate
 from training.validation import Interval
 
-_Z = 1.959963984540054
 MOST_REASONS = 8
 
 
@@ -140,7 +140,7 @@ def bad_ratio(champion: ArmLine, challenger: ArmLine) -> Interval | None:
     bads = [each.bad_rate.value * each.outcomes + 0.5 for each in (champion, challenger) if each.bad_rate]
     rows = [each.outcomes + 0.5 for each in (champion, challenger)]
     ratio = (bads[1] / rows[1]) / (bads[0] / rows[0])
-    spread = _Z * sqrt(sum(1 / bad - 1 / row for bad, row in zip(bads, rows, strict=True)))
+    spread = Z * sqrt(sum(1 / bad - 1 / row for bad, row in zip(bads, rows, strict=True)))
     return Interval(ratio, exp(log(ratio) - spread), exp(log(ratio) + spread))
 
 
@@ -192,5 +192,4 @@ def _mean(values: Sequence[float]) -> float:
 
 def _wilson(rate: float, rows: int) -> tuple[float, float, float]:
     """A rate with its interval by Wilson."""
-    middle, part = rate + _Z**2 / (2 * rows), _Z * sqrt(rate * (1 - rate) / rows + _Z**2 / (4 * rows**2))
-    return rate, (middle - part) / (1 + _Z**2 / rows), (middle + part) / (1 + _Z**2 / rows)
+    return rate, *wilson(rate, rows)

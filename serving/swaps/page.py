@@ -8,7 +8,7 @@ from html import escape
 from importlib.resources import files
 
 from serving.swaps.model import Backtest, Expected, Move
-from training.tables import table
+from training.tables import gallery, table
 
 _WORDS = {"approve": "approved", "refer": "referred", "decline": "declined"}
 
@@ -25,7 +25,7 @@ def render(found: Backtest) -> str:
         _head(found),
         _figures(found),
         _moves(found.moves),
-        _pictures(charts),
+        gallery(charts),
         _segments(found),
         _notes(found),
     )
@@ -94,13 +94,6 @@ def _figures(found: Backtest) -> str:
 
 def _moves(moves: Sequence[Move]) -> str:
     return f"<h2>The swap set</h2>{table(MOVE_NAMES, move_lines(moves), 1)}"
-
-
-def _pictures(charts: dict[str, str]) -> str:
-    cells = "".join(
-        f"<figure><figcaption>{escape(name)}</figcaption>{svg}</figure>" for name, svg in charts.items()
-    )
-    return f"<div class='pictures'>{cells}</div>"
 
 
 def _segments(found: Backtest) -> str:

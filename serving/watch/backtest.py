@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
 
 import msgspec
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from features.calendar import DAY, iso
 from features.terminal import Step
+from serving.proportion import wilson
 from serving.watch.document import Group, SignalsDocument
 from serving.watch.months import Month, Onset, codes, onsets, said
 from serving.watch.values import Given, Reading, Sources
@@ -25,7 +25,6 @@ EARLIEST, LATEST = 365, 30
 PRECISE = 365
 """Days within which an alert's loan must default for it to have been right."""
 ORANGE, RED = 2, 3
-_Z = 1.959963984540054
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -227,6 +226,5 @@ def rate(count: int, of: int) -> Rate | None:
     if not of:
         return None
     share = count / of
-    middle, half = share + _Z**2 / (2 * of), _Z * sqrt(share * (1 - share) / of + _Z**2 / (4 * of**2))
-    scale = 1 + _Z**2 / of
-    return Rate(share, max((middle - half) / scale, 0.0), min((middle + half) / scale, 1.0), of)
+    low, high = wilson(share, of)
+    return Rate(share, max(low, 0.0), min(high, 1.0), of)
