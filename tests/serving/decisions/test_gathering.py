@@ -23,6 +23,7 @@ class Answering:
     async def answer(self, group: Sequence[int], passed: Callable[[], None]) -> list[int | Exception]:
         """Each doubled; ``passed`` before the last wait where it is to be told."""
         self.groups.append(list(group))
+        self.passed = passed
         if self.tells:
             passed()
             passed()
@@ -105,6 +106,21 @@ def test_what_arrives_together_is_answered_together() -> None:
         gatherer: Gatherer[int, int] = Gatherer(answering.answer, most=10, at_once=1, waiting=10)
         assert await asyncio.gather(*map(gatherer.ask, [1, 2, 3])) == [2, 4, 6]
         assert answering.groups == [[1, 2, 3]]
+
+    asyncio.run(run())
+
+
+def test_those_who_wait_begin_as_soon_as_the_group_before_has_passed_though_nobody_else_asks() -> None:
+    async def run() -> None:
+        answering = Answering()
+        gatherer: Gatherer[int, int] = Gatherer(answering.answer, most=9, at_once=2, waiting=10)
+        tasks = await asked(gatherer, [1]) + await asked(gatherer, [2, 3])
+        assert answering.groups == [[1]]
+        answering.passed()
+        await asked(gatherer, [])
+        assert answering.groups == [[1], [2, 3]]
+        answering.may.set()
+        assert await asyncio.gather(*tasks) == [2, 4, 6]
 
     asyncio.run(run())
 
