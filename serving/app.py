@@ -16,6 +16,7 @@ from fastapi_offline import FastAPIOffline
 from features.errors import YidaiError
 from serving import logs
 from serving.alerts import api as alerts
+from serving.analytics import api as analytics
 from serving.batch import api as batch
 from serving.cases import api as cases
 from serving.classes import api as classes
@@ -80,6 +81,7 @@ def create_app(settings: Settings, database: Database, clock: Clock = wall_clock
     app.include_router(offers.router)
     app.include_router(loans.router)
     app.include_router(classes.router)
+    app.include_router(analytics.router)
     app.include_router(stops.router)
     app.include_router(sealed_log.router)
     app.include_router(webhooks.router)
@@ -139,6 +141,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             | records.COMPONENTS
             | loans.COMPONENTS
             | classes.COMPONENTS
+            | analytics.COMPONENTS
         )
         describe(schema)
         app.openapi_schema = schema

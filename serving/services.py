@@ -17,6 +17,7 @@ from features.timeline.lake import Lake
 from serving.access.bearer import Doorkeeper
 from serving.access.limits import TenantLimits
 from serving.alerts.service import AlertService
+from serving.analytics.service import AnalyticsService
 from serving.batch.service import BatchService
 from serving.cases.deciding import DecidingService
 from serving.cases.opening import Opener
@@ -71,6 +72,7 @@ class Services:
     subjects: SubjectService
     cases: CaseService
     alerts: AlertService
+    analytics: AnalyticsService
     classes: ClassService
     deciding: DecidingService
     rights: RightsService
@@ -121,6 +123,7 @@ async def open_services(settings: Settings, database: Database, clock: Clock) ->
         subjects=SubjectService(pool, database, keys, online, lake, clock),
         cases=CaseService(settings, pool, opener, clock),
         alerts=AlertService(pool, clock),
+        analytics=AnalyticsService(pool, clock, settings.seen_at),
         classes=ClassService(pool, clock),
         deciding=DecidingService(settings, pool, opener, clock),
         rights=RightsService(settings, pool, database, keys, online, lake, disputes, clock),

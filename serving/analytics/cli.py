@@ -92,7 +92,6 @@ def issues(
     as_json: Json = False,
 ) -> None:
     """The open issues of models in use, the first due first."""
-    from features.calendar import iso
     from serving.analytics import monitor as monitoring
     from serving.settings import Settings
 
@@ -101,8 +100,8 @@ def issues(
         show_json(rows)
         return
     cells = [
-        (str(r.issue_id)[:13], r.model, r.month, r.kind.replace("_", " "), r.about, f"{r.figure:.3f}", f"{r.bound:.3f}",
-         r.owner, iso(r.due_at)[:10], r.reason or r.todo)
+        (r.issue_id[:13], r.model, r.month, r.kind.replace("_", " "), r.about, f"{r.figure:.3f}", f"{r.limit:.3f}",
+         r.owner, r.due_at[:10], r.reason or r.todo)
         for r in rows
     ]  # fmt: skip
     names = (

@@ -1,64 +1,57 @@
-"""What the monitoring of a model found, as issues with an owner and a day: opened once, closed by a person with a reason."""
+"""What the monitoring of a model found, as issues with an owner and a day; closed by a person with a reason."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from uuid import UUID
+from typing import Any
 
-from features.calendar import DAY
+import msgspec
+
+from features.calendar import iso
 from features.errors import Conflict, Invalid, NotFound
-from serving.access.model import Authority
-from serving.access.repository import new_id
-from serving.store.audit import record
-from serving.store.session import Connection
 from serving.telling import NumberInText, holds_number
-from training.monitoring import Finding, Limits, Monitored
 
-_OPEN = """
-INSERT INTO model_issue (tenant_id, issue_id, model, bundle, kind, month, about, figure, bound, todo, owner, opened_by,
-                         opened_at, due_at)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"""
-_LIST = """
-SELECT issue_id, model, bundle, kind, month, about, figure, bound, todo, owner, opened_at, due_at, closed_at, reason
-FROM model_issue WHERE %s OR closed_at IS NULL ORDER BY closed_at IS NOT NULL, due_at, model, month, kind, about LIMIT %s"""
-_CLOSE = """
-UPDATE model_issue SET closed_by = %s, closed_at = %s, reason = %s WHERE issue_id = %s AND closed_at IS NULL"""
-_STATE = "SELECT closed_at FROM model_issue WHERE issue_id = %s"
 MOST, MOST_REASON = 500, 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class IssueRow:
-    """One issue; instants in µs, ``closed_at`` and ``reason`` None while it is open."""
+class IssueView(msgspec.Struct, frozen=True):
+    """One issue; ``closed_at``, ``closed_by`` and ``reason`` are empty while it is open. ``overdue``: open past its day."""
 
-    issue_id: UUID
+    issue_id: str
     model: str
     bundle: str
     kind: str
     month: str
     about: str
     figure: float
-    bound: float
+    limit: float
     todo: str
     owner: str
-    opened_at: int
-    due_at: int
-    closed_at: int | None
+    opened_at: str
+    due_at: str
+    overdue: bool
+    closed_at: str | None
+    closed_by: str | None
     reason: str | None
+
+
+class IssuePage(msgspec.Struct, frozen=True):
+    """Open issues, the first due first; closed ones after them where they were asked for."""
+
+    issues: list[IssueView]
 
 
 class UnknownIssue(NotFound):
     """No issue of this id in the tenant."""
 
     def __init__(self) -> None:
-        super().__init__("there is no such issue.", remedy="See: yidai models issues")
+        super().__init__("there is no such issue.", place="issue_id", remedy="See: yidai models issues")
 
 
 class ClosedAlready(Conflict):
     """Somebody closed it before."""
 
     def __init__(self) -> None:
-        super().__init__("it is closed.", remedy="See why: yidai models issues --all")
+        super().__init__("it is closed.", place="issue_id", remedy="See why: yidai models issues --all")
 
 
 class NoReason(Invalid):
@@ -71,48 +64,24 @@ class NoReason(Invalid):
         )  # fmt: skip
 
 
-def open_issues(
-    connection: Connection, authority: Authority, found: Monitored, limits: Limits, now: int
-) -> int:
-    """Open an issue for each finding that has none yet, also none that was closed; returns how many are new."""
-    opened = 0
-    for one in found.findings:
-        opened += connection.execute(_OPEN, _values(authority, found, one, limits, now)).rowcount
-    record(
-        connection, authority.tenant, now, authority.actor.actor_id, "model.monitored", found.bundle,
-        months=len(found.months), opened=opened,
-    )  # fmt: skip
-    return opened
-
-
-def issues(connection: Connection, *, closed: bool = False, most: int = MOST) -> list[IssueRow]:
-    """Open issues, the first due first; with ``closed`` the others after them."""
-    return [IssueRow(*row) for row in connection.execute(_LIST, (closed, most)).fetchall()]
-
-
-def close(connection: Connection, authority: Authority, issue_id: UUID, reason: str, now: int) -> None:
-    """Close an issue.
+def checked_reason(text: str) -> str:
+    """A reason without the space around it.
 
     Raises:
-        NoReason, NumberInText: of the reason.
-        UnknownIssue, ClosedAlready: there is nothing to close.
+        NoReason, NumberInText: it says nothing, too much, or who somebody is.
     """
-    reason = reason.strip()
+    reason = text.strip()
     if not 1 <= len(reason) <= MOST_REASON:
         raise NoReason
     if holds_number(reason):
         raise NumberInText("reason")
-    actor = authority.actor.actor_id
-    if not connection.execute(_CLOSE, (actor, now, reason, issue_id)).rowcount:
-        found = connection.execute(_STATE, (issue_id,)).fetchone()
-        raise UnknownIssue if found is None else ClosedAlready
-    record(connection, authority.tenant, now, actor, "model.issue_closed", str(issue_id), reason=reason)
+    return reason
 
 
-def _values(
-    authority: Authority, found: Monitored, one: Finding, limits: Limits, now: int
-) -> tuple[object, ...]:
-    return (
-        authority.tenant, new_id(), found.model, found.bundle, one.kind.value, one.month, one.about, one.figure, one.limit,
-        one.todo, limits.owner, authority.actor.actor_id, now, now + limits.due_days * DAY,
-    )  # fmt: skip
+def issue_view(row: Any, now: int) -> IssueView:
+    """A stored row as people see it."""
+    values = dict(row)
+    values["overdue"] = values["closed_at"] is None and values["due_at"] < now
+    for name in ("opened_at", "due_at", "closed_at"):
+        values[name] = None if values[name] is None else iso(values[name])
+    return msgspec.convert({**values, "issue_id": str(values["issue_id"])}, IssueView)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from features.calendar import instant, iso, month_start
 from features.errors import Invalid
 from serving.access.model import Permission
 from serving.analyst import training_door
-from serving.analytics.issues import IssueRow, close, issues, open_issues
+from serving.analytics.issues import MOST, IssueView
+from serving.analytics.opening import open_issues
 from serving.cases.overrides import statistics
 from serving.challenge import NoChampion
 from serving.clock import wall_clock
@@ -16,12 +20,16 @@ from serving.exchange import find_bundle
 from serving.naming import whole_id
 from serving.operations import active, authority
 from serving.serve import open_store
+from serving.services import with_services
 from serving.settings import Settings
+from serving.store.engine import Database
 from serving.store.session import tenant_transaction
+from training.bundle import Scorer
 from training.evaluation import make_split
 from training.monitoring import Monitored, load_limits, monitor
 from training.overrides import OverrideStatistics
 from training.portfolio import find_portfolio, load_portfolio
+from training.run import Prepared
 from training.run import prepare as rows_of
 
 
@@ -44,6 +52,18 @@ class NoTime(Invalid):
         )  # fmt: skip
 
 
+class NoRows(Invalid):
+    """A first day of use before or after which there is nothing."""
+
+    def __init__(self, as_of: NDArray[np.int64]) -> None:
+        told = (
+            f"Rows go from {iso(int(as_of.min()))} to {iso(int(as_of.max()))}."
+            if len(as_of)
+            else "There are no rows."
+        )
+        super().__init__("there are no rows before it, or none after.", place="--since", remedy=told)
+
+
 def look(settings: Settings, name: str, portfolio: str, since: str) -> Looked:
     """A version (or what is in force in a slot ``bundle.NAME``) on the rows of a portfolio from a day on, against those before.
 
@@ -55,39 +75,56 @@ def look(settings: Settings, name: str, portfolio: str, since: str) -> Looked:
     if not digest:
         raise NoChampion(name)
     scorer = find_bundle(settings, digest)
+    return look_at(settings, scorer, portfolio, read(settings, portfolio), since, wall_clock())
+
+
+def read(settings: Settings, portfolio: str) -> Prepared:
+    """The rows of a portfolio, as the settings' actor."""
     of = load_portfolio(find_portfolio(portfolio))
-    prepared = rows_of(of, door=training_door(settings, of))
+    return rows_of(of, door=training_door(settings, of))
+
+
+def look_at(
+    settings: Settings, scorer: Scorer, portfolio: str, prepared: Prepared, since: str, now: int
+) -> Looked:
+    """A version on rows that were read, at a moment: see ``look``."""
+    of = load_portfolio(find_portfolio(portfolio))
     start = instant(since) if since else make_split(prepared.sample, of.file.split).start
     if start is None:
         raise NoTime(of.name)
     rows, limits = prepared.rows, load_limits()
     if not (rows.as_of < start).any() or not (rows.as_of >= start).any():
-        told = f"Rows go from {iso(int(rows.as_of.min()))} to {iso(int(rows.as_of.max()))}."
-        raise Invalid("there are no rows before it, or none after.", place="--since", remedy=told)
+        raise NoRows(rows.as_of)
     found = monitor(scorer, rows.matrix, rows.outcome, rows.as_of, start, iso(start), limits)
     database = open_store(settings)
     asker = authority(settings, database, Permission.SUBMIT)
     with tenant_transaction(database, asker.tenant) as connection:
-        opened = open_issues(connection, asker, found, limits, wall_clock())
+        opened = open_issues(connection, asker, found, limits, now)
         overrides = tuple(statistics(connection, *_span(month.month)) for month in found.months)
     return Looked(found, opened, overrides)
 
 
-def listed(settings: Settings, *, closed: bool) -> list[IssueRow]:
+def store_of(settings: Settings) -> tuple[Database, str]:
+    """The store, and the tenant of the settings' actor."""
+    database = open_store(settings)
+    return database, authority(settings, database, Permission.SUBMIT).tenant
+
+
+def listed(settings: Settings, *, closed: bool) -> list[IssueView]:
     """The issues of models in use."""
     database = open_store(settings)
     asker = authority(settings, database, Permission.READ_REGISTRY)
-    with tenant_transaction(database, asker.tenant) as connection:
-        return issues(connection, closed=closed)
+    return with_services(
+        settings, database, lambda held: held.analytics.issues(asker, MOST, closed=closed)
+    ).issues
 
 
-def closed(settings: Settings, issue: str, reason: str) -> None:
+def closed(settings: Settings, issue: str, reason: str) -> IssueView:
     """Close one, by the beginning of its id."""
     database = open_store(settings)
     asker = authority(settings, database, Permission.SUBMIT)
     name = whole_id(database, asker.tenant, "issue", issue)
-    with tenant_transaction(database, asker.tenant) as connection:
-        close(connection, asker, name, reason, wall_clock())
+    return with_services(settings, database, lambda held: held.analytics.close(asker, name, reason))
 
 
 def _span(month: str) -> tuple[int, int]:

@@ -26,7 +26,7 @@ from serving.registry import service as registry
 from serving.serve import open_store
 from serving.services import Services, with_services
 from serving.settings import Settings
-from serving.store.session import tenant_transaction
+from serving.store.session import Connection, tenant_transaction
 from serving.watch.asked import models_in_force
 from serving.watch.signals import own_columns
 from serving.watch.values import narrowed
@@ -61,16 +61,25 @@ def propose(settings: Settings, month: str = "") -> Proposed:
     asker = authority(settings, database, Permission.CLASSIFY_LOANS)
     now = wall_clock()
     with tenant_transaction(database, asker.tenant) as connection:
-        slots = registry_rows.active(connection, now)
-        for slot in ("definitions", "classes"):
-            if slot not in slots:
-                raise NothingActive(slot)
-        plan = FeaturePlan.load(registry.artifact(connection, slots["definitions"]).data)
-        rules = registry.artifact(connection, slots["classes"])
-        models = models_in_force(connection, slots, plan)
-    own = asker.tenant == settings.tenant
-    run = Run(plan, read_classes(rules.data), rules.digest, Lake(settings.lake_root), own, models)
+        run = run_of(connection, settings, asker.tenant, now)
     return propose_month(database, asker, run, month, settings.seen_at(now), now)
+
+
+def run_of(connection: Connection, settings: Settings, tenant: str, now: int) -> Run:
+    """What a tenant's month is classed with: what is in force at a moment.
+
+    Raises:
+        NothingActive: no definitions or no classes are.
+    """
+    slots = registry_rows.active(connection, now)
+    for slot in ("definitions", "classes"):
+        if slot not in slots:
+            raise NothingActive(slot)
+    plan = FeaturePlan.load(registry.artifact(connection, slots["definitions"]).data)
+    rules = registry.artifact(connection, slots["classes"])
+    models = models_in_force(connection, slots, plan)
+    lake, own = Lake(settings.lake_root), tenant == settings.tenant
+    return Run(plan, read_classes(rules.data), rules.digest, lake, own, models)
 
 
 def some(

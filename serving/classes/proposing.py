@@ -28,7 +28,7 @@ from serving.store.engine import Database
 from serving.store.session import Connection, tenant_transaction
 from serving.watch.book import Book, datasets, names, open_book
 from serving.watch.models import Models
-from serving.watch.service import door_of
+from serving.watch.service import Watcher, door_for
 from serving.watch.values import Reading, Sources, never_came, values_of
 
 LEVELS = (None, "yellow", "orange", "red")
@@ -74,20 +74,26 @@ def propose(database: Database, authority: Authority, run: Run, month: str, as_o
         MonthNotOver: at ``as_of`` the month has not ended.
     """
     authority.holds(Permission.CLASSIFY_LOANS)
+    actor = authority.actor.actor_id
+    return propose_for(database, Watcher(authority.tenant, str(actor), actor), run, month, as_of, now)
+
+
+def propose_for(database: Database, watcher: Watcher, run: Run, month: str, as_of: int, now: int) -> Proposed:
+    """As ``propose``, for a person or for the worker, which proposes as nobody: a person confirms."""
     end = end_of(month, as_of)
     name = month_name(end)
     before = month_name(int(month_start(month_index(np.array([end]))[0] - 1)))
-    with tenant_transaction(database, authority.tenant) as connection:
+    with tenant_transaction(database, watcher.tenant) as connection:
         named = _named(run, connection)
-        tables, told = read(run, door_of(connection, authority, run.lake, now), end, named)
+        tables, told = read(run, door_for(connection, watcher, run.lake, now), end, named)
         told = _with_store(connection, told, named, before, end)
         gone = connection.execute(repository.GONE, (before,)).fetchall()
     judged = judge(run.document, tables, told, end)
     rows = [*rows_of(judged, told, named, run.digest), *left_rows(tables, told.book, named, gone, end, run.digest)]  # fmt: skip
-    with tenant_transaction(database, authority.tenant) as connection:
-        changed = repository.put(connection, authority.tenant, name, rows, now)
-        actor = authority.actor.actor_id
-        record(connection, authority.tenant, now, actor, "classes.proposed", name, loans=len(rows), changed=changed)  # fmt: skip
+    with tenant_transaction(database, watcher.tenant) as connection:
+        changed = repository.put(connection, watcher.tenant, name, rows, now)
+        detail = {"loans": len(rows), "changed": changed}
+        record(connection, watcher.tenant, now, watcher.actor_id, "classes.proposed", name, **detail)
     return _summary(name, rows, changed, judged, run.digest)
 
 

@@ -12,6 +12,7 @@ from features.timeline.compaction import crowded
 from features.timeline.lake import Lake
 from serving.access.repository import tenants
 from serving.alerts import overdue
+from serving.analytics import nightly
 from serving.cases import escalating
 from serving.decisions.live import NothingActive
 from serving.experiments import guarding
@@ -174,6 +175,20 @@ def watch(work: Work) -> dict[str, Any]:
     return done
 
 
+def report_book(work: Work) -> dict[str, Any]:
+    """Each tenant's classes of the last month and its book month by month, kept to be shown."""
+    before = repository.last_result(work.connection, "report_book")
+    return {
+        tenant: nightly.report_book(work.settings, work.database, tenant, work.now, before.get(tenant))
+        for tenant in tenants(work.database)
+    }
+
+
+def monitor_models(work: Work) -> dict[str, Any]:
+    """Models in use looked at, issues opened where a month is past a limit, as YIDAI_TOKEN's actor."""
+    return nightly.monitor_models(work.settings, work.now)
+
+
 def _means(work: Work, tenant: str) -> InForce | None:
     with tenant_transaction(work.database, tenant) as connection, suppress(NothingActive):
         return in_force(connection, work.now)
@@ -221,6 +236,8 @@ KINDS = (
     JobKind("escalate", escalate, every=HOUR),
     JobKind("escalate_alerts", escalate_alerts, every=HOUR),
     JobKind("watch", watch, every=DAY),
+    JobKind("report_book", report_book, every=DAY),
+    JobKind("monitor_models", monitor_models, every=DAY, wanted=lambda settings: bool(settings.token)),
     JobKind("tell", tell, every=5),
     JobKind("guard", guard, every=DAY, wanted=lambda settings: bool(settings.token)),
     JobKind(MIRROR, follow_champion),

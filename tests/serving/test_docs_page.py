@@ -38,6 +38,7 @@ def test_the_description_names_every_route_and_what_it_answers(address: str) -> 
         "POST /v1/loans/{loan_id}/payments", "POST /v1/loans/{loan_id}/fees", "POST /v1/loans/{loan_id}/extensions",
         "POST /v1/loans/{loan_id}/restructurings", "POST /v1/loans/{loan_id}/charge-offs", "POST /v1/loans/{loan_id}/recoveries",
         "GET /v1/loans/{loan_id}/class", "POST /v1/loans/{loan_id}/class", "GET /v1/classes", "GET /v1/classes/provisions",
+        "GET /v1/portfolio", "GET /v1/models/{name}/monitoring", "GET /v1/issues", "POST /v1/issues/{issue_id}/close",
         "POST /v1/webhooks", "GET /v1/webhooks", "DELETE /v1/webhooks/{endpoint_id}", "POST /v1/webhooks/{endpoint_id}/rotate",
         "POST /v1/webhooks/{endpoint_id}/test", "GET /v1/webhooks/{endpoint_id}/deliveries",
         "POST /v1/webhooks/{endpoint_id}/deliveries/{delivery_id}/replay",

@@ -92,6 +92,7 @@ BODIES: dict[str, Any] = {
     "/v1/loans/{loan_id}/charge-offs": {"at": "2024-12-20"},
     "/v1/loans/{loan_id}/recoveries": {"at": "2024-12-21", "amount_fen": 10},
     "/v1/loans/{loan_id}/class": {"risk_class": "doubtful", "reason": "the borrower has left", "month": "2024-11", "version": 1},
+    "/v1/issues/{issue_id}/close": {"reason": "the feed was mended"},
     "/v1/approvals/stop": {"product": "consumer", "reason": "tried"},
     "/v1/approvals/resume": {"product": "consumer", "reason": "tried"},
     "/v1/webhooks": {"url": "https://bank.example/told", "kinds": ["decision.made"]},
@@ -108,6 +109,7 @@ PLACES = dict.fromkeys(
         "{endpoint_id}",
         "{delivery_id}",
         "{loan_id}",
+        "{issue_id}",
     ),
     str(uuid4()),
 ) | {"{dataset}": "vehicle"}

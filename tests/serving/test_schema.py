@@ -16,6 +16,7 @@ from schemathesis import Case, GenerationMode, checks
 from serving.access.model import GRANTED, Role
 from tests.serving.access.routes import ROUTES, described
 from tests.serving.alerts.desk import name_of, raised, sighting
+from tests.serving.analytics.desk import found_wanting, kept_reports
 from tests.serving.classes.desk import classed
 from tests.serving.test_hostile import BODIES
 from tests.serving.world import GOOD, Client
@@ -59,7 +60,9 @@ def real(client: Client, consent: str) -> dict[str, Any]:
     granted = client.ask("POST", "/v1/loans", json=BODIES["/v1/loans"], headers={"Idempotency-Key": "schema"})
     raised(client.bank, [sighting()])
     classed(client.bank, granted.json()["loan_id"])
+    kept_reports(client.bank)
     return {
+        "issue_id": found_wanting(client.bank, "city"), "name": "risk", "segment": "small", "village": "",
         "loan_id": granted.json()["loan_id"], "as_of": "2024-12-30", "month": "2024-11",
         "alert_id": str(name_of(client.bank)), "decision_id": decided, "decision": decided, "consent_id": consent, "case_id": opened, "dataset": "vehicle",
         "dispute_id": dispute.json().get("dispute_id", decided), "from": 1,

@@ -17,6 +17,7 @@ from serving.policy.load import CITY, policy_from_yaml
 from serving.registry.model import Kind
 from serving.store.session import owner_transaction
 from tests.serving.alerts.desk import raised, sighting, stored
+from tests.serving.analytics.desk import found_wanting
 from tests.serving.classes.desk import classed
 from tests.serving.test_hostile import BODIES
 from tests.serving.world import CHECKS, GOOD, NOW, PLAN, Bank, Client, application, scorecard
@@ -24,7 +25,7 @@ from tests.serving.world import CHECKS, GOOD, NOW, PLAN, Bank, Client, applicati
 KINDS = {
     "decision_id": "decision", "decision": "decision", "consent_id": "consent", "case_id": "case",
     "alert_id": "alert", "alert_case": "alert_case", "loan": "loan", "dispute_id": "dispute", "endpoint_id": "endpoint", "delivery_id": "delivery",
-    "loan_id": "account",
+    "loan_id": "account", "issue_id": "issue",
 }  # fmt: skip
 """What an id is of, by the name of its place."""
 
@@ -51,6 +52,10 @@ PLAIN = {
     "month",
     "risk_class",
     "unconfirmed",
+    "months",
+    "segment",
+    "name",
+    "closed",
 }
 """Places in paths and queries that name nothing of a tenant's. ``after`` is a place in the asker's own queue: what is not
 there is only passed by."""
@@ -117,12 +122,13 @@ def furnished(client: Client) -> dict[str, str]:
         owner.execute("UPDATE webhook_delivery SET state = 'delivered', ended_at = due_at")
     account = client.ask("POST", "/v1/loans", json=BODIES["/v1/loans"], headers={"Idempotency-Key": str(uuid4())}).json()["loan_id"]  # fmt: skip
     tenant = client.bank.settings.tenant
+    found = found_wanting(client.bank, tenant)
     classed(client.bank, account, tenant)
     raised(client.bank, [sighting(f"loan of {tenant}")], tenant=tenant)
     alert = stored(client.bank, tenant)[f"loan of {tenant}", "ss_stop"]
     return {
         "alert": str(alert.alert_id), "alert_case": str(alert.case_id), "loan": alert.loan, "account": account,
-        "decision": decision, "consent": consent, "case": case, "dispute": dispute, "endpoint": endpoint,
+        "decision": decision, "consent": consent, "case": case, "dispute": dispute, "endpoint": endpoint, "issue": found,
         "delivery": told[0]["delivery_id"],
     }  # fmt: skip
 

@@ -58,6 +58,10 @@ ROUTES: dict[tuple[str, str], Permission] = {
     ("POST", "/v1/loans/{loan_id}/class"): Permission.CLASSIFY_LOANS,
     ("GET", "/v1/classes"): Permission.READ_LOANS,
     ("GET", "/v1/classes/provisions"): Permission.READ_LOANS,
+    ("GET", "/v1/portfolio"): Permission.READ_LOANS,
+    ("GET", "/v1/models/{name}/monitoring"): Permission.READ_REGISTRY,
+    ("GET", "/v1/issues"): Permission.READ_REGISTRY,
+    ("POST", "/v1/issues/{issue_id}/close"): Permission.SUBMIT,
     ("GET", "/v1/approvals"): Permission.READ_REGISTRY,
     ("POST", "/v1/approvals/stop"): Permission.STOP_APPROVALS,
     ("POST", "/v1/approvals/resume"): Permission.STOP_APPROVALS,
@@ -111,6 +115,9 @@ NOBODYS: dict[tuple[str, str], Any] = {
     ("POST", "/v1/loans/{loan_id}/class"): {"risk_class": "loss", "reason": "seen", "version": 1},
     ("GET", "/v1/classes"): None,
     ("GET", "/v1/classes/provisions"): None,
+    ("GET", "/v1/portfolio"): None,
+    ("GET", "/v1/models/{name}/monitoring"): None,
+    ("POST", "/v1/issues/{issue_id}/close"): {"reason": "seen"},
     ("POST", "/v1/approvals/resume"): {"all": True, "reason": "seen"},
     ("GET", "/v1/log/checkpoint"): None,
     ("GET", "/v1/log/inclusion"): None,
@@ -136,8 +143,17 @@ def nobodys() -> dict[str, str]:
     """Ids of what is not there, by the places of paths."""
     return {
         name: str(uuid4())
-        for name in ("dispute_id", "case_id", "alert_id", "nobodys", "endpoint_id", "delivery_id", "loan_id")
-    } | {"dataset": "court_case"}
+        for name in (
+            "dispute_id",
+            "case_id",
+            "alert_id",
+            "nobodys",
+            "endpoint_id",
+            "delivery_id",
+            "loan_id",
+            "issue_id",
+        )
+    } | {"dataset": "court_case", "name": "nobodys"}
 
 
 def described(path: str) -> str:

@@ -22,7 +22,7 @@ UNDER_TENANT = (
     "consent", "subject_timeline", "artifact", "approval", "activation", "decision", "decision_key", "budget", "audit_log", "alert",
     "dispute", "erasure", "access_log", "model_entry", "evidence", "promotion",
     "decision_link", "review_case", "subject_statement", "subject_report", "offer", "drawdown", "approval_stop", "repayment", "escalation",
-    "webhook_endpoint", "webhook_delivery", "alert_case", "alert_point", "alert_event", "loan_account", "model_issue", "class_point", "class_event",
+    "webhook_endpoint", "webhook_delivery", "alert_case", "alert_point", "alert_event", "loan_account", "model_issue", "report", "class_point", "class_event",
     "receipt_unsealed", "log_leaf", "log_tile", "log_key", "log_checkpoint",
 )  # fmt: skip
 

@@ -54,7 +54,7 @@ def test_a_loan_that_is_never_paid_rolls_from_band_to_band(bank: Bank, tmp_path:
     moved = [sum(map(sum, roll["loans"])) for roll in found["rolls"]]
     assert moved == [month["loans"] for month in found["months"][:-1]]
     assert {name: len(parts) for name, parts in found["parts"].items()} == {
-        "amount granted": 1, "year granted": 1, "village": 1,
+        "amount granted": 1, "year granted": 1, "segment": 1, "village": 1,
     }  # fmt: skip
     text = page.read_text()
     assert text.count("<svg") >= 2
