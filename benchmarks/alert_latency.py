@@ -21,10 +21,11 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import psutil
 
 from benchmarks.common import finish
 from benchmarks.load import Load, Plan, arrivals, loaded
-from benchmarks.serving_bank import prepare, served
+from benchmarks.serving_bank import prepare, served, spent_by
 from features.calendar import DAY, iso
 from features.contracts.model import SubjectKind
 from serving import operations
@@ -101,14 +102,19 @@ class Street:
         """Figures and ratios."""
         log, home = self.settings.home / "worker.log", str(self.settings.home)
         environment = {"YIDAI_HOME": home, "YIDAI_AS_OF": iso(self.settings.as_of or 0)}
-        with served(self.settings, self.token) as (api, _), running("worker", environment, log):
+        with (
+            served(self.settings, self.token) as (api, process),
+            running("worker", environment, log) as worker,
+        ):
+            trees = {"api": process, "worker": psutil.Process(worker.pid)}
             port = int(api.url.rpartition(":")[2])
             owing = self._subjects(borrowers(self.settings.home / "city"))
             warm = min(len(owing) // 4, 20)
             self._load(port, owing[:warm], 3.0)
             idle = Plan(port, "/health/live", [""], {}, 3.0, CONNECTIONS, 100.0, method="GET")
             floor = loaded(idle, self.scratch)
-            load, latencies, cpu = self._load(port, owing[warm:], seconds)
+            with spent_by(self.settings, trees) as spent:
+                load, latencies, cpu = self._load(port, owing[warm:], seconds)
         figures = {
             "p50_ms": _quantile(latencies, 0.5), "p99_ms": _quantile(latencies, 0.99),
             "records_per_s": load.answered * EACH / load.seconds, "alerts": float(len(latencies)),
@@ -116,6 +122,9 @@ class Street:
             "unanswered": float(load.offered - load.answered), "generator_late_p99_ms": load.late,
             "cpu_s.generator": load.cpu, "cpu_s.watcher": cpu,
         }  # fmt: skip
+        figures |= {
+            f"cpu_ms_a_call.{name}": each * 1e3 / max(load.answered, 1) for name, each in spent.items()
+        }
         over = {"over_http_floor": floor.quantile(0.5), "over_answer": load.quantile(0.5)}
         return figures, {name: figures["p50_ms"] / value for name, value in over.items()}
 

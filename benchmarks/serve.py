@@ -14,19 +14,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-import psutil
 
 from benchmarks import serve_peers
 from benchmarks.common import finish
 from benchmarks.load import Load, Plan, loaded
 from benchmarks.serve_stages import STAGES, stages
-from benchmarks.serving_bank import consents, prepare, promise_nothing, served
+from benchmarks.serving_bank import consents, prepare, promise_nothing, served, spent_by
 from serving.access.model import Role
 from serving.demo.processes import Api
 from serving.demo.run import REQUEST
@@ -89,7 +86,7 @@ def measure(bank: Bank, seconds: float, *, peers: bool) -> tuple[dict[str, float
         loaded(msgspec.structs.replace(plan, seconds=3.0), bank.scratch)  # to warm up
         figures = {}
         promise_nothing(settings)
-        with _spent(settings, process) as cpu:
+        with spent_by(settings, {"api": process}) as cpu:
             most = loaded(plan, bank.scratch)
         figures |= _told("", most) | _cpu(cpu, most)
         for name, rate in (("half", most.per_second / 2), ("at_500", TARGET / 2)):
@@ -125,21 +122,6 @@ def _told(prefix: str, load: Load) -> dict[str, float]:
     }
     found |= {"unanswered": float(unwell), "generator_late_p99_ms": load.late}
     return {prefix + name: value for name, value in found.items()}
-
-
-@contextmanager
-def _spent(settings: Settings, api: psutil.Process) -> Iterator[dict[str, float]]:
-    """Seconds of CPU of the API's processes and of PostgreSQL's within the block."""
-    server = int((settings.home.resolve() / "postgres" / "postmaster.pid").read_text().split()[0])
-    trees = {"api": api, "postgres": psutil.Process(server)}
-    before = {name: _cpu_of(tree) for name, tree in trees.items()}
-    found: dict[str, float] = {}
-    yield found
-    found |= {name: _cpu_of(tree) - before[name] for name, tree in trees.items()}
-
-
-def _cpu_of(tree: psutil.Process) -> float:
-    return sum(sum(each.cpu_times()[:2]) for each in [tree, *tree.children(recursive=True)])
 
 
 def _cpu(spent: dict[str, float], load: Load) -> dict[str, float]:

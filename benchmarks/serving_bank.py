@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,6 +69,26 @@ def served(settings: Settings, token: str, workers: int = 1) -> Iterator[tuple[A
         url = f"http://127.0.0.1:{port}"
         wait_until(url, "/health/ready", process, log, "the API")
         yield Api(url, token), psutil.Process(process.pid)
+
+
+@contextmanager
+def spent_by(settings: Settings, trees: Mapping[str, psutil.Process]) -> Iterator[dict[str, float]]:
+    """Seconds of CPU within the block of these processes and of PostgreSQL's, with what they started."""
+    server = int((settings.home.resolve() / "postgres" / "postmaster.pid").read_text().split()[0])
+    asked = {**trees, "postgres": psutil.Process(server)}
+    before = {name: _cpu_of(tree) for name, tree in asked.items()}
+    found: dict[str, float] = {}
+    yield found
+    found |= {name: _cpu_of(tree) - before[name] for name, tree in asked.items()}
+
+
+def _cpu_of(tree: psutil.Process) -> float:
+    """Its own, of its children that ended, and of those that run."""
+    spent = sum(tree.cpu_times()[:4])
+    for each in tree.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it ends just now
+            spent += sum(each.cpu_times()[:2])
+    return float(spent)
 
 
 def promise_nothing(settings: Settings) -> None:

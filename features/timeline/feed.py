@@ -81,7 +81,7 @@ def check_feed(contract: Contract, raw: RawTable, file: str, *, hold: bool = Fal
     columns, links = _convert_fields(contract, raw.table, note)
     times = _times(contract, columns, raw.table.num_rows)
     note("valid_to", {"valid_to is before valid_from": times[1] < times[0]})
-    findings = sorted(_dated(findings, raw.lines, times[2]), key=lambda f: (f.line, f.field))
+    findings = sorted(_dated(findings, raw, times[2]), key=lambda f: (f.line, f.field))
 
     def chosen(rows: NDArray[np.bool_], held: CheckedFeed | None = None) -> CheckedFeed:
         kept = np.flatnonzero(rows)
@@ -188,13 +188,22 @@ def _time(source: TimeSource, columns: Mapping[str, Int64], rows: int) -> Int64:
     return np.full(rows, NULL if source.constant is None else instant(source.constant))
 
 
-def _dated(findings: list[Finding], lines: Int64, known_from: Int64) -> list[Finding]:
-    """Findings with the known time of their rows, int64 [rows]."""
-    told = known_from[known_from != NEVER]
-    last = int(told.max()) if len(told) else None
-    at = np.flatnonzero(np.isin(lines, [each.line for each in findings]) & (known_from != NEVER))
-    own = dict(zip(lines[at].tolist(), known_from[at].tolist(), strict=True))
-    return [msgspec.structs.replace(each, known=own.get(each.line, last)) for each in findings]
+def _dated(findings: list[Finding], raw: RawTable, known_from: Int64) -> list[Finding]:
+    """Findings with the known time of their rows, int64 [rows], or the last of their delivery."""
+    if not findings:
+        return findings
+    told = np.flatnonzero(known_from != NEVER)
+    came = np.zeros(len(known_from), dtype=np.int64) if raw.deliveries is None else raw.deliveries
+    last: dict[int, int] = {}
+    for delivery in np.unique(came[told]).tolist():
+        last[delivery] = int(known_from[told][came[told] == delivery].max())
+    at = told[np.isin(raw.lines[told], [each.line for each in findings])]
+    own = dict(zip(raw.lines[at].tolist(), known_from[at].tolist(), strict=True))
+    of = dict(zip(raw.lines.tolist(), came.tolist(), strict=True)) if raw.deliveries is not None else {}
+    return [
+        msgspec.structs.replace(each, known=own.get(each.line, last.get(of.get(each.line, 0))))
+        for each in findings
+    ]
 
 
 def _finding(contract: Contract, file: str, line: int, field: str, value_class: str) -> Finding:

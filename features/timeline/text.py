@@ -24,13 +24,14 @@ class UnreadableFeed(Invalid):
 @dataclass(frozen=True, slots=True)
 class RawTable:
     """All columns as strings, with each row's line in its file; ``broken`` are lines of another width and
-    ``garbled`` those that are not UTF-8.
+    ``garbled`` those that are not UTF-8. ``deliveries`` tells rows apart that came apart and are checked together.
     """
 
     table: pa.Table
     lines: Int64
     broken: tuple[int, ...] = ()
     garbled: tuple[int, ...] = ()
+    deliveries: Int64 | None = None
 
 
 def read_text(

@@ -40,11 +40,13 @@ class Gatherer(Generic[_Asked, _Answer]):
         most: int,
         at_once: int,
         waiting: int,
+        refusal: Callable[[], Unavailable] = Overloaded,
     ) -> None:
         self._answer = answer
         self._most = most
         self._free = at_once
         self._room = waiting
+        self._refusal = refusal
         self._waiting: deque[tuple[_Asked, asyncio.Future[_Answer]]] = deque()
         self._under_way: set[asyncio.Task[None]] = set()
         self._number = 0
@@ -60,11 +62,11 @@ class Gatherer(Generic[_Asked, _Answer]):
         """The answer, with those that are asked meanwhile.
 
         Raises:
-            Overloaded: too many wait.
+            Unavailable: too many wait; ``refusal`` says what of.
             Exception: what ``answer`` found instead, for this question.
         """
         if len(self._waiting) >= self._room:
-            raise Overloaded
+            raise self._refusal()
         future: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((one, future))
         self._plan()

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from serving.access.bearer import asking
 from serving.access.model import Authority, Permission
-from serving.records.service import SendReport
+from serving.records.together import SendReport
 from serving.services import Services, services
 
 router = APIRouter(prefix="/v1/records", tags=["records"])

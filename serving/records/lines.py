@@ -35,9 +35,23 @@ class TooManyRecords(TooLarge):
 class Lines:
     """What could be read, under the numbers of its lines, and what could not."""
 
-    table: RawTable
+    header: tuple[str, ...]
+    rows: list[list[str]]
+    numbers: list[int]
     findings: list[Finding]
     seen: int
+
+    @property
+    def table(self) -> RawTable:
+        """As a file's rows."""
+        return RawTable(_table(self.header, self.rows), np.array(self.numbers, dtype=np.int64))
+
+
+def joined(parts: Sequence[Lines]) -> RawTable:
+    """Lines of several bodies of one dataset, to be checked together: a row's line is its place among all of them."""
+    table = _table(parts[0].header, [row for part in parts for row in part.rows])
+    deliveries = np.repeat(np.arange(len(parts)), [len(part.rows) for part in parts])
+    return RawTable(table, np.arange(table.num_rows), deliveries=deliveries)
 
 
 def read_lines(contract: Contract, body: bytes, file: str, most: int | None = MOST) -> Lines:
@@ -61,7 +75,7 @@ def read_lines(contract: Contract, body: bytes, file: str, most: int | None = MO
             continue
         rows.append([_text(value.get(name)) for name in header])
         numbers.append(number)
-    return Lines(_table(header, rows, numbers), findings, len(lines))
+    return Lines(header, rows, numbers, findings, len(lines))
 
 
 def _object(line: bytes) -> dict[str, str | int | float | bool | None] | None:
@@ -79,7 +93,8 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _table(header: Sequence[str], rows: list[list[str]], numbers: list[int]) -> RawTable:
+def _table(header: Sequence[str], rows: list[list[str]]) -> pa.Table:
     columns = zip(*rows, strict=True) if rows else ([] for _ in header)
-    arrays = {name: pa.array(list(column), pa.string()) for name, column in zip(header, columns, strict=True)}
-    return RawTable(pa.table(arrays), np.array(numbers, dtype=np.int64))
+    return pa.table(
+        {n: pa.array(list(column), pa.string()) for n, column in zip(header, columns, strict=True)}
+    )

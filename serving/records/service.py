@@ -1,12 +1,17 @@
-"""Records one by one: checked as a file is, durable before the answer, seen by the next decision."""
+"""Records one by one: checked as a file is, durable before the answer, seen by the next decision.
+
+Calls that come while others are being stored are checked and stored together, in one transaction: what a call costs
+beside its rows (locks, look-ups, the commit) is paid once for all of them.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from uuid import UUID
 
 import asyncpg
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,20 +19,25 @@ from features.contracts.model import Contract
 from features.errors import NotFound, Unavailable
 from features.identity.held import held_records, texts_of
 from features.timeline.events import TAIL
-from features.timeline.feed import CheckedFeed, Finding, check_feed
 from features.timeline.ingest import events_of, keep_findings
 from features.timeline.lake import Batch, first_of_each, row_hash
 from serving.access.model import Authority, Permission
 from serving.access.repository import new_id
+from serving.decisions.gathering import Gatherer
 from serving.records import repository
 from serving.records.keeper import RecordKeeper
 from serving.records.lines import read_lines
 from serving.records.tail import links_of
+from serving.records.together import Call, Checked, SendReport, check_calls
 from serving.store.audit import record_async
-from serving.store.session import tenant_connection
+from serving.store.session import StoreUnavailable, tenant_connection
 from serving.store.vault import PostgresVault
 
 _TRIES = 3
+TOGETHER, AT_ONCE, WAITING = 64, 2, 4_096
+"""Calls of a group, groups under way (one is checked while another is stored), and calls that may wait."""
+SMALL = 100_000
+"""Bytes; a larger call is read in a thread, and stored by itself."""
 
 
 class UnknownDataset(NotFound):
@@ -46,26 +56,14 @@ class SubjectsMoving(Unavailable):
         super().__init__("nothing was stored.", remedy="Send the same records again.")
 
 
-class LineReport(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What became of one line: accepted, repeated, held (it has no valid number, and waits until it is known whose it
-    is), or quarantined, then with its findings.
-    """
+class TooManyCalls(Unavailable):
+    """More calls wait than can be stored in time."""
 
-    line: int
-    status: str
-    findings: tuple[dict[str, str], ...] = ()
-
-
-class SendReport(msgspec.Struct, frozen=True):
-    """What became of a call; ``last`` is the number of the latest record that is stored now."""
-
-    dataset: str
-    accepted: int
-    repeated: int
-    quarantined: int
-    last: int
-    lines: tuple[LineReport, ...]
-    held: int = 0
+    def __init__(self) -> None:
+        super().__init__(
+            "more calls of records wait here than can be stored in time; of this one nothing was stored.",
+            remedy="Send the same records again, after Retry-After.",
+        )
 
 
 class RecordService(RecordKeeper):
@@ -80,58 +78,101 @@ class RecordService(RecordKeeper):
 
         Raises:
             UnknownDataset, TooManyRecords: the call.
-            SubjectsMoving, StoreUnavailable: nothing was stored; send it again.
+            SubjectsMoving, TooManyCalls, StoreUnavailable: nothing was stored; send it again.
         """
         authority.holds(Permission.SEND_RECORDS)
         contract = self._contracts.get(dataset)
         if contract is None:
             raise UnknownDataset(sorted(self._contracts))
         name = f"call-{new_id()}"
+        if len(body) <= SMALL:
+            return await self._together.ask(Call(authority, contract, name, read_lines(contract, body, name)))
         lines = await asyncio.to_thread(read_lines, contract, body, name)
-        feed = await asyncio.to_thread(check_feed, contract, lines.table, name, hold=True)
-        findings = [*lines.findings, *feed.findings]
+        (report,) = await self._of_one(authority, [Call(authority, contract, name, lines)], _alone)
+        return report
+
+    @cached_property
+    def _together(self) -> Gatherer[Call, SendReport]:
+        return Gatherer(self._answers, TOGETHER, AT_ONCE, WAITING, TooManyCalls)
+
+    async def _answers(
+        self, calls: Sequence[Call], passed: Callable[[], None]
+    ) -> list[SendReport | Exception]:
+        """What each call is told; those of one actor are stored together, as one after the other would be."""
+        actors: dict[tuple[str, UUID], list[int]] = {}
+        for place, call in enumerate(calls):
+            actors.setdefault((call.authority.tenant, call.authority.actor.actor_id), []).append(place)
+        found: dict[int, SendReport | Exception] = {}
+        for places in actors.values():
+            own = [calls[place] for place in places]
+            found |= zip(places, await self._told(own, passed), strict=True)
+        return [found[place] for place in range(len(calls))]
+
+    async def _told(
+        self, calls: Sequence[Call], passed: Callable[[], None]
+    ) -> Sequence[SendReport | Exception]:
+        """A call that cannot be stored is no trouble of the others': nothing of the group is stored then."""
+        try:
+            return await self._of_one(calls[0].authority, calls, passed)
+        except Exception as error:  # noqa: BLE001 - whose it is is told
+            if len(calls) == 1 or isinstance(error, StoreUnavailable):
+                return [error] * len(calls)
+        return [each for call in calls for each in await self._told([call], passed)]
+
+    async def _of_one(
+        self, authority: Authority, calls: Sequence[Call], passed: Callable[[], None]
+    ) -> list[SendReport]:
+        """Store what calls of one actor sent."""
+        parts = await asyncio.to_thread(check_calls, calls)
         for _ in range(_TRIES):
-            batch = await asyncio.to_thread(self._batch, contract, feed)
-            stored = await self._store(authority, contract, batch, feed, len({f.line for f in findings}))
+            batches = await asyncio.to_thread(self._batches, parts)
+            passed()
+            stored = await self._store(authority, parts, batches)
             if stored is not None:
-                await asyncio.to_thread(keep_findings, self._lake, dataset, name, findings, self._clock())
-                await asyncio.to_thread(self._hold, contract, feed)
-                return _report(dataset, feed, stored, findings)
+                await asyncio.to_thread(self._keep, parts)
+                return _reports(calls, parts, *stored)
         raise SubjectsMoving
 
-    def _batch(self, contract: Contract, feed: CheckedFeed) -> Batch:
+    def _batches(self, parts: Sequence[Checked]) -> list[Batch]:
         """The rows under their subjects, who become known if they are not. A vault of its own each time: one
         that remembers would bring back somebody who was erased by another process.
         """
         vault = PostgresVault(self._database, self._keys)
-        raw = events_of(contract, feed, vault, TAIL)
-        vault.keep(texts_of(contract, feed, raw.subject))
-        return Batch(raw, feed.imputed)
+        found = []
+        for part in parts:
+            raw = events_of(part.contract, part.feed, vault, TAIL)
+            vault.keep(texts_of(part.contract, part.feed, raw.subject))
+            found.append(Batch(raw, part.feed.imputed))
+        return found
 
-    def _hold(self, contract: Contract, feed: CheckedFeed) -> None:
-        """Keep the rows without a number; one that is held already is held once."""
-        if feed.held is not None and len(feed.held.lines):
-            PostgresVault(self._database, self._keys).hold(held_records(contract, feed.held))
+    def _keep(self, parts: Sequence[Checked]) -> None:
+        """What is told of lines that were refused; and the rows without a number: one that is held already is held once."""
+        for part in parts:
+            for call, findings in zip(part.calls, part.findings, strict=True):
+                keep_findings(self._lake, part.contract.dataset, call.name, findings, self._clock())
+            if part.feed.held is not None and len(part.held):
+                PostgresVault(self._database, self._keys).hold(held_records(part.contract, part.feed.held))
 
     async def _store(
-        self, authority: Authority, contract: Contract, batch: Batch, feed: CheckedFeed, bad: int
-    ) -> tuple[NDArray[np.bool_], int] | None:
-        """Which rows are new, and the last number; None where somebody was erased meanwhile."""
-        now, tenant, actor = self._clock(), authority.tenant, authority.actor.actor_id
+        self, authority: Authority, parts: Sequence[Checked], batches: Sequence[Batch]
+    ) -> tuple[list[NDArray[np.bool_]], int] | None:
+        """Which rows of each part are new, and the last number; None where somebody was erased meanwhile."""
+        now, tenant = self._clock(), authority.tenant
         plan = await self._online.plan_if_any(tenant, now)
         async with tenant_connection(self._pool, tenant) as connection:
             last = await repository.lock_counter(connection)
-            everybody = _everybody(contract, batch)
+            pairs = [(part.contract, batch) for part, batch in zip(parts, batches, strict=True)]
+            everybody = _everybody(pairs)
             if await repository.any_erased(connection, everybody):
                 return None
-            fresh = await self._fresh(connection, contract.dataset, batch)
-            if fresh.any():
-                last = await self._append(
-                    connection, authority, [(contract, batch.take(fresh))], everybody, plan, now
-                )
-                await self._remember(contract, batch, feed, last)
-            kept = 0 if feed.held is None else len(feed.held.lines)
-            await _log(connection, tenant, actor, now, contract.dataset, int(fresh.sum()), bad, kept)
+            fresh = [await self._fresh(connection, contract.dataset, batch) for contract, batch in pairs]
+            new = [(c, batch.take(rows)) for (c, batch), rows in zip(pairs, fresh, strict=True) if rows.any()]
+            if new:
+                last = await self._append(connection, authority, new, everybody, plan, now)
+            for part, batch, rows in zip(parts, batches, fresh, strict=True):
+                if rows.any():
+                    await self._remember(part, batch, last)
+                await _log(connection, authority, part, rows, now)
         return fresh, last
 
     async def _fresh(self, connection: asyncpg.Connection, dataset: str, batch: Batch) -> NDArray[np.bool_]:
@@ -141,46 +182,45 @@ class RecordService(RecordKeeper):
         stored = await asyncio.to_thread(self._lake.holds, dataset, batch.raw.subject, hashes)
         return first_of_each(hashes) & ~stored & ~np.isin(hashes, np.array(sorted(waiting), dtype=np.int64))
 
-    async def _remember(self, contract: Contract, batch: Batch, feed: CheckedFeed, last: int) -> None:
-        for field, texts in feed.names.items():
+    async def _remember(self, part: Checked, batch: Batch, last: int) -> None:
+        for field, texts in part.feed.names.items():
             codes = batch.raw.columns[field]
-            await asyncio.to_thread(self._lake.remember, contract.dataset, field, TAIL + last, codes, texts)
+            await asyncio.to_thread(
+                self._lake.remember, part.contract.dataset, field, TAIL + last, codes, texts
+            )
+
+
+def _alone() -> None:
+    """Nobody waits to begin after a call that is stored by itself."""
 
 
 async def _log(
-    connection: asyncpg.Connection,
-    tenant: str,
-    actor: UUID,
-    now: int,
-    dataset: str,
-    accepted: int,
-    bad: int,
-    held: int,
+    connection: asyncpg.Connection, authority: Authority, part: Checked, fresh: NDArray[np.bool_], now: int
 ) -> None:
-    await record_async(
-        connection, tenant, now, actor, "records.sent", dataset, accepted=accepted, quarantined=bad, held=held
-    )
+    """An entry for each call."""
+    tenant, actor = authority.tenant, authority.actor.actor_id
+    for place in range(len(part.calls)):
+        await record_async(
+            connection, tenant, now, actor, "records.sent", part.contract.dataset,
+            accepted=part.accepted(place, fresh), quarantined=part.quarantined(place), held=part.held_of(place),
+        )  # fmt: skip
 
 
-def _everybody(contract: Contract, batch: Batch) -> list[int]:
+def _everybody(pairs: Sequence[tuple[Contract, Batch]]) -> list[int]:
     """Subjects, and those whom their rows name."""
-    ends = [end for row in links_of(contract, batch.raw) for end in row]
-    return sorted({*batch.raw.subject.tolist(), *ends})
+    found: set[int] = set()
+    for contract, batch in pairs:
+        found.update(batch.raw.subject.tolist(), *links_of(contract, batch.raw))
+    return sorted(found)
 
 
-def _report(
-    dataset: str, feed: CheckedFeed, stored: tuple[NDArray[np.bool_], int], findings: list[Finding]
-) -> SendReport:
-    fresh, last = stored
-    good, held = feed.lines.tolist(), [] if feed.held is None else feed.held.lines.tolist()
-    status = {line: "accepted" if new else "repeated" for line, new in zip(good, fresh.tolist(), strict=True)}
-    told: dict[int, list[dict[str, str]]] = {}
-    for f in findings:
-        told.setdefault(f.line, []).append(
-            {"field": f.field, "value_class": f.value_class, "remedy": f.remedy}
-        )
-    lines = [LineReport(line, text) for line, text in (status | dict.fromkeys(held, "held")).items()]
-    lines += [LineReport(line, "quarantined", tuple(each)) for line, each in told.items()]
-    lines.sort(key=lambda each: each.line)
-    accepted = int(fresh.sum())
-    return SendReport(dataset, accepted, len(good) - accepted, len(told), last, tuple(lines), len(held))
+def _reports(
+    calls: Sequence[Call], parts: Sequence[Checked], fresh: Sequence[NDArray[np.bool_]], last: int
+) -> list[SendReport]:
+    """In the order of the calls."""
+    told: dict[str, SendReport] = {}
+    before = last - sum(int(rows.sum()) for rows in fresh)
+    for part, rows in zip(parts, fresh, strict=True):
+        told |= {call.name: part.report(place, rows, before, last) for place, call in enumerate(part.calls)}
+        before += int(rows.sum())
+    return [told[call.name] for call in calls]

@@ -96,6 +96,8 @@ class PostgresVault:
 
     def keep(self, texts: Sequence[PersonalText]) -> None:
         """See ``TextVault.keep``."""
+        if not texts:
+            return
         with self._connection() as connection:
             personal.keep(connection, self._keys, texts)
 
