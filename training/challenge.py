@@ -11,6 +11,7 @@ from training.evaluation import Split, make_split
 from training.promotion import Comparison
 from training.run import Prepared
 from training.sample import Sample
+from training.telling import RELEARNED
 from training.validation import auc, auc_difference
 
 
@@ -32,7 +33,9 @@ def compare(own: Scorer, other: Scorer, prepared: Prepared) -> Comparison:
     """
     held, split = _held(prepared)
     newest = int(prepared.sample.time.max())
-    unseen = split.start is not None and max(own.bundle.created_at, other.bundle.created_at) <= newest
+    both = own.bundle, other.bundle
+    unseen = split.start is not None and max(one.created_at for one in both) <= newest
+    unseen &= not any(one.notes.get(RELEARNED) for one in both)
     one, two = _log_odds(own, held), _log_odds(other, held)
     return Comparison(
         1, own.bundle_digest, other.bundle_digest, split.text, unseen, len(held), held.bads, auc(held.target, one),

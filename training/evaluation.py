@@ -62,6 +62,8 @@ class Judged:
     pd: Floats
     challenger: Floats | None
     parts: tuple[Bundle, ...] = ()
+    relearned: bool = False
+    """Whether the bundle learned from the rows held out as well, after its recipe was judged on them."""
 
 
 def make_split(sample: Sample, rule: OutOfTime | Folds, repeats: int | None = None) -> Split:

@@ -13,13 +13,16 @@ class WarningPanel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Over a loan book (a performance label) there is a row a borrower and month's end. A population that is a
     panel already has a row a subject and period of ``period_months``, and a label of what happened in it.
     The score learns the horizon ``learn``, the longest without it: a shorter one lets it learn from rows
-    nearer to the split, whose long windows have not ended.
+    nearer to the split, whose long windows have not ended. With ``relearn`` the model that ships learns once more,
+    after the judgement and by the same recipe, from all rows whose window has ended: the window before the split
+    and the rows held out are most of a young book.
     """
 
     months: int = 12
     curve: tuple[int, ...] = (3, 6)
     period_months: int = 1
     learn: int = 0
+    relearn: bool = False
 
     @property
     def horizons(self) -> tuple[int, ...]:

@@ -171,7 +171,7 @@ def build_report(
     ]
     return Report(
         2, bundle.portfolio, title, bundle.model, bundle.model_kind, iso(bundle.created_at),
-        judged.split.text, judged.split.out_of_time, int(bundle.notes["rows"]), _reached(rows),
+        judged.split.text, judged.split.out_of_time and not judged.relearned, int(bundle.notes["rows"]), _reached(rows),
         _random(rows, judged), metrics, challenger, difference, tuple(grades), _features(bundle, sample, judged),
         leaks, stability, bundle.notes,
         Origin(bundle_digest, bundle.definitions_digest, bundle.training_digest, tuple(files)), warnings,

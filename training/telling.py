@@ -15,6 +15,8 @@ OWN = "horizon_months"
 """The bundle's note of the months that its score learned."""
 TENTHS = "tenths"
 """The bundle's note of nine PDs, ascending, at which the second to the tenth tenth begin."""
+RELEARNED = "relearned"
+"""The bundle's note that it learned from the rows on which its recipe was judged."""
 _FAR = 64.0
 
 

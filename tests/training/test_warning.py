@@ -18,6 +18,7 @@ from tests.training.conftest import write_flat
 from tests.training.samples import made_sample
 from tests.training.test_run import app
 from training.bundle import load_bundle
+from training.challenge import compare
 from training.curve import horizon_pd
 from training.evaluation import make_split
 from training.panel import NoPanel, Panel, ends
@@ -150,6 +151,27 @@ def test_a_shorter_horizon_learns_from_rows_nearer_to_the_split(monthly, found) 
     ).parts
     assert len(learned) > 1.3 * int(found.bundle.notes["rows"])
     assert (ends(sample.time[learned], 3) <= start).all()
+
+
+@pytest.mark.campaign
+def test_who_relearns_is_judged_as_before_and_ships_what_learned_from_all_rows(
+    monthly, found, tmp_path
+) -> None:
+    (stage,) = stages(told(monthly, months=12, curve=[3, 6], relearn=True))
+    again = train_stage(stage, tmp_path, None, tracking=False)
+    assert again.bundle.notes["rows"] == len(stage.prepared.sample) > int(found.bundle.notes["rows"])
+    assert again.bundle.model == WARNING
+    assert again.report.metrics == found.report.metrics
+    assert again.report.curve == found.report.curve
+    assert "learned from all rows" in (again.folder / "report.html").read_text()
+    assert "the one that was judged" in (found.folder / "report.html").read_text()
+    judged = load_bundle(found.data)
+    assert compare(judged, judged, stage.prepared).unseen
+    assert not compare(judged, load_bundle(again.data), stage.prepared).unseen
+    mature = stage.prepared.sample.target.mean()
+    scorer = load_bundle(again.data)
+    chosen = stage.prepared.sample.matrix.select(scorer.columns)
+    assert scorer.score(chosen.values, chosen.missing).pd.mean() == pytest.approx(mature, rel=0.1)
 
 
 @pytest.mark.parametrize(
