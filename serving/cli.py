@@ -21,6 +21,7 @@ from serving.batch.cli import decide
 from serving.cases import cli as cases
 from serving.classes.cli import classes_app
 from serving.consents.cli import prefill
+from serving.documents_cli import documents_app
 from serving.experiments.cli import experiments_app
 from serving.features_cli import show_features
 from serving.grants.cli import grants
@@ -63,6 +64,12 @@ app.add_typer(tokens_app, name="tokens")
 app.add_typer(keys_app, name="keys")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(webhooks_app, name="webhooks")
+for group, where, slot, what in (
+    (alerts_app, "alerts handling", "handling", "Who handles an alert, and by when"),
+    (alerts_app, "alerts playbooks", "playbooks", "What to do about an alert"),
+    (models_app, "models limits", "monitoring", "Limits of models in use"),
+):
+    group.add_typer(documents_app(slot, what, where), name=where.split()[1])
 app.add_typer(alerts_app, name="alerts")
 app.add_typer(audit_app, name="audit")
 app.add_typer(quality_app, name="quality")

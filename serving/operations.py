@@ -30,6 +30,7 @@ from serving.records.flush import flush
 from serving.records.looking import Shown, alone, with_store
 from serving.registry import repository as registry_rows
 from serving.registry import service as registry
+from serving.registry.documents import SORTS, from_file
 from serving.registry.model import EvidenceKind, Kind, Verdict
 from serving.registry.overview import ArtifactRow, overview
 from serving.serve import open_store
@@ -115,6 +116,8 @@ def document_of(kind: Kind, source: str) -> bytes:
         return policy_from_yaml(path).data
     if kind is Kind.SIGNALS:
         return canonical_bytes(read_yaml(path, SignalsDocument))
+    if kind in SORTS:
+        return from_file(kind, path)
     if kind is Kind.CLASSES:
         return canonical_bytes(read_yaml(path, ClassesDocument))
     raise Invalid(f"a {kind.value} is submitted as JSON.", place=source, remedy="`yidai train` writes it.")

@@ -9,45 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from pathlib import Path
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from features.calendar import month_index, month_text
-from features.contracts.load import convert, parse_yaml
 from features.matrix import FeatureMatrix, Missing
 from training.bundle import Scorer, probability
 from training.estimated import estimated_auc
 from training.labels import Outcome
+from training.limits import Limits
 from training.moving import Cells, Moved, moved
 from training.validation import GradeTest, Interval, Verdict, auc, book_test
 
 Floats = NDArray[np.float64]
-SHIPPED = Path(__file__).with_name("monitoring.yaml")
 MOST = 12
 """So many columns are told a month."""
-
-
-class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a month may show before a person must look, and how many days that person has. PSI and CSI count only where
-    they exceed chance too; ``auc_fall`` only where the interval leaves the reference out; ``absent_rise`` is the rise of
-    the share of rows of which a source tells nothing.
-    """
-
-    schema: int
-    psi: float
-    csi: float
-    reasons_psi: float
-    auc_fall: float
-    absent_rise: float
-    rows: int
-    """Months of fewer rows are told and never found wanting."""
-    bads: int
-    """Nor is the ranking of months of fewer bads."""
-    due_days: int
-    owner: str
 
 
 class Kind(StrEnum):
@@ -101,15 +79,6 @@ class Monitored(msgspec.Struct, frozen=True):
     reference_auc: Interval | None
     months: tuple[MonthFigures, ...]
     findings: tuple[Finding, ...]
-
-
-def load_limits(path: Path = SHIPPED) -> Limits:
-    """The limits in a file.
-
-    Raises:
-        BrokenDocument: with place and remedy.
-    """
-    return convert(parse_yaml(path), Limits, path)
 
 
 def monitor(

@@ -121,6 +121,7 @@ def check_handling(found: Handling, name: str = HANDLING.name) -> Handling:
     Raises:
         BrokenHandling: with the place and what to mend.
     """
+    _check_schema(found.schema, name)
     for place, rule in (
         *((f"due.{level}", found.due.get(level)) for level in Level),
         ("disposal", found.disposal),
@@ -143,12 +144,18 @@ def check_handling(found: Handling, name: str = HANDLING.name) -> Handling:
     return found
 
 
+def _check_schema(schema: int, name: str) -> None:
+    if schema != 1:
+        raise BrokenHandling(f"{name} schema", f"schema {schema} is not known.", "Write schema: 1.")
+
+
 def check_playbooks(found: Playbooks, name: str = PLAYBOOKS.name) -> Playbooks:
     """The same, where each signal has one playbook and the rest has one.
 
     Raises:
         BrokenHandling: with the place and what to mend.
     """
+    _check_schema(found.schema, name)
     names = [signal for each in found.playbooks for signal in each.signals]
     codes = [each.code for each in found.playbooks]
     for what, several in (("signal", _twice(names)), ("playbook", _twice(codes))):

@@ -8,7 +8,7 @@ jumped change nothing twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -130,14 +130,6 @@ def merged(one: Point, other: Point) -> Point:
     """What both say of the same month: of the later day, and the gravest of the same day."""
     last = max((one.last_day, one.last_rank), (other.last_day, other.last_rank))
     return Point(one.point, max(one.gravest, other.gravest), max(one.band, other.band), *last)
-
-
-def points_of(observations: Iterable[Observation]) -> list[Point]:
-    """Observations in any order as points in order."""
-    found: dict[int, Point] = {}
-    for each in map(seen, observations):
-        found[each.point] = merged(found.get(each.point, each), each)
-    return [found[point] for point in sorted(found)]
 
 
 def standing(points: Sequence[Point], *, steady: bool = False) -> Standing | None:

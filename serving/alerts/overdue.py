@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from serving.alerts.handling import handling
 from serving.cases.escalating import WEEK
+from serving.registry.documents import in_force
+from serving.registry.model import Kind
 from serving.store.audit import record
 from serving.store.session import Connection
 
@@ -26,7 +27,7 @@ FROM raised"""
 
 def raise_overdue(connection: Connection, tenant: str, now: int) -> int:
     """Raise the overdue alerts of the tenant at a moment (µs), in the caller's transaction; again at once raises nothing."""
-    supervisor = handling().supervisor
+    supervisor = in_force(connection, Kind.HANDLING, now).supervisor
     found = connection.execute(_RAISE, {"week": now - WEEK, "now": now, "to": supervisor}).rowcount
     if found:
         record(connection, tenant, now, None, "overdue.raised", tenant, alerts=found)

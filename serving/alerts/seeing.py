@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from serving.alerts.handling import handling, playbooks
 from serving.alerts.neighbours import Neighbours
 from serving.alerts.recording import STEADY, Recorded, Recorder, Run, Sighting
 from serving.alerts.spreading import DERIVED, OF_A_VILLAGE, Around, spread
+from serving.registry.documents import in_force
+from serving.registry.model import Kind
 from serving.store.session import Connection
 from serving.watch.book import Book
 from serving.watch.document import Group
@@ -53,7 +54,8 @@ def record_seen(connection: Connection, tenant: str, seen: Seen) -> Recorded:
         seen.at, seen.clock, seen.digest, lambda signal: signal not in DERIVED, absent,
         None if seen.whole else (*seen.names, *seen.ended),
     )  # fmt: skip
-    recorder = Recorder(connection, tenant, handling(), playbooks())
+    rules, books = (in_force(connection, kind, seen.clock) for kind in (Kind.HANDLING, Kind.PLAYBOOKS))
+    recorder = Recorder(connection, tenant, rules, books)
     own = [hit for hit in seen.outcome.hits if hit.signal not in DERIVED and not _of_its_village(seen, hit)]
     done = recorder.record(run, [_sighting(seen, hit) for hit in own])
     if seen.beside is not None:

@@ -17,7 +17,7 @@ from features.timeline.door import Entry
 from serving.access.model import Authority, Permission
 from serving.alerts import lines, repository
 from serving.alerts.acting import Locked, Step, step
-from serving.alerts.handling import Playbook, playbooks
+from serving.alerts.handling import Playbook, Playbooks
 from serving.alerts.model import (
     MOST_AT_ONCE,
     SINGLY,
@@ -35,6 +35,8 @@ from serving.alerts.repository import Wanted
 from serving.decisions.schemas import KeyReused
 from serving.decisions.service import hash_of_key
 from serving.proportion import wilson
+from serving.registry.documents import in_force_async
+from serving.registry.model import Kind
 from serving.store.access_log import write_async
 from serving.store.audit import record_async
 from serving.store.session import tenant_connection
@@ -105,9 +107,10 @@ class AlertService:
         async with tenant_connection(self._pool, authority.tenant) as connection:
             alert, subject = await repository.get(connection, alert_id)
             await write_async(connection, [_read(authority, subject, self._clock())])
+            books = await in_force_async(connection, Kind.PLAYBOOKS, self._clock())
             return AlertView(
                 alert, await repository.events(connection, alert_id), await repository.points(connection, alert_id),
-                playbooks().of(alert.playbook, alert.signal), await repository.others(connection, alert),
+                books.of(alert.playbook, alert.signal), await repository.others(connection, alert),
             )  # fmt: skip
 
     async def act(
@@ -168,6 +171,7 @@ class AlertService:
             before = await repository.keyed(connection, key_hash, list(alerts))
             if any(each != digest for each in before.values()):
                 raise KeyReused
+            books = await in_force_async(connection, Kind.PLAYBOOKS, now)
             steps: dict[UUID, Step] = {}
             found: list[int | YidaiError] = []
             for target in targets:
@@ -175,7 +179,7 @@ class AlertService:
                 found.append(
                     alert.version
                     if alert is not None and target.alert_id in before
-                    else _tried(alert, action, authority, target, now, steps)
+                    else _tried(alert, action, authority, target, books, now, steps)
                 )
             await self._write(connection, authority, action, (key_hash, digest), alerts, steps, who, now)
         return found
@@ -218,15 +222,14 @@ def _tried(
     action: Action,
     authority: Authority,
     target: Target,
+    books: Playbooks,
     now: int,
     steps: dict[UUID, Step],
 ) -> int | YidaiError:
     if alert is None:
         return UnknownAlert()
     try:
-        steps[alert.alert_id] = step(
-            alert, action, authority.actor.actor_id, target.version, playbooks(), now
-        )
+        steps[alert.alert_id] = step(alert, action, authority.actor.actor_id, target.version, books, now)
     except YidaiError as refusal:
         return refusal
     return alert.version + 1

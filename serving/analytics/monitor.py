@@ -19,6 +19,8 @@ from serving.clock import wall_clock
 from serving.exchange import find_bundle
 from serving.naming import whole_id
 from serving.operations import active, authority
+from serving.registry import documents
+from serving.registry.model import Kind
 from serving.serve import open_store
 from serving.services import with_services
 from serving.settings import Settings
@@ -26,7 +28,7 @@ from serving.store.engine import Database
 from serving.store.session import tenant_transaction
 from training.bundle import Scorer
 from training.evaluation import make_split
-from training.monitoring import Monitored, load_limits, monitor
+from training.monitoring import Monitored, monitor
 from training.overrides import OverrideStatistics
 from training.portfolio import find_portfolio, load_portfolio
 from training.run import Prepared
@@ -92,12 +94,14 @@ def look_at(
     start = instant(since) if since else make_split(prepared.sample, of.file.split).start
     if start is None:
         raise NoTime(of.name)
-    rows, limits = prepared.rows, load_limits()
+    rows = prepared.rows
     if not (rows.as_of < start).any() or not (rows.as_of >= start).any():
         raise NoRows(rows.as_of)
-    found = monitor(scorer, rows.matrix, rows.outcome, rows.as_of, start, iso(start), limits)
     database = open_store(settings)
     asker = authority(settings, database, Permission.SUBMIT)
+    with tenant_transaction(database, asker.tenant) as connection:
+        limits = documents.in_force(connection, Kind.MONITORING, now)
+    found = monitor(scorer, rows.matrix, rows.outcome, rows.as_of, start, iso(start), limits)
     with tenant_transaction(database, asker.tenant) as connection:
         opened = open_issues(connection, asker, found, limits, now)
         overrides = tuple(statistics(connection, *_span(month.month)) for month in found.months)

@@ -7,7 +7,8 @@ from serving.access.model import Authority
 from serving.access.repository import new_id
 from serving.store.audit import record
 from serving.store.session import Connection
-from training.monitoring import Finding, Limits, Monitored
+from training.limits import Limits
+from training.monitoring import Finding, Monitored
 
 _OPEN = """
 INSERT INTO model_issue (tenant_id, issue_id, model, bundle, kind, month, about, figure, bound, todo, owner, opened_by,

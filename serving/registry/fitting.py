@@ -17,6 +17,7 @@ from serving.policy.lists import read_list
 from serving.policy.load import check_against, load_policy, read_policy
 from serving.policy.policy import Policy
 from serving.registry import repository
+from serving.registry.documents import SORTS, read
 from serving.registry.model import Kind
 from serving.store.session import Connection
 from serving.watch.signals import check_signals, own_columns, read_signals
@@ -57,6 +58,17 @@ class UnknownFeatures(Invalid):
         )
 
 
+class UnknownPlaybook(Invalid):
+    """A signal that names a playbook that is not there."""
+
+    def __init__(self, signal: str, playbook: str) -> None:
+        super().__init__(
+            f"the signal {signal} names the playbook {playbook!r}, which is not among the playbooks.",
+            place="playbooks",
+            remedy="Put it among them, or put signals in force first that name another.",
+        )
+
+
 def check(kind: Kind, data: bytes) -> None:
     """Read a document as what it claims to be.
 
@@ -75,6 +87,8 @@ def check(kind: Kind, data: bytes) -> None:
         read_list(data)
     elif kind is Kind.CLASSES:
         read_classes(data)
+    elif kind in SORTS:
+        read(kind, data)
     else:
         _check_json(kind, data)
 
@@ -150,8 +164,17 @@ def check_fit(connection: Connection, slots: Mapping[str, str]) -> None:
         signals = read_signals(_data(connection, slots["signals"]))
         check_signals(signals, known)
         narrowed(plan, signals.definitions, own_columns(signals))
+    if {"signals", "playbooks"} <= set(slots):
+        _check_playbooks(*(_data(connection, slots[slot]) for slot in ("signals", "playbooks")))
     if "classes" in slots:
         _check_classes(plan, read_classes(_data(connection, slots["classes"])))
+
+
+def _check_playbooks(signals: bytes, playbooks: bytes) -> None:
+    known = {each.code for each in read(Kind.PLAYBOOKS, playbooks).playbooks}
+    for signal in read_signals(signals).signals:
+        if signal.playbook and signal.playbook not in known:
+            raise UnknownPlaybook(signal.code, signal.playbook)
 
 
 def _check_classes(plan: FeaturePlan, classes: ClassesDocument) -> None:

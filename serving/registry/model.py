@@ -15,6 +15,11 @@ class Kind(StrEnum):
     SCALE = "scale"
     LIST = "list"
     CLASSES = "classes"
+    HANDLING = "handling"
+    """Who handles an alert, and by when."""
+    PLAYBOOKS = "playbooks"
+    MONITORING = "monitoring"
+    """Limits of models in use."""
 
 
 class Verdict(StrEnum):

@@ -21,7 +21,7 @@ from serving.store.session import Connection, tenant_transaction
 from training.bundle import load_bundle
 
 _SLOT = re.compile(
-    r"(definitions|signals|classes|scale|policy(\.[a-z][a-z0-9_]*)?|bundle\.[a-z][a-z0-9_]*|list\.[a-z][a-z0-9_]*)"
+    r"(definitions|signals|classes|handling|playbooks|monitoring|scale|policy(\.[a-z][a-z0-9_]*)?|bundle\.[a-z][a-z0-9_]*|list\.[a-z][a-z0-9_]*)"
 )
 
 _AHEAD = 60_000_000
@@ -75,7 +75,7 @@ class WrongSlot(Invalid):
     def __init__(self, slot: str, kind: str) -> None:
         super().__init__(
             f"the slot {slot!r} does not take a {kind}.",
-            remedy="Slots: policy, policy.<name>, list.<name>, definitions, signals, classes, scale, bundle.<name>.",
+            remedy="Slots: policy, policy.<name>, list.<name>, definitions, signals, classes, handling, playbooks, monitoring, scale, bundle.<name>.",
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from importlib.resources import files
 
 from serving.watch.backtest import Backtest, Line, Rate
-from training.tables import table
+from training.tables import gallery, table
 
 NAMES = (
     "signal", "yellow a month", "orange", "red", "at 0 days, of loans", "coverage", "precision", "precision of red",
@@ -30,9 +30,11 @@ def render(found: Backtest, before: Backtest | None = None) -> str:
         body += [f"<h2>Together, by signals {before.digest[:12]}</h2>", table(NAMES, lines(before.totals), 1)]
     picture = pairs_chart(bars, "new oranges and reds a month", "~s") if bars else ""
     body += [
-        f"<div class='pictures'><figure><figcaption>New oranges and reds a month</figcaption>{picture}</figure></div>"
+        gallery({"New oranges and reds a month": picture}),
+        "<h2>Signal by signal</h2>",
+        table(NAMES, lines(found.lines), 1),
+        "<h2>Month by month</h2>",
     ]
-    body += ["<h2>Signal by signal</h2>", table(NAMES, lines(found.lines), 1), "<h2>Month by month</h2>"]
     body += [table(("month", "new yellow", "new orange", "new red"), found.by_month, 1), _NOTES]
     page = string.Template((files("training") / "report.html").read_text(encoding="utf-8"))
     return page.substitute(title=f"Back-test of signals {found.digest[:12]}", body="\n".join(body))

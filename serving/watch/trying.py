@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 import yaml
 
-from features.calendar import DAY, instant, iso, months_before
+from features.calendar import DAY, instant, months_before
 from features.canonical import canonical_bytes, digest
 from features.contracts.load import convert, parse_yaml
 from features.definitions.conditions import BrokenDefinition
@@ -16,7 +16,7 @@ from features.definitions.plan import FeaturePlan
 from features.errors import Invalid
 from features.terminal import Step
 from features.timeline.door import Door
-from serving import operations, promotion
+from serving import documents, operations
 from serving.access.model import Permission
 from serving.analyst import training_door
 from serving.clock import wall_clock
@@ -129,18 +129,7 @@ def activate(settings: Settings, name: str, begin: int | None = None) -> Promote
     Raises:
         GatesMissed, BrokenSignal, Scheduled, UnknownArtifact, Invalid: nothing changed.
     """
-    database = open_store(settings)
-    asker = operations.authority(settings, database, Permission.ACTIVATE)
-    now = wall_clock()
-    if begin is not None and begin <= now:
-        problem = f"{iso(begin)} is not in the future."
-        raise Invalid(problem, place="--from", remedy="Leave it out: it begins now.")
-    with tenant_transaction(database, asker.tenant) as connection:
-        found = registry.artifact(connection, name)
-    if found.kind is not Kind.SIGNALS:
-        problem = f"{name[:12]} is a {found.kind.value}."
-        raise Invalid(problem, remedy="`yidai models promote` puts it in force.")
-    return promotion.promote(database, asker, {SLOT: found.digest}, now, begin=begin)
+    return documents.activate(settings, Kind.SIGNALS, name, begin)
 
 
 def differences(before: SignalsDocument, after: SignalsDocument) -> list[str]:

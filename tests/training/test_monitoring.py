@@ -18,7 +18,8 @@ from tests.training.samples import made_sample
 from training.bundle import Scorer
 from training.estimated import _expected_auc, estimated_auc
 from training.labels import Outcome
-from training.monitoring import Finding, Kind, Monitored, load_limits, monitor
+from training.limits import load_limits
+from training.monitoring import Finding, Kind, Monitored, monitor
 
 LIMITS = load_limits()
 SINCE = instant("2024-01-01")

@@ -12,6 +12,7 @@ from features.calendar import instant
 from serving.access.model import Role
 from serving.access.repository import create_token
 from serving.alerts.handling import handling, playbooks
+from serving.alerts.machine import Observation, Point, merged, seen
 from serving.alerts.recording import Recorded, Recorder, Run, Sighting
 from serving.store.session import owner_transaction, tenant_transaction
 from serving.watch.signals import Level
@@ -70,3 +71,11 @@ def second_officer(bank: Bank) -> None:
     """Somebody else with the same role, under the name ``SECOND``."""
     if SECOND not in bank.tokens:
         bank.tokens[SECOND] = create_token(bank.database, "city", SECOND, [Role.RISK_OFFICER], NOW)
+
+
+def points_of(observations: Iterable[Observation]) -> list[Point]:
+    """Observations in any order as points in order."""
+    found: dict[int, Point] = {}
+    for each in map(seen, observations):
+        found[each.point] = merged(found.get(each.point, each), each)
+    return [found[point] for point in sorted(found)]

@@ -16,11 +16,11 @@ from serving.alerts.machine import (
     Point,
     Standing,
     merged,
-    points_of,
     seen,
     standing,
 )
 from serving.watch.signals import Level
+from tests.serving.alerts.desk import points_of
 
 ENDS = ("2024-09-30", "2024-10-31", "2024-11-30", "2024-12-31", "2025-01-31", "2025-02-28")
 YELLOW, ORANGE, RED = 1, 2, 3

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features.calendar import DAY, instant
-from serving.alerts.machine import Observation, points_of, standing
+from serving.alerts.machine import Observation, standing
 from serving.store.session import owner_transaction, tenant_transaction
 from serving.watch.signals import Level
-from tests.serving.alerts.desk import forget_alerts, kinds, name_of, raised, sighting, stored
+from tests.serving.alerts.desk import forget_alerts, kinds, name_of, points_of, raised, sighting, stored
 from tests.serving.world import NOW, Bank
 
 ENDS = ("2024-09-30T20:00", "2024-10-31T20:00", "2024-11-30T20:00", "2024-12-31T20:00")

@@ -17,7 +17,8 @@ from serving.analytics.model import portfolio
 from serving.analytics.opening import open_issues
 from serving.store.session import tenant_transaction
 from tests.serving.world import NOW, Bank
-from training.monitoring import Finding, Kind, Monitored, load_limits
+from training.limits import load_limits
+from training.monitoring import Finding, Kind, Monitored
 
 ENDS = [instant(f"2024-{month:02d}-01") for month in (10, 11, 12)]
 

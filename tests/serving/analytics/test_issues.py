@@ -12,7 +12,7 @@ from serving.store.session import tenant_transaction
 from tests.serving.analytics.desk import found_wanting, monitored
 from tests.serving.cases.test_cases_cli import told, yidai
 from tests.serving.world import NOW, Bank, Client, problem
-from training.monitoring import load_limits
+from training.limits import load_limits
 
 LIMITS = load_limits()
 

@@ -1,0 +1,4 @@
+-- Who handles alerts, playbooks and limits of the monitoring of models are approved as the rest is.
+ALTER TABLE artifact DROP CONSTRAINT artifact_kind_check;
+ALTER TABLE artifact ADD CONSTRAINT artifact_kind_check
+    CHECK (kind IN ('policy', 'definitions', 'bundle', 'signals', 'scale', 'list', 'classes', 'handling', 'playbooks', 'monitoring'));
