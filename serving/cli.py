@@ -13,6 +13,7 @@ from features.cli import city_app, features_app
 from features.terminal import console, plain_errors, progress, show_json, show_table
 from serving import exchange_cli, fairness_cli, governance_cli
 from serving.access.cli import keys_app, tokens_app
+from serving.access.users_cli import users_app
 from serving.access_cli import access_log
 from serving.alerts.cli import alerts_app
 from serving.analytics import cli as analytics_cli
@@ -62,6 +63,7 @@ app.add_typer(approvals_app, name="approvals")
 app.add_typer(identity_app, name="identity")
 app.add_typer(tokens_app, name="tokens")
 app.add_typer(keys_app, name="keys")
+app.add_typer(users_app, name="users")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(webhooks_app, name="webhooks")
 for group, where, slot, what in (
@@ -183,6 +185,17 @@ def serve() -> None:
     settings = Settings.load()
     console.print(f"http://{settings.host}:{settings.port}/docs")
     run(settings, open_store)
+
+
+@app.command("console")
+def serve_console() -> None:
+    """Serve the pages of the risk officer, the analyst, the auditor and the administrator until stopped."""
+    from serving.console.serve import run_console
+    from serving.settings import Settings
+
+    settings = Settings.load()
+    console.print(settings.console_url or f"http://{settings.host}:{settings.console_port}/console/")
+    run_console(settings)
 
 
 @app.command()

@@ -69,6 +69,12 @@ def origin(value: str) -> str:
     return value
 
 
+def origin_url(value: str) -> str:
+    if value and not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", value):
+        raise ValueError(value)
+    return value
+
+
 def within(value: int, least: int, most: int) -> int:
     if not least <= value <= most:
         raise ValueError(value)
@@ -77,6 +83,7 @@ def within(value: int, least: int, most: int) -> int:
 
 EXPECTED: dict[Callable[[str], Any], str] = {
     port: "a port from 1 to 65535",
+    origin_url: "an address such as https://yidai.bank.example, without a path",
     count: "a whole number above zero",
     seconds: "a number of seconds above zero",
     rate: "a number of requests a second above zero",

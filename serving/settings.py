@@ -137,6 +137,21 @@ class Settings:
         "`yes` lets webhooks go to addresses of this machine and its network, to this machine over plain http too.",
         reading.flag,
     )
+    console_port: int = _setting(8200, "Port on which `yidai console` listens.", reading.port)
+    console_url: str = _setting(
+        "",
+        "Address at which people open the console; with https, cookies go over https only. Empty: host and port.",
+        reading.origin_url,
+    )
+    console_idle_minutes: int = _setting(
+        30, "Minutes after which a console session that nobody uses is over.", reading.count
+    )
+    console_session_hours: int = _setting(
+        12, "Hours after which a console session is over, used or not.", reading.count
+    )
+    oidc_issuer: str = _setting("", "OpenID Connect provider at which people sign in. Empty: passwords only.")
+    oidc_client_id: str = _setting("", "Name by which the provider knows this console.")
+    oidc_client_secret: str = _setting("", "Secret that the provider gave this console.", secret=True)
     complaints: str = _setting("12378", "Where an applicant can complain, as the notice tells it.")
     sweep_seconds: float = _setting(
         60.0, "How often ended consents are swept from the online store.", reading.seconds

@@ -1,0 +1,24 @@
+"""Who may open the console: passwords, identities of a provider, sessions, and what holds back who guesses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0031"
+down_revision = "0030"
+
+
+def upgrade() -> None:
+    _run("0031_console.sql")
+
+
+def downgrade() -> None:
+    _run("0031_console_back.sql")
+
+
+def _run(name: str) -> None:
+    driver = op.get_bind().connection.driver_connection
+    assert driver is not None
+    driver.execute(Path(__file__).with_name(name).read_text(encoding="utf-8"))
