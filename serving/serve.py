@@ -67,7 +67,7 @@ def run(settings: Settings, store: Callable[[Settings], Database] = open_migrate
         PortInUse, WrongAddress: before anything is started.
         ServerDown: no database.
     """
-    _probe(settings.host, settings.port)
+    probe(settings.host, settings.port)
     database = store(settings)
     several = settings.workers > 1
     logs.configure(settings)
@@ -88,12 +88,17 @@ def _app(settings: Settings, database: Database) -> FastAPI:
     return create_app(settings, database)
 
 
-def _probe(host: str, port: int) -> None:
+def probe(host: str, port: int) -> None:
+    """Refuse an address on which nobody could listen.
+
+    Raises:
+        PortInUse, WrongAddress.
+    """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
+        with socket.socket(family) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind(address)
     except OSError as error:
         if error.errno in {errno.EADDRINUSE, errno.EACCES}:
             raise PortInUse(host, port) from None

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import msgspec
 import uvicorn
+from fastapi import FastAPI
 
 from features.calendar import instant
 from features.canonical import canonical_bytes
@@ -188,7 +189,13 @@ def make_bank(settings: Settings, database: Database, folder: Path) -> Bank:
 @contextmanager
 def serving(bank: Bank, settings: Settings | None = None) -> Iterator[str]:
     """The bank's API over real HTTP; gives its address."""
-    app = create_app(settings or bank.settings, bank.database, bank.clock)
+    with running(create_app(settings or bank.settings, bank.database, bank.clock)) as address:
+        yield address
+
+
+@contextmanager
+def running(app: FastAPI) -> Iterator[str]:
+    """An application over real HTTP; gives its address."""
     config = uvicorn.Config(
         app,
         host="127.0.0.1",
@@ -202,7 +209,7 @@ def serving(bank: Bank, settings: Settings | None = None) -> Iterator[str]:
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
-        assert thread.is_alive(), "the API did not start"
+        assert thread.is_alive(), "the application did not start"
         time.sleep(0.01)
     try:
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"

@@ -1,0 +1,200 @@
+"""Signing in and out, with a password or at an identity provider."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
+
+from serving.access import accounts, sessions
+from serving.access.accounts import Attempt
+from serving.access.provider import Provider, SignInLost
+from serving.console.asking import (
+    ForeignForm,
+    Sent,
+    Visit,
+    arriving,
+    cookie_name,
+    go,
+    lasting,
+    local_target,
+    request_origin,
+    sending_any,
+)
+from serving.console.pages import HEADERS, LANGUAGE_COOKIE, ROOT, page
+from serving.console.words import Language
+from serving.services import Services, services
+from serving.settings import Settings
+
+router = APIRouter(prefix=ROOT)
+Held = Annotated[Services, Depends(services)]
+STATE_COOKIE = "yidai_sign_in"
+_BACK = f"{ROOT}/sign-in/provider/back"
+_YEAR = 365 * 24 * 3600
+
+
+def provider_of(settings: Settings) -> Provider | None:
+    """The identity provider of the settings; None where there is none."""
+    if not settings.oidc_issuer:
+        return None
+    ours = settings.console_url or f"http://{settings.host}:{settings.console_port}"
+    return Provider(
+        settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret, f"{ours}{_BACK}"
+    )
+
+
+@router.get("/sign-in")
+async def sign_in_page(
+    request: Request, held: Held, target: Annotated[str, Query(max_length=2_000)] = "", over: str = ""
+) -> Response:
+    """The form; ``over`` says that a session has just ended."""
+    return page(
+        request, "sign_in.html", target=local_target(target), over=bool(over), tenant=held.settings.tenant,
+        provider=request.app.state.provider is not None,
+    )  # fmt: skip
+
+
+@router.post("/sign-in")
+async def sign_in(
+    request: Request,
+    held: Held,
+    tenant: Annotated[str, Form(max_length=64)],
+    name: Annotated[str, Form(max_length=200)],
+    password: Annotated[str, Form(max_length=1_000)],
+    target: Annotated[str, Form(max_length=2_000)] = "",
+) -> Response:
+    """A new session by name and password; what session there was is no longer used."""
+    _ours(request)
+    attempt = Attempt(tenant.strip(), name.strip(), password, _address(request), _agent(request))
+    database, now = request.app.state.database, held.clock()
+    secret = await asyncio.to_thread(accounts.sign_in, database, attempt, now, lasting(held.settings))
+    return _begun(go(local_target(target)), held.settings, secret)
+
+
+@router.post("/sign-out")
+async def sign_out(request: Request, sent: Annotated[Sent, Depends(sending_any)]) -> Response:
+    """End the session, in the store and in the browser."""
+    held, name = sent.visit.services, cookie_name(sent.visit.services.settings)
+    secret, actor = request.cookies[name], sent.visit.session.actor
+    await asyncio.to_thread(sessions.end, request.app.state.database, actor, secret, held.clock())
+    answer = go(f"{ROOT}/sign-in")
+    answer.delete_cookie(name, path="/", secure=_secure(held.settings), httponly=True, samesite="lax")
+    return answer
+
+
+@router.post("/sign-in/provider")
+async def to_provider(
+    request: Request, held: Held, target: Annotated[str, Form(max_length=2_000)] = ""
+) -> Response:
+    """On to the identity provider."""
+    _ours(request)
+    provider = _provider(request)
+    url, state = await asyncio.to_thread(
+        provider.start, request.app.state.database, local_target(target), held.clock()
+    )
+    answer = go(url)
+    answer.set_cookie(
+        STATE_COOKIE,
+        state,
+        max_age=600,
+        path=_BACK,
+        secure=_secure(held.settings),
+        httponly=True,
+        samesite="lax",
+    )
+    return answer
+
+
+@router.get("/sign-in/provider/back")
+async def from_provider(request: Request, held: Held) -> Response:
+    """Back from the identity provider, with what proves who it is.
+
+    The page that follows is reached by a step of its own: browsers send no cookie that was set on the way from elsewhere.
+    """
+    state = request.cookies.get(STATE_COOKIE, "")
+    if not state:
+        raise SignInLost
+    provider, returned = _provider(request), f"{request_origin(request)}{_BACK}?{request.url.query}"
+    secret, target = await asyncio.to_thread(
+        provider.finish, request.app.state.database, returned, state, _agent(request), held.clock(),
+        lasting(held.settings),
+    )  # fmt: skip
+    answer = _begun(go(target), held.settings, secret)
+    answer.delete_cookie(STATE_COOKIE, path=_BACK)
+    return answer
+
+
+@router.get("/password")
+async def password_page(visit: Annotated[Visit, Depends(arriving)]) -> Response:
+    """The form in which one changes one's own password."""
+    return visit.page("password.html", shortest=accounts.SHORTEST, longest=accounts.LONGEST)
+
+
+@router.post("/password")
+async def change_password(request: Request, sent: Annotated[Sent, Depends(sending_any)]) -> Response:
+    """Put a new password in place of the old one; all other sessions end."""
+    visit, held = sent.visit, sent.visit.services
+    old, new = (str(sent.form.get(name, "")) for name in ("old", "new"))
+    actor = visit.session.actor
+    attempt = Attempt(actor.tenant, actor.name, old, _address(request), _agent(request))
+    secret = await asyncio.to_thread(
+        accounts.change_password,
+        request.app.state.database,
+        attempt,
+        new,
+        held.clock(),
+        lasting(held.settings),
+    )
+    return _begun(go(f"{ROOT}/"), held.settings, secret)
+
+
+@router.post("/language")
+async def language(
+    request: Request,
+    to: Annotated[Language, Form()],
+    target: Annotated[str, Form(max_length=2_000)] = "",
+) -> Response:
+    """Pages in the other language from now on."""
+    _ours(request)
+    answer = go(local_target(target))
+    secure = _secure(services(request).settings)
+    answer.set_cookie(
+        LANGUAGE_COOKIE, to.value, max_age=_YEAR, path=ROOT, secure=secure, httponly=True, samesite="lax"
+    )
+    return answer
+
+
+def _begun(answer: Response, settings: Settings, secret: str) -> Response:
+    answer.set_cookie(
+        cookie_name(settings), secret, max_age=settings.console_session_hours * 3600, path="/",
+        secure=_secure(settings), httponly=True, samesite="lax",
+    )  # fmt: skip
+    answer.headers.update(HEADERS)
+    return answer
+
+
+def _ours(request: Request) -> None:
+    """Refuse a form of another site, where there is no session yet that it could be made for."""
+    ours = request_origin(request)
+    if request.headers.get("origin", ours) != ours or request.headers.get("sec-fetch-site") == "cross-site":
+        raise ForeignForm
+
+
+def _provider(request: Request) -> Provider:
+    provider: Provider | None = request.app.state.provider
+    if provider is None:
+        raise SignInLost
+    return provider
+
+
+def _secure(settings: Settings) -> bool:
+    return settings.console_url.startswith("https://")
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def _agent(request: Request) -> str:
+    return request.headers.get("user-agent", "")
