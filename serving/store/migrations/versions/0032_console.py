@@ -6,16 +6,16 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0031"
-down_revision = "0030"
+revision = "0032"
+down_revision = "0031"
 
 
 def upgrade() -> None:
-    _run("0031_console.sql")
+    _run("0032_console.sql")
 
 
 def downgrade() -> None:
-    _run("0031_console_back.sql")
+    _run("0032_console_back.sql")
 
 
 def _run(name: str) -> None:
