@@ -67,6 +67,7 @@ class Marks:
     def erased(self) -> Int64:
         """Every subject that was erased, ascending: rows of theirs that are still stored are not read."""
         try:
+            (self.root / _ERASED).stat()  # most lakes have none, and this costs less than to open it
             return np.fromfile(self.root / _ERASED, dtype="<i8").astype(np.int64)
         except FileNotFoundError:
             return np.empty(0, dtype=np.int64)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -140,11 +142,15 @@ def schema_of(path: Path) -> pa.Schema:
 def read_table(path: Path, names: Sequence[str], by: str = "", values: Int64 | None = None) -> pa.Table:
     """The named columns that are there, of the row groups that may hold one of the values."""
 
-    def chosen(file: Any) -> list[int]:
-        groups = _groups(file.metadata, by, values)
-        if values is None or len(values) != 1:
+    def chosen(footer: Footer) -> list[int]:
+        if values is None or by not in footer.names:
+            return list(range(footer.metadata.num_row_groups))
+        ordered = np.sort(values)
+        groups = [group for group, span in enumerate(footer.spans(by)) if _may_hold(span, ordered)]
+        if len(ordered) != 1:
             return groups
-        return _holding(file, groups, by, values)
+        # of most datasets a subject has nothing, and what a group holds is known at no cost
+        return [group for group in groups if (footer.column(group, by) == ordered[0]).any()]
 
     return _read_groups(path, [*names, by] if by and by not in names else list(names), chosen)
 
@@ -152,57 +158,85 @@ def read_table(path: Path, names: Sequence[str], by: str = "", values: Int64 | N
 def read_span(path: Path, names: Sequence[str], first: int, last: int) -> pa.Table:
     """The named columns that are there, of the row groups that may hold subjects from ``first`` to ``last``."""
 
-    def chosen(file: Any) -> list[int]:
-        place = file.schema_arrow.names.index("subject")
-        statistics = (file.metadata.row_group(g).column(place).statistics for g in range(file.num_row_groups))
-        return [group for group, each in enumerate(statistics) if _overlaps(each, first, last)]
+    def chosen(footer: Footer) -> list[int]:
+        spans = enumerate(footer.spans("subject"))
+        return [group for group, span in spans if span is None or (span[0] <= last and first <= span[1])]
 
     return _read_groups(path, names, chosen)
 
 
-def _read_groups(path: Path, names: Sequence[str], chosen: Callable[[Any], list[int]]) -> pa.Table:
+@dataclass(frozen=True, slots=True)
+class Footer:
+    """What a segment tells of itself. A segment is never changed, so that this holds for as long as it stands."""
+
+    path: Path
+    key: tuple[int, int]
+    metadata: Any
+    schema: pa.Schema
+    names: frozenset[str]
+
+    def spans(self, by: str) -> tuple[tuple[int, int] | None, ...]:
+        """The least and the greatest value of a column in each group; None where that is not told."""
+        return _spans(self.path, by, *self.key)
+
+    def column(self, group: int, by: str) -> Int64:
+        """A column of one group."""
+        return _column(self.path, group, by, *self.key)
+
+
+def footer_of(path: Path) -> Footer:
+    """Of a segment as it is now.
+
+    Raises:
+        FileNotFoundError: it is gone.
+    """
+    stat = path.stat()
+    return _footer(path, stat.st_ino, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=4096)
+def _footer(path: Path, inode: int, written: int) -> Footer:
+    with pq.ParquetFile(path) as file:
+        schema = file.schema_arrow
+        return Footer(path, (inode, written), file.metadata, schema, frozenset(schema.names))
+
+
+@lru_cache(maxsize=8192)
+def _spans(path: Path, by: str, inode: int, written: int) -> tuple[tuple[int, int] | None, ...]:
+    footer = _footer(path, inode, written)
+    place = footer.schema.names.index(by)
+    groups = (footer.metadata.row_group(g) for g in range(footer.metadata.num_row_groups))
+    told = (group.column(place).statistics for group in groups)
+    return tuple((s.min, s.max) if s is not None and s.has_min_max else None for s in told)
+
+
+@lru_cache(maxsize=256)  # 128 KB each; 1 MB of a large segment's
+def _column(path: Path, group: int, by: str, inode: int, written: int) -> Int64:
+    metadata = _footer(path, inode, written).metadata
+    with pq.ParquetFile(path, metadata=metadata) as file:
+        return int64_of(file.read_row_group(group, columns=[by], use_threads=False)[by])
+
+
+def _read_groups(path: Path, names: Sequence[str], chosen: Callable[[Footer], list[int]]) -> pa.Table:
     try:
-        with pq.ParquetFile(path) as file:
-            present = [name for name in names if name in file.schema_arrow.names]
-            return file.read_row_groups(chosen(file), columns=present, use_threads=False)
+        footer = footer_of(path)
+        present = [name for name in dict.fromkeys(names) if name in footer.names]
+        groups = chosen(footer)
+        if not groups:
+            return pa.schema([footer.schema.field(name) for name in present]).empty_table()
+        with pq.ParquetFile(path, metadata=footer.metadata) as file:
+            return file.read_row_groups(groups, columns=present, use_threads=False)
     except FileNotFoundError:
         raise
     except (pa.ArrowInvalid, OSError):
         raise DamagedSegment(path) from None
 
 
-def _overlaps(statistics: Any, first: int, last: int) -> bool:
-    if statistics is None or not statistics.has_min_max:
+def _may_hold(span: tuple[int, int] | None, ordered: Int64) -> bool:
+    if span is None:
         return True
-    return bool(statistics.min <= last and first <= statistics.max)
-
-
-def _groups(metadata: Any, by: str, values: Int64 | None) -> list[int]:
-    every = range(metadata.num_row_groups)
-    if values is None or not metadata.num_row_groups:
-        return list(every)
-    place = metadata.schema.names.index(by)
-    ordered = np.sort(values)
-    return [
-        group for group in every if _may_hold(metadata.row_group(group).column(place).statistics, ordered)
-    ]
-
-
-def _holding(file: Any, groups: list[int], by: str, values: Int64) -> list[int]:
-    """The groups that do hold it: of most datasets a subject has nothing, and one column is read at no cost."""
-    if by not in file.schema_arrow.names:
-        return groups
-    found = [file.read_row_group(group, columns=[by], use_threads=False)[by] for group in groups]
-    return [
-        group for group, column in zip(groups, found, strict=True) if (int64_of(column) == values[0]).any()
-    ]
-
-
-def _may_hold(statistics: Any, ordered: Int64) -> bool:
-    if statistics is None or not statistics.has_min_max:
-        return True
-    first = np.searchsorted(ordered, statistics.min, side="left")
-    return bool(first < len(ordered) and ordered[first] <= statistics.max)
+    first = np.searchsorted(ordered, span[0], side="left")
+    return bool(first < len(ordered) and ordered[first] <= span[1])
 
 
 def put_table(path: Path, table: pa.Table, by: str = "subject") -> None:

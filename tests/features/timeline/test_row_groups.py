@@ -72,3 +72,20 @@ def test_spans_are_cut_where_row_groups_begin(
         held = [subject for subject in subjects if low <= subject < high]
         assert held
         assert len(held) <= most or len({s for s in first if low <= s < high}) == 1
+
+
+@given(st.lists(st.integers(0, 12), max_size=60), st.integers(1, 9), st.lists(st.integers(0, 12), max_size=3))
+def test_a_read_of_some_subjects_is_their_rows_whatever_is_remembered(
+    folder: Path, subjects: list[int], size: int, wanted: list[int]
+) -> None:
+    """A segment that is written anew under its name is read anew."""
+    held = np.sort(np.array(subjects, dtype=np.int64))
+    table = pa.table({"subject": held, "value": np.arange(len(held))})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(segments, "ROW_GROUP", size)
+        put_table(folder / "again.parquet", table)
+    asked, names = np.array(wanted, dtype=np.int64), ["value", "lacking", "value"]
+    for _ in range(2):
+        found = segments.read_arrays(folder / "again.parquet", names, "subject", asked)
+        assert found["value"].tolist() == np.flatnonzero(np.isin(held, asked)).tolist()
+        assert len(found["lacking"]) == len(found["value"])
