@@ -1,7 +1,7 @@
 """How early and how rightly the watch warns, at 2 % new alerts a month, beside days past due, signals alone and the exact filter.
 
-The warning model and the weights of the peers are learned on one sample city; judged are another one, whose seed nothing
-was learned from, and one of the shifted economy. All warners get as many alerts: each limit is the one at which new oranges and
+The warning model is learned on one sample city, the weights of the peers on a second; judged are another one, whose seed
+nothing was learned from, and one of the shifted economy. All warners get as many alerts: each limit is the one at which new oranges and
 reds reach the budget, and no outcome is looked at for it. A hit is an alert raised at 0 days past due, 30 to 365 days before the
 first missed due date; the denominator is all defaults, those of the first instalment among them, which nobody can
 see in time. Beside it `dcr_mortgage`, out of time, against binned logistic regression and LightGBM on the same rows.
@@ -29,21 +29,24 @@ from features.contracts.load import read_yaml
 from serving.watch.document import Group, SignalsDocument
 from serving.watch.models import Models
 from serving.watch.signals import SHIPPED
+from training.bundle import dump_bundle
 from training.evaluation import make_split
 from training.models import ModelName, Origin, predictor
 from training.portfolio import Portfolio, find_portfolio, load_portfolio
 from training.run import lake_door
-from training.warning import embargoed, stages, train_stage
+from training.warning import embargoed, relearned, stages
 
-LEARNED, JUDGED = 1, 9001
+LEARNED, WEIGHED, JUDGED = 1, 2, 9001
 """Seeds of the cities."""
+QUICK, QUICK_LOANS = 300, 8
+"""Households of each city, and one of so many mortgages, where it must be quick."""
 ORANGE = 2
 WARNERS = ("combined", "model", "signals", "dpd", "filter")
 
 
 @dataclass(frozen=True)
 class Weights:
-    """What the learned city says a signal is worth: log odds by signal of a default to come, at its least level."""
+    """What the second city says a signal is worth: log odds by signal of a default to come, at its least level."""
 
     early: Floats
     repayment: Floats
@@ -52,16 +55,20 @@ class Weights:
 def main() -> None:
     """Measure and print."""
     options = _options()
-    size = options.households or (1_000 if options.quick else 16_000)
-    learn = options.train_households or (1_000 if options.quick else 16_000)
+    size = options.households or (QUICK if options.quick else 5_000)
+    learn = options.train_households or (QUICK if options.quick else 10_000)
     skipped = options.without.split(",")
     portfolio, document = load_portfolio(find_portfolio("city")), read_yaml(SHIPPED, SignalsDocument)
     figures: dict[str, float] = {}
     ratios: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="yidai-bench-") as scratch:
         learned = City(Path(scratch) / "learned", learn, LEARNED).make()
-        models = taught(portfolio, learned, Path(scratch))
-        weights = worth(document, Bench(looked_at(learned, portfolio, document, models)))
+        models = taught(portfolio, learned)
+        second = City(Path(scratch) / "weighed", size, WEIGHED).make()
+        bench = Bench(looked_at(second, portfolio, document, models))
+        weights = worth(document, bench)
+        figures["limit.weighed"] = _limits("second city", document, bench)
+        del bench
         for name in ("city", "shifted"):
             if name not in skipped:
                 city = City(Path(scratch) / name, size, JUDGED, shifted=name == "shifted").make()
@@ -69,7 +76,7 @@ def main() -> None:
                 figures |= told[0]
                 ratios |= told[1]
         if "dcr" not in skipped:
-            figures |= mortgages()
+            figures |= mortgages(QUICK_LOANS if options.quick else 1)
     sizes = {"households": size, "train_households": learn, "seed": JUDGED, "budget": BUDGET}
     finish("warning", sizes, figures, ratios, as_json=options.json)
 
@@ -78,25 +85,29 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="1,000 households in each city")
-    parser.add_argument("--json", action="store_true", help="end with one line of JSON")
-    parser.add_argument("--households", type=int, default=0, help="of the judged cities; 16,000")
     parser.add_argument(
-        "--train-households", type=int, default=0, help="of the city that is learned from; 16,000"
+        "--quick", action="store_true", help="300 households in each city, an eighth of the mortgages"
+    )
+    parser.add_argument("--json", action="store_true", help="end with one line of JSON")
+    parser.add_argument(
+        "--households", type=int, default=0, help="of each judged city, and of the one of the weights; 5,000"
+    )
+    parser.add_argument(
+        "--train-households", type=int, default=0, help="of the city that is learned from; 10,000"
     )
     parser.add_argument("--without", default="", help="leave out of: dcr, shifted, city")
     return parser.parse_args()
 
 
-def taught(portfolio: Portfolio, city: City, out: Path) -> Models:
-    """The warning model as `yidai train warning` makes it."""
+def taught(portfolio: Portfolio, city: City) -> Models:
+    """The very bundle that `yidai train warning` ships, without the judgement before it."""
     stage, *_ = stages(portfolio, door=lake_door(portfolio, city.folder / "lake", 0))
-    data = train_stage(stage, out / "models", None, tracking=False).data
-    return Models.of({"bundle.warning": data}, portfolio.plan.reasons)
+    print(f"  learned from {len(stage.prepared.sample):,} rows of the panel", flush=True)
+    return Models.of({"bundle.warning": dump_bundle(relearned(stage))}, portfolio.plan.reasons)
 
 
 def worth(document: SignalsDocument, bench: Bench) -> Weights:
-    """Weights of the signals without a model, by logistic regression on the learned city: their best form."""
+    """Weights of the signals without a model, by logistic regression: their best form."""
     found = {}
     for group in (Group.EARLY, Group.REPAYMENT):
         x = features(document, bench.seen, group)[bench.used]
@@ -117,15 +128,20 @@ def features(document: SignalsDocument, seen: Past, group: Group) -> Floats:
 
 
 def scores(document: SignalsDocument, seen: Past, weights: Weights) -> dict[str, Floats]:
-    """What each warner ranks loans by. Ours: the rule's PD, facts before all."""
-    rule = document.combination
-    facts = [seen.codes.index(code) for code in (rule.facts if rule else ())]
-    fact = (seen.rank[facts] >= ORANGE).any(axis=0)
+    """What each warner ranks loans by."""
     return {
-        "combined": np.where(fact, 1.0 + seen.early_pd, seen.early_pd), "model": seen.warning_pd,
+        "combined": ruled(document, seen), "model": seen.warning_pd,
         "signals": features(document, seen, Group.EARLY) @ weights.early,
         "dpd": features(document, seen, Group.REPAYMENT) @ weights.repayment, "filter": seen.filter,
     }  # fmt: skip
+
+
+def ruled(document: SignalsDocument, seen: Past) -> Floats:
+    """What the rule ranks loans by: its PD, facts before all."""
+    rule = document.combination
+    facts = [seen.codes.index(code) for code in (rule.facts if rule else ())]
+    fact = (seen.rank[facts] >= ORANGE).any(axis=0)
+    return np.where(fact, 1.0 + seen.early_pd, seen.early_pd)
 
 
 def judged(
@@ -149,7 +165,7 @@ def judged(
     print(
         f"  ours over the filter: {len(ours.captured) / len(best.captured):.3f} ({least:.3f} to {most:.3f})"
     )
-    shipped = shipped_levels(document, bench)
+    shipped, limit = shipped_levels(document, bench), _limits(name, document, bench)
     _table(document, bench)
     figures = {
         "coverage": ours.coverage, "median_lead_days": ours.lead_days, "alerted_share": ours.share,
@@ -157,7 +173,7 @@ def judged(
         "coverage.filter": best.coverage, "coverage.signals": signals.coverage, "coverage.dpd": found["dpd"].coverage,
         "coverage.model": found["model"].coverage, "over_signals.low": low, "over_signals.high": high,
         "filter.low": least, "filter.high": most, "shipped.alerted_share": shipped["orange"].share,
-        "shipped.coverage": shipped["orange"].coverage, "defaults": float(len(bench.defaults)),
+        "shipped.coverage": shipped["orange"].coverage, "limit": limit, "defaults": float(len(bench.defaults)),
     }  # fmt: skip
     ratios = {
         key: len(ours.captured) / max(len(found[other].captured), 1)
@@ -181,6 +197,20 @@ def shipped_levels(document: SignalsDocument, bench: Bench) -> dict[str, Counted
     return {"orange": bench.counted(gravest >= ORANGE), "red": bench.counted(gravest > ORANGE)}
 
 
+def _limits(name: str, document: SignalsDocument, bench: Bench) -> float:
+    """The PD of the rule from which new oranges keep the budget, beside what the shipped limits raise; no outcome is used."""
+    score = ruled(document, bench.seen)
+    alert = bench.limited(score)
+    limit = float(score[alert].min()) if alert.any() else float("nan")
+    shipped = shipped_levels(document, bench)
+    print(
+        f"  {name}: new oranges keep {BUDGET:.0%} a month from a PD of {limit:.4f} on; the shipped limits raise "
+        f"{shipped['orange'].share:.2%}, reds among them {shipped['red'].share:.2%}, {shipped['red'].precision:.1%} of which "
+        f"default within the year", flush=True,
+    )  # fmt: skip
+    return limit
+
+
 def _table(document: SignalsDocument, bench: Bench) -> None:
     """Each signal by itself wherever it stands, at any level; conduct and village apart by their group."""
     print(f"  by signal; without any, {bench.right[bench.used].mean():.1%} default within the year")
@@ -195,8 +225,10 @@ def _table(document: SignalsDocument, bench: Bench) -> None:
             )
 
 
-def mortgages() -> dict[str, float]:
-    """AUC on the quarters after 30 of the panel of mortgages, next to two peers that learned from the same rows."""
+def mortgages(every: int) -> dict[str, float]:
+    """AUC on the quarters after 30 of the panel of mortgages (one loan of ``every``), next to two peers that learned
+    from the same rows.
+    """
     folder = Path(os.environ.get("YIDAI_DATASETS", "")) / "dcr_mortgage"
     if not folder.is_dir():
         print("\ndcr_mortgage is not there: set YIDAI_DATASETS.")
@@ -205,6 +237,7 @@ def mortgages() -> dict[str, float]:
     (stage,) = stages(portfolio)
     sample, file = stage.prepared.sample, stage.prepared.portfolio.file
     assert file.warning is not None
+    sample = sample.take(sample.group % every == 0)
     split = embargoed(make_split(sample, file.split), sample, file.warning)
     train, test = split.parts[0]
     origin = Origin("dcr_mortgage", file.model_kind, portfolio.plan.digest, 0)

@@ -24,7 +24,7 @@ from training.bundle import Bundle, Scorer
 from training.curve import Window, with_curve, with_tenths
 from training.evaluation import Judged, Split, judge, make_split
 from training.horizons import WarningPanel
-from training.models import ModelName, Origin, train
+from training.models import ModelName, train
 from training.panel import NoPanel, Panel, book_rows, ends, panel_of_periods
 from training.population import Rows, private_rows
 from training.portfolio import OutOfTime, PerformanceLabel, Portfolio
@@ -37,7 +37,7 @@ from training.validation import auc
 
 WARNING = "warning"
 ROLL = "roll"
-MOST_LEARNED = 20_000
+MOST_LEARNED = 40_000
 """So many rows of a panel teach what more would."""
 
 
@@ -131,30 +131,31 @@ def train_stage(stage: Stage, out: Path, progress: Step | None, *, tracking: boo
     prepared, rule = stage.prepared, stage.prepared.portfolio.file.warning or WarningPanel()
     sample = prepared.sample
     sample.check()
-    known, origin = stage.panel.take(prepared.rows.labelled()), origin_of(prepared)
+    known = stage.panel.take(prepared.rows.labelled())
     split = embargoed(make_split(sample, prepared.portfolio.file.split), sample, rule)
-    judged = judge(ModelName.RISK, for_inner_folds(sample, rule), split, origin, progress)
+    judged = judge(ModelName.RISK, for_inner_folds(sample, rule), split, origin_of(prepared), progress)
     learned = split.parts[0][0] if split.out_of_time else np.arange(len(sample))
     until = known.seen_to if split.start is None else split.start
     windows = _windows(known.take(learned), rule, until)
     bundle = with_curve(judged.bundle, stage.name, sample.take(learned), windows, rule.own)
     lines = _lines(bundle, judged, sample, _windows(known, rule, known.seen_to)) if split.out_of_time else ()
     again = rule.relearn and split.out_of_time
-    if again:
-        bundle = relearned(stage.name, for_inner_folds(sample, rule), known, rule, origin, progress)
-    judged = replace(judged, bundle=with_tenths(bundle, sample, rule.months), relearned=again)
+    bundle = relearned(stage, progress) if again else with_tenths(bundle, sample, rule.months)
+    judged = replace(judged, bundle=bundle, relearned=again)
     return publish(prepared, judged, out, progress=progress, tracking=tracking, curve=lines)
 
 
-def relearned(
-    name: str, sample: Sample, known: Panel, rule: WarningPanel, origin: Origin, progress: Step | None
-) -> Bundle:
+def relearned(stage: Stage, progress: Step | None = None) -> Bundle:
     """The recipe on every row whose window has ended, those held out for its judgement among them."""
+    rule, sample = stage.prepared.portfolio.file.warning or WarningPanel(), stage.prepared.sample
     rows = thinned(sample, np.arange(len(sample)))
-    taken = sample.take(rows)
-    bundle = train(ModelName.RISK, taken, origin, progress, base_rate=float(sample.target.mean()))
+    known = stage.panel.take(stage.prepared.rows.labelled()).take(rows)
+    taken = for_inner_folds(sample, rule).take(rows)
+    rate = float(sample.target.mean())
+    bundle = train(ModelName.RISK, taken, origin_of(stage.prepared), progress, base_rate=rate)
     bundle = msgspec.structs.replace(bundle, notes=bundle.notes | {RELEARNED: 1})
-    return with_curve(bundle, name, taken, _windows(known.take(rows), rule, known.seen_to), rule.own)
+    bundle = with_curve(bundle, stage.name, taken, _windows(known, rule, known.seen_to), rule.own)
+    return with_tenths(bundle, sample, rule.months)
 
 
 def for_inner_folds(sample: Sample, rule: WarningPanel) -> Sample:
