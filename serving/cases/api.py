@@ -88,7 +88,7 @@ async def cases(
 ) -> Response:
     """The first due first. `next`, where there is one, is the `after` of the next page."""
     before = instant(due_before) if due_before else NEVER
-    place = _place(after) if after else Wanted().after
+    place = place_of(after) if after else Wanted().after
     wanted = Wanted(tuple(state or ()), product, before, place, most)
     found = await (held.cases.overdue if overdue else held.cases.some)(authority, wanted)
     last = f"{found[-1].due_at}.{found[-1].case_id}" if len(found) == most else None
@@ -143,7 +143,12 @@ def told_view(view: CaseView) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _place(text: str) -> tuple[int, UUID]:
+def place_of(text: str) -> tuple[int, UUID]:
+    """The place in the queue that an answer gave.
+
+    Raises:
+        WrongCursor: none did.
+    """
     due, _, name = text.partition(".")
     try:
         place = int(due), UUID(name)

@@ -41,6 +41,5 @@ async def act(alert_id: UUID, sent: Annotated[Sent, Depends(sending(Permission.H
     if not version.isdecimal():
         raise WrongField("version", "open the alert again.")
     authority = sent.visit.authority(Permission.HANDLE_ALERTS)
-    key = sent.text("key", 64, needed=False) or None
-    await sent.visit.services.alerts.act(authority, alert_id, action_of(sent), int(version), key)
+    await sent.visit.services.alerts.act(authority, alert_id, action_of(sent), int(version), sent.key)
     return go(f"{ROOT}/alerts/{alert_id}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -93,6 +94,11 @@ class Sent:
         if len(text) > most:
             raise WrongField(name, f"it has {len(text)} characters; {most} are the most.")
         return text
+
+    @property
+    def key(self) -> str:
+        """What makes a form that is sent twice act once; a form without one acts each time."""
+        return self.text("key", 64, needed=False) or secrets.token_urlsafe(16)
 
     def texts(self, name: str) -> list[str]:
         """A field that may come several times."""

@@ -18,6 +18,7 @@ from serving.alerts.model import SINGLY, Action, ActionKind, AlertRow, FeedbackV
 from serving.alerts.repository import Wanted
 from serving.alerts.service import Target
 from serving.console.asking import Sent, Visit, WrongField, opening, sending
+from serving.console.forms import amount, choice
 from serving.console.live import Inboxes
 from serving.console.pages import HEADERS, ROOT
 from serving.watch.signals import Level
@@ -58,7 +59,7 @@ async def act_on_many(sent: Annotated[Sent, Depends(sending(Permission.HANDLE_AL
     if not targets:
         raise WrongField("alert", "no alert is marked.")
     held, authority = sent.visit.services.alerts, sent.visit.authority(Permission.HANDLE_ALERTS)
-    done = await held.act_on_many(authority, targets, action_of(sent), None)
+    done = await held.act_on_many(authority, targets, action_of(sent), sent.key)
     refused = [each for each in done if each.refused is not None]
     return sent.visit.page("inbox_done.html", done=len(done) - len(refused), refused=refused)
 
@@ -86,10 +87,10 @@ def action_of(sent: Sent) -> Action:
     """
     until, limit, verdict = (sent.text(name, 40, needed=False) for name in ("until", "limit_yuan", "verdict"))
     return Action(
-        _named(ActionKind, sent.text("kind", 40), "kind"), sent.text("reason", 500),
-        sent.text("result", 500, needed=False), _fen(limit) if limit else None, instant(until) if until else None,
+        choice(ActionKind, sent.text("kind", 40), "kind"), sent.text("reason", 500),
+        sent.text("result", 500, needed=False), amount(sent, "limit_yuan") if limit else None, instant(until) if until else None,
         sent.text("assignee", 64, needed=False) or None,
-        _named(FeedbackVerdict, verdict, "verdict") if verdict else None,
+        choice(FeedbackVerdict, verdict, "verdict") if verdict else None,
     )  # fmt: skip
 
 
@@ -118,17 +119,3 @@ def _address(asked: Filters) -> str:
     """The filters as they stand in the page's address, without the place in the list."""
     values: dict[str, Any] = asked.model_dump(exclude_defaults=True, exclude={"after", "most"}, mode="json")
     return urlencode(values, doseq=True)
-
-
-def _named(kind: Any, value: str, field: str) -> Any:
-    try:
-        return kind(value)
-    except ValueError:
-        raise WrongField(field, "this is no choice of the list.") from None
-
-
-def _fen(text: str) -> int:
-    try:
-        return round(float(text) * 100)
-    except ValueError:
-        raise WrongField("limit_yuan", "an amount in yuan is expected, such as 30000.") from None

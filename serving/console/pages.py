@@ -17,7 +17,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from serving.access.model import Permission
-from serving.console.names import signal_name
+from serving.console.names import fact, product_name, reason_name, signal_name
 from serving.console.words import Language, named, preferred, say
 from serving.services import services
 
@@ -93,7 +93,16 @@ def environment() -> Environment:
         loader=PackageLoader("serving.console", "templates"), autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    made.filters |= {"yuan": yuan, "percent": percent, "day": day, "moment": moment, "short": short}
+    made.filters |= {
+        "yuan": yuan,
+        "percent": percent,
+        "day": day,
+        "moment": moment,
+        "short": short,
+        "fact": fact,
+        "reason_name": reason_name,
+        "product_name": product_name,
+    }
     return made
 
 

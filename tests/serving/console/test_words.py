@@ -10,24 +10,22 @@ import pytest
 
 from serving.alerts.machine import AlertState
 from serving.alerts.model import ActionKind, FeedbackVerdict
+from serving.cases.model import CaseState
 from serving.console.pages import DOORS
 from serving.console.words import Language, preferred, words
+from serving.records.disputes import DisputeVerdict
 from serving.watch.signals import Level
 
 HERE = files("serving.console")
 TEMPLATES = {path.name: path.read_text(encoding="utf-8") for path in (HERE / "templates").iterdir()}
 CODE = "\n".join(path.read_text(encoding="utf-8") for path in HERE.iterdir() if path.name.endswith(".py"))
-BUILT = (
-    "nav.",
-    "home.",
-    "problem.",
-    "level.",
-    "action.",
-    "verdict.",
-    "owner.",
-    "alert_state.",
-    "alert_event.",
-)
+BUILT = tuple(
+    f"{group}."
+    for group in (
+        "nav", "home", "problem",
+        *re.findall(r"""named\((?:language, )?["']([a-z_]+)["']""", "".join(TEMPLATES.values()) + CODE),
+    )
+)  # fmt: skip
 """Groups whose names are put together from values."""
 
 
@@ -72,6 +70,8 @@ def test_every_text_is_in_both_languages_with_the_same_values() -> None:
         ("verdict", FeedbackVerdict),
         ("alert_state", AlertState),
         ("nav", [d.key for d in DOORS]),
+        ("case_state", CaseState),
+        ("dispute_verdict", DisputeVerdict),
     ],
 )
 def test_every_value_has_a_name(group: str, values: list[str]) -> None:
