@@ -6,8 +6,9 @@ export YIDAI_HOME ?= $(CURDIR)/.yidai
 export NUMBA_CACHE_DIR ?= $(CURDIR)/.venv/numba
 export OMP_NUM_THREADS ?= 2
 JAVA_INSTALL = apt-get update -q && { apt-get install -y -q openjdk-17-jre-headless || apt-get install -y -q default-jre-headless; }
+BROWSER_INSTALL = apt-get update -q && apt-get install -y -q chromium fonts-noto-cjk
 
-.PHONY: help setup demo test coverage campaign campaign-slice check lint format serve mlflow peers learner-peers serving-peers spark bench lock clean
+.PHONY: help browser pictures setup demo test coverage campaign campaign-slice check lint format serve mlflow peers learner-peers serving-peers spark bench lock clean
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -34,11 +35,19 @@ test: setup  ## the tests (at most 10 minutes on 2 cores)
 coverage: setup  ## the tests with branch coverage, which takes twice as long
 	@$(BIN)/python -m pytest -m "not campaign" -n 2 --dist loadfile --cov --cov-report=term:skip-covered
 
-campaign: setup  ## the long runs: everything marked campaign, and property tests on new cases
+browser: setup .venv/browser-ready  ## Debian's Chromium and Chinese fonts, for the tests of the console
+.venv/browser-ready:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { echo "installing chromium"; $(BROWSER_INSTALL) || sudo $(SHELL) -c '$(BROWSER_INSTALL)'; }
+	@touch $@
+
+pictures: browser  ## draw the pictures of the docs anew, in a real browser
+	@YIDAI_PICTURES=1 $(BIN)/python -m pytest -q tests/browser -m campaign
+
+campaign: setup browser  ## the long runs: everything marked campaign, and property tests on new cases
 	@$(BIN)/python -m pytest -m campaign --timeout 3000
 	@$(BIN)/python -m pytest -m "hypothesis and not campaign" --hypothesis-profile new -n 2 --dist loadfile
 
-campaign-slice: setup  ## a short slice of the long runs, as CI takes it
+campaign-slice: setup browser  ## a short slice of the long runs, as CI takes it
 	@YIDAI_CAMPAIGN=slice $(BIN)/python -m pytest -m campaign --timeout 900 -n 2 --dist loadfile
 
 lint: setup  ## ruff, mypy strict, import layers

@@ -99,8 +99,8 @@ app.command("grants")(grants)
 app.command("prefill")(prefill)
 app.command("access-log")(access_log)
 
-OTHER_VARIABLES = ("YIDAI_DATASETS", "YIDAI_DEBUG", "YIDAI_CAMPAIGN")
-"""Variables that other parts read: public data, stack traces, the length of the long tests."""
+OTHER_VARIABLES = ("YIDAI_DATASETS", "YIDAI_DEBUG", "YIDAI_CAMPAIGN", "YIDAI_PICTURES")
+"""Variables that other parts read: public data, stack traces, the length of the long tests, the pictures of the docs."""
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 

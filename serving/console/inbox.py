@@ -67,9 +67,7 @@ async def act_on_many(sent: Annotated[Sent, Depends(sending(Permission.HANDLE_AL
 @router.get("/inbox/events")
 async def events(request: Request, visit: Officer, since: Annotated[int, Query(ge=0)] = 0) -> Response:
     """Server-sent events: how many alerts are new since the page was made. Enhancement only."""
-    stream = inboxes(request).news(
-        visit.services.pool, visit.session.actor.tenant, since, request.is_disconnected
-    )
+    stream = inboxes(request).news(visit.services.pool, visit.session.actor.tenant, since)
     return StreamingResponse(stream, media_type="text/event-stream", headers=HEADERS)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -15,14 +15,15 @@ from serving.store.session import tenant_connection
 FRESH = 5.0
 """Seconds for which a count is good: one count for all who look, however many pages are open."""
 _COUNTS = """
-SELECT level, count(*), count(*) FILTER (WHERE due_at < $1), max(raised_at) FROM alert
+SELECT level, count(*), count(*) FILTER (WHERE due_at < $1) FROM alert
 WHERE state <> 'released' AND (snoozed_until IS NULL OR snoozed_until <= $1) GROUP BY level"""
-_NEW = "SELECT count(*) FROM (SELECT 1 FROM alert WHERE state <> 'released' AND raised_at > $1 LIMIT 1000) n"
+_NEWEST = "SELECT event FROM alert_event ORDER BY event DESC LIMIT 1"
+_NEW = "SELECT count(*) FROM (SELECT 1 FROM alert_event WHERE event > $1 AND kind = 'raised' LIMIT 1000) n"
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Alerts that wait: by level how many and how many of them overdue; ``newest`` is when (µs) the last was raised."""
+    """Alerts that wait: by level how many and how many of them overdue; ``newest`` is the last event of any."""
 
     open: Mapping[str, int]
     overdue: Mapping[str, int]
@@ -49,12 +50,12 @@ class Inboxes:
                 self._kept[tenant] = kept
         return kept[1]
 
-    async def news(
-        self, pool: asyncpg.Pool, tenant: str, since: int, gone: Callable[[], Awaitable[bool]]
-    ) -> AsyncIterator[str]:
-        """An event whenever more alerts were raised since a moment (µs) than were told; a comment keeps the line open."""
+    async def news(self, pool: asyncpg.Pool, tenant: str, since: int) -> AsyncIterator[str]:
+        """An event whenever more alerts were raised since an event than were told; a comment keeps the line open. Whoever
+        sends them on ends it when nobody listens any more.
+        """
         told = 0
-        while not await gone():
+        while True:
             found = await self.counts(pool, tenant)
             if found.newest > since:
                 async with tenant_connection(pool, tenant) as connection:
@@ -68,8 +69,5 @@ class Inboxes:
     async def _count(self, pool: asyncpg.Pool, tenant: str) -> Waiting:
         async with tenant_connection(pool, tenant) as connection:
             rows = await connection.fetch(_COUNTS, self.clock())
-        return Waiting(
-            {row[0]: row[1] for row in rows},
-            {row[0]: row[2] for row in rows},
-            max((row[3] for row in rows), default=0),
-        )
+            newest = await connection.fetchval(_NEWEST)
+        return Waiting({row[0]: row[1] for row in rows}, {row[0]: row[2] for row in rows}, newest or 0)
