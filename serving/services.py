@@ -31,7 +31,7 @@ from serving.decisions.live import LiveCache
 from serving.decisions.reading import DecisionReader
 from serving.decisions.service import DecisionService
 from serving.decisions.writer import GroupWriter
-from serving.loans.service import LoanService
+from serving.loans.lines import LineBook
 from serving.log.service import LogService
 from serving.metrics import Metrics
 from serving.offers.service import OfferService
@@ -79,7 +79,7 @@ class Services:
     again: AgainService
     notices: NoticeService
     offers: OfferService
-    loans: LoanService
+    loans: LineBook
     stops: StopService
     log: LogService
     webhooks: WebhookService
@@ -107,6 +107,7 @@ async def open_services(settings: Settings, database: Database, clock: Clock) ->
     opener = Opener(keys, disputes)
     records = RecordService(pool, database, keys, online, lake, clock)
     sources = _sources(settings, pool, keys, records, clock)
+    book = LineBook(pool, database, keys, online, lake, clock, settings.tenant)
     decisions = DecisionService(settings, pool, keys, lives, writer, clock, sources)
     return Services(
         settings=settings,
@@ -129,8 +130,8 @@ async def open_services(settings: Settings, database: Database, clock: Clock) ->
         rights=RightsService(settings, pool, database, keys, online, lake, disputes, clock),
         again=AgainService(pool, opener, decisions),
         notices=NoticeService(settings, pool, opener),
-        offers=OfferService(pool, opener, decisions, clock),
-        loans=LoanService(pool, database, keys, online, lake, clock, settings.tenant),
+        offers=OfferService(pool, opener, decisions, book, clock),
+        loans=book,
         stops=StopService(pool, clock),
         log=LogService(pool),
         webhooks=WebhookService(pool, keys, clock, private=settings.webhooks_private),

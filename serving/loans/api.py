@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
@@ -69,68 +70,51 @@ async def read(loan_id: LoanId, authority: Reader, held: Held, as_of: AsOf = Non
     return _json(await held.loans.read(authority, loan_id, _moment(as_of)))
 
 
-@router.post("/{loan_id}/drawdowns", summary="Tell of a drawdown", status_code=201, openapi_extra=_MADE)
-async def draw(
-    loan_id: LoanId, body: DrawdownBody, authority: Keeper, held: Held, idempotency_key: Key = None
-) -> Response:
-    """With its schedule, line by line, or the terms from which it follows; the principal is what is drawn."""
-    return await _tell(held, authority, loan_id, idempotency_key, body, Kind.DRAWDOWN)
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """A route that tells what happened to a loan: its place and name, what is sent, and what it says of itself."""
+
+    path: str
+    name: str
+    kind: Kind
+    body: type[HappenedBody]
+    what: str
+    says: str
 
 
-@router.post("/{loan_id}/payments", summary="Tell of a payment", status_code=201, openapi_extra=_MADE)
-async def pay(
-    loan_id: LoanId, body: AmountBody, authority: Keeper, held: Held, idempotency_key: Key = None
-) -> Response:
-    """It is spent in the order that the loans page states; with an old date all that follows is worked out anew."""
-    return await _tell(held, authority, loan_id, idempotency_key, body, Kind.PAYMENT)
+HAPPENINGS = (
+    Happening("drawdowns", "draw", Kind.DRAWDOWN, DrawdownBody, "a drawdown",
+              "With its schedule, line by line, or the terms from which it follows; the principal is what is drawn."),
+    Happening("payments", "pay", Kind.PAYMENT, AmountBody, "a payment",
+              "It is spent in the order that the loans page states; with an old date all that follows is worked out anew."),
+    Happening("fees", "charge", Kind.FEE, FeeBody, "a fee", "Due so many days later."),
+    Happening("extensions", "extend", Kind.EXTENSION, ExtensionBody, "an extension",
+              "What is not due yet moves by so many days, for an agreed interest; what is overdue stays so."),
+    Happening("restructurings", "restructure", Kind.RESTRUCTURING, RestructuringBody, "a restructuring",
+              "A new schedule for just the open principal; open interest is taken back."),
+    Happening("charge-offs", "charge_off", Kind.CHARGE_OFF, HappenedBody, "a charge-off",
+              "The open principal leaves the book, not the debt."),
+    Happening("recoveries", "recover", Kind.RECOVERY, AmountBody, "a recovery", "What is paid after a charge-off."),
+)  # fmt: skip
 
 
-@router.post("/{loan_id}/fees", summary="Tell of a fee", status_code=201, openapi_extra=_MADE)
-async def charge(
-    loan_id: LoanId, body: FeeBody, authority: Keeper, held: Held, idempotency_key: Key = None
-) -> Response:
-    """Due so many days later."""
-    return await _tell(held, authority, loan_id, idempotency_key, body, Kind.FEE)
+def _route(one: Happening) -> None:
+    async def tell(
+        loan_id: LoanId, body: Any, authority: Keeper, held: Held, idempotency_key: Key = None
+    ) -> Response:
+        found = await held.loans.tell(authority, loan_id, idempotency_key, body.told(one.kind))
+        return _json(found, 201)
+
+    tell.__name__, tell.__doc__ = one.name, one.says
+    tell.__annotations__["body"] = one.body
+    add = router.post(
+        f"/{{loan_id}}/{one.path}", summary=f"Tell of {one.what}", status_code=201, openapi_extra=_MADE
+    )
+    add(tell)
 
 
-@router.post("/{loan_id}/extensions", summary="Tell of an extension", status_code=201, openapi_extra=_MADE)
-async def extend(
-    loan_id: LoanId, body: ExtensionBody, authority: Keeper, held: Held, idempotency_key: Key = None
-) -> Response:
-    """What is not due yet moves by so many days, for an agreed interest; what is overdue stays so."""
-    return await _tell(held, authority, loan_id, idempotency_key, body, Kind.EXTENSION)
-
-
-@router.post(
-    "/{loan_id}/restructurings", summary="Tell of a restructuring", status_code=201, openapi_extra=_MADE
-)
-async def restructure(
-    loan_id: LoanId, body: RestructuringBody, authority: Keeper, held: Held, idempotency_key: Key = None
-) -> Response:
-    """A new schedule for just the open principal; open interest is taken back."""
-    return await _tell(held, authority, loan_id, idempotency_key, body, Kind.RESTRUCTURING)
-
-
-@router.post("/{loan_id}/charge-offs", summary="Tell of a charge-off", status_code=201, openapi_extra=_MADE)
-async def charge_off(
-    loan_id: LoanId, body: HappenedBody, authority: Keeper, held: Held, idempotency_key: Key = None
-) -> Response:
-    """The open principal leaves the book, not the debt."""
-    return await _tell(held, authority, loan_id, idempotency_key, body, Kind.CHARGE_OFF)
-
-
-@router.post("/{loan_id}/recoveries", summary="Tell of a recovery", status_code=201, openapi_extra=_MADE)
-async def recover(
-    loan_id: LoanId, body: AmountBody, authority: Keeper, held: Held, idempotency_key: Key = None
-) -> Response:
-    """What is paid after a charge-off."""
-    return await _tell(held, authority, loan_id, idempotency_key, body, Kind.RECOVERY)
-
-
-async def _tell(
-    held: Services, authority: Authority, loan_id: str, key: str | None, body: HappenedBody, kind: Kind
-) -> Response:
-    return _json(await held.loans.tell(authority, loan_id, key, body.told(kind)), 201)
+for each in HAPPENINGS:
+    _route(each)
 
 
 def _moment(text: str | None) -> int | None:

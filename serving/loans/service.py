@@ -17,7 +17,7 @@ from features.consent import Access, Purpose
 from features.contracts.model import Contract, SubjectKind
 from features.loans.book import position
 from features.loans.feeds import event_id, histories
-from features.loans.model import Event, Loan
+from features.loans.model import Event, Kind, Loan
 from features.loans.plan import plan
 from features.loans.rows import BOOK, Records
 from features.loans.whole import WholeBook, whole_book
@@ -43,6 +43,7 @@ from serving.loans.model import (
 )
 from serving.loans.paging import Wanted, page
 from serving.loans.rows import event_rows, grant_rows
+from serving.offers.repaying import free_line
 from serving.records import repository as records
 from serving.records.keeper import RecordKeeper
 from serving.records.service import SubjectsMoving
@@ -120,9 +121,9 @@ class LoanService(RecordKeeper):
             await records.lock_counter(connection)
             subject = await self._subject(connection, authority, loan_id)
             tables = await self._tables(connection, authority, subject)
-            latest = _latest(tables, now)
-            loan, events = _history(tables, loan_id, latest)
-            event = _event(loan, loan_id, digest.hex(), told, latest)
+            latest = known_after(tables, now)
+            loan, events = history_of(tables, loan_id, latest)
+            event = named_event(loan, loan_id, digest.hex(), told, latest)
             before = next((one for one in events if one.id == event.id), None)
             if before is not None:
                 _same_event(before, event, "reference" if told.reference else "Idempotency-Key")
@@ -134,6 +135,11 @@ class LoanService(RecordKeeper):
             parts = event_rows(self._contracts, subject, code_of(loan_id), event)
             await self._append(connection, authority, parts, [subject], live, now)
             await self._log(connection, authority, f"loan.{told.kind}", loan_id, now)
+            if told.kind is Kind.PAYMENT:
+                back = position(loan, events, event.known_from).balance_fen - found.balance_fen
+                await free_line(
+                    connection, authority, _uuid_of(loan_id), back, _named(loan_id, event.id), now
+                )
         return Recorded(loan_id, event.id, view(loan_id, loan, [*events, event], found))
 
     async def read(self, authority: Authority, loan_id: str, as_of: int | None) -> LoanView:
@@ -216,7 +222,7 @@ class LoanService(RecordKeeper):
         Raises:
             Reused: it is another one.
         """
-        rows = tables["loan_grant"].visible(_latest(tables, self._clock()))
+        rows = tables["loan_grant"].visible(known_after(tables, self._clock()))
         rows = rows.take(rows.columns["loan_id"] == code)
         again = grant_rows(self._contracts, subject, code, given, int(rows.known_from[0]))[0][1].raw
         same = all(int(again.columns[name][0]) == int(rows.columns[name][0]) for name in again.columns)
@@ -244,13 +250,18 @@ def _named(*parts: str) -> bytes:
     return hashlib.sha256("\0".join(parts).encode()).digest()
 
 
-def _latest(tables: Tables, now: int) -> int:
+def known_after(tables: Tables, now: int) -> int:
     """Now, or a moment after all that is known, where the clock has stepped back: what comes later is known later."""
     known = [int(table.known_from.max()) + 1 for table in tables.values() if len(table)]
     return max(now, *known) if known else now
 
 
-def _history(tables: Tables, loan_id: str, as_of: int) -> tuple[Loan, list[Event]]:
+def history_of(tables: Tables, loan_id: str, as_of: int) -> tuple[Loan, list[Event]]:
+    """A loan and what happened to it, as it was known then.
+
+    Raises:
+        UnknownLoan: it was not known.
+    """
     found = next(iter(histories(Records(tables, as_of), np.array([code_of(loan_id)]))), None)
     if found is None:
         raise UnknownLoan
@@ -258,11 +269,12 @@ def _history(tables: Tables, loan_id: str, as_of: int) -> tuple[Loan, list[Event
 
 
 def _seen(tables: Tables, loan_id: str, as_of: int) -> LoanView:
-    loan, events = _history(tables, loan_id, as_of)
+    loan, events = history_of(tables, loan_id, as_of)
     return view(loan_id, loan, events, position(loan, events, as_of))
 
 
-def _event(loan: Loan, loan_id: str, key: str, told: Told, known: int) -> Event:
+def named_event(loan: Loan, loan_id: str, key: str, told: Told, known: int) -> Event:
+    """What is told, under the name that its reference or its key gives it."""
     identity = ("reference", told.reference) if told.reference else ("key", key)
     name = event_id(code_of(_named(loan_id, *identity).hex()))
     schedule = told.schedule

@@ -95,7 +95,7 @@ async def draw(
     return _json(drawn, 201)
 
 
-@router.post("/{decision_id}/repayments", summary="Record principal that came back", status_code=201)
+@router.post("/{decision_id}/repayments", summary="Record money that came back", status_code=201)
 async def repay(
     decision_id: UUID,
     body: RepayBody,
@@ -103,7 +103,9 @@ async def repay(
     held: Held,
     idempotency_key: Annotated[str | None, Header(max_length=128)] = None,
 ) -> Response:
-    """It may be drawn again while the line runs, and the household may be promised as much again."""
+    """It is spent in the loan book; its principal may be drawn again while the line runs, and the household may be promised
+    as much again.
+    """
     return _json(await held.offers.repay(authority, decision_id, idempotency_key, body.amount_fen), 201)
 
 

@@ -1,8 +1,9 @@
-"""Principal that comes back frees its line and its part of the household's cap; what is drawn anew takes it again."""
+"""What comes back is spent in the loan book, and its principal frees its line and its part of the household's cap; what is drawn anew takes it again."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 from uuid import UUID
 
 import asyncpg
@@ -26,8 +27,14 @@ _UNDER = """
 SELECT repayment_id, amount_fen, owed_fen, recorded_at FROM repayment WHERE decision_id = $1 AND key_hash = $2"""
 
 
+_IN_BOOK = """
+SELECT d.drawdown_id FROM drawdown d JOIN loan_account a ON a.tenant_id = d.tenant_id AND a.loan_id = d.drawdown_id
+WHERE d.decision_id = $1 ORDER BY d.drawn_at, d.drawdown_id"""
+_LINE_OF = "SELECT decision_id FROM drawdown WHERE drawdown_id = $1"
+
+
 class Repaid(msgspec.Struct, frozen=True):
-    """A repayment of principal; ``owed_fen`` is what was owed after it."""
+    """Money that came back; ``owed_fen`` is the principal that was owed after it."""
 
     repayment_id: UUID
     amount_fen: int
@@ -35,28 +42,70 @@ class Repaid(msgspec.Struct, frozen=True):
     recorded_at: str
 
 
-async def repay(
-    connection: asyncpg.Connection, authority: Authority, name: UUID, key_hash: bytes, amount: int, now: int
-) -> Repaid:
-    """Record principal that came back, in the caller's transaction; the same key gives the same.
+class Book(Protocol):
+    """What the loan book does for a line: ``serving.loans.lines``."""
+
+    async def standing(self, by: Any, subject: int, names: Sequence[UUID]) -> list[Any]: ...
+    async def paid(self, by: Any, subject: int, loans: Sequence[Any], amount: int, reference: str) -> int: ...
+
+
+async def repay(book: Book, by: Any, name: UUID, key_hash: bytes, amount: int) -> Repaid:
+    """Record money that came back, in the caller's transaction, which holds the counter of records; the same key gives
+    the same.
+
+    It is spent in the loan book on the line's drawdowns, the oldest first, in the book's order within each; the principal
+    that it repays frees the line. What was drawn before drawdowns were in the book is repaid by what is left.
 
     Raises:
         UnknownOffer, NotAccepted, OfferEnded, WrongRepayment, KeyReused: nothing changed.
     """
-    row = await repository.get(connection, name, lock=True)
-    before = await connection.fetchrow(_UNDER, name, key_hash)
+    row = await repository.get(by.connection, name, lock=True)
+    before = await by.connection.fetchrow(_UNDER, name, key_hash)
     if before is not None:
         return _same(RepaymentRow(*before.values()), amount)
-    line(row, now)
-    if not 1 <= amount <= row.drawn_fen:
-        raise WrongRepayment(amount, row.drawn_fen)
-    done = RepaymentRow(new_id(), amount, row.drawn_fen - amount, now)
-    actor = authority.actor.actor_id
-    values: tuple[Any, ...] = (done.repayment_id, name, key_hash, amount, done.owed_fen, actor, now)
-    await connection.execute(_REPAY, name, amount, max(row.held_fen - amount, 0))
+    line(row, by.now)
+    names = [each[0] for each in await by.connection.fetch(_IN_BOOK, name)]
+    loans = await book.standing(by, row.subject_id, names)
+    outside = max(
+        row.drawn_fen - sum(one.position.balance_fen + one.position.charged_off_fen for one in loans), 0
+    )
+    owed = sum(one.payoff_fen for one in loans)
+    if not 1 <= amount <= owed + outside:
+        raise WrongRepayment(amount, owed + outside)
+    this = new_id()
+    principal = await book.paid(by, row.subject_id, loans, min(amount, owed), f"repayment {this}")
+    principal += max(amount - owed, 0)
+    return await _freed(by.connection, by.authority, row, principal, (this, key_hash, amount), by.now)
+
+
+async def free_line(
+    connection: asyncpg.Connection, authority: Authority, loan: UUID | None, principal: int, key_hash: bytes, now: int
+) -> None:  # fmt: skip
+    """Free the line of which a loan is a drawdown by the principal that a payment told to the book repaid; nothing where it
+    is none.
+    """
+    name = await connection.fetchval(_LINE_OF, loan) if loan is not None and principal > 0 else None
+    if name is None:
+        return
+    row = await repository.get(connection, name, lock=True)
+    back = min(principal, row.drawn_fen)
+    if back:
+        await _freed(connection, authority, row, back, (new_id(), key_hash, back), now)
+
+
+async def _freed(
+    connection: asyncpg.Connection, authority: Authority, row: OfferRow, principal: int, kept: tuple[UUID, bytes, int],
+    now: int,
+) -> Repaid:  # fmt: skip
+    this, key_hash, amount = kept
+    name, actor = row.decision_id, authority.actor.actor_id
+    done = RepaymentRow(this, amount, row.drawn_fen - principal, now)
+    values: tuple[Any, ...] = (this, name, key_hash, amount, done.owed_fen, actor, now)
+    await connection.execute(_REPAY, name, principal, max(row.held_fen - principal, 0))
     await connection.execute(_REPAID, authority.tenant, *values)
-    await repository.free(connection, row.holder, min(amount, row.held_fen))
-    await record_async(connection, authority.tenant, now, actor, "line.repaid", str(name), amount_fen=amount)
+    await repository.free(connection, row.holder, min(principal, row.held_fen))
+    detail = {"amount_fen": amount, "principal_fen": principal}
+    await record_async(connection, authority.tenant, now, actor, "line.repaid", str(name), **detail)
     return _told(done)
 
 

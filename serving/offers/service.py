@@ -19,6 +19,7 @@ from serving.consents.check import person_number
 from serving.decisions.linking import Link, LinkKind
 from serving.decisions.schemas import Checks, KeyReused
 from serving.decisions.service import DecisionService, hash_of_key
+from serving.loans.lines import Keeping, LineBook
 from serving.offers import repository
 from serving.offers.allowing import payable
 from serving.offers.model import (
@@ -35,8 +36,9 @@ from serving.offers.model import (
 from serving.offers.opening import opened_offer, speaks
 from serving.offers.repaying import Repaid, repay, take_again
 from serving.offers.stopping import going, within
-from serving.offers.view import Drawn, OfferView, drawn_of, view_of
+from serving.offers.view import Drawn, OfferView, drawn_of, terms_of, view_of
 from serving.policy.model import Outcome
+from serving.records.repository import lock_counter
 from serving.rights.again import request_of
 from serving.store.audit import record_async
 from serving.store.session import tenant_connection
@@ -66,11 +68,12 @@ class OfferService:
     """The use cases of offers and lines. ``clock`` gives µs of UTC."""
 
     def __init__(
-        self, pool: asyncpg.Pool, opener: Opener, decisions: DecisionService, clock: Callable[[], int]
-    ) -> None:
+        self, pool: asyncpg.Pool, opener: Opener, decisions: DecisionService, book: LineBook, clock: Callable[[], int]
+    ) -> None:  # fmt: skip
         self._pool = pool
         self._opener = opener
         self._decisions = decisions
+        self._book = book
         self._clock = clock
 
     async def some(
@@ -189,15 +192,18 @@ class OfferService:
     async def repay(
         self, authority: Authority, decision_id: UUID, key: str | None, amount_fen: int
     ) -> Repaid:
-        """Record principal that came back of a line; a key records once.
+        """Record money that came back of a line, in the loan book too; a key records once.
 
         Raises:
             WrongKey, KeyReused, UnknownOffer, NotAccepted, OfferEnded, WrongRepayment: nothing changed.
         """
         authority.holds(Permission.DECIDE)
         key_hash, now = hash_of_key(key), self._clock()
+        plan = await self._book.plan_of(authority.tenant, now)
         async with tenant_connection(self._pool, authority.tenant) as connection:
-            return await repay(connection, authority, decision_id, key_hash, amount_fen, now)
+            await lock_counter(connection)
+            by = Keeping(connection, authority, plan, now)
+            return await repay(self._book, by, decision_id, key_hash, amount_fen)
 
     async def _pay(
         self, authority: Authority, parent: Opened, link: Link, linked: UUID, amount: int, key_hash: bytes
@@ -207,7 +213,9 @@ class OfferService:
         What declines today freezes the line; what only needs a person's look pays nothing until it is clear.
         """
         name, now = link.parent, self._clock()
+        plan = await self._book.plan_of(authority.tenant, now)
         async with tenant_connection(self._pool, authority.tenant) as connection:
+            await lock_counter(connection)
             row = await repository.get(connection, name, lock=True)
             before = await repository.drawn_under(connection, name, key_hash)
             if before is not None:
@@ -219,11 +227,13 @@ class OfferService:
                 await within(connection, opened)
                 drawable(row, amount, self._least(parent), now)
                 payable(opened, parent, row, amount, self._least(parent))
-                await take_again(connection, row, amount, opened)
                 drawn = DrawdownRow(link.about, amount, row.left_fen - amount, linked, now)
-                await repository.draw(
-                    connection, authority.tenant, row, key_hash, drawn, authority.actor.actor_id
-                )
+                by, terms = Keeping(connection, authority, plan, now), terms_of(parent, amount)
+                # the borrower's timeline is locked before the household's cap, as decisions lock them
+                await self._book.drawn(by, row.subject_id, drawn.drawdown_id, amount, terms)
+                await take_again(connection, row, amount, opened)
+                actor = authority.actor.actor_id
+                await repository.draw(connection, authority.tenant, row, key_hash, drawn, actor)
                 await _log(connection, authority, now, "line.drawn", name, amount_fen=amount)
                 return drawn_of(drawn, parent)
             frozen = says is Outcome.DECLINE

@@ -9,6 +9,8 @@ import msgspec
 
 from features.calendar import iso
 from features.contracts.model import Text
+from features.loans.plan import Repayment as Repay
+from features.loans.plan import Terms
 from serving.cases.opening import Opened
 from serving.offers.model import DrawdownRow, OfferRow
 from serving.offers.offer import Offer
@@ -94,16 +96,22 @@ def view_of(row: OfferRow, opened: Opened, drawn: Sequence[DrawdownRow], now: in
 
 def drawn_of(drawn: DrawdownRow, opened: Opened) -> Drawn:
     """A drawdown at the offer's rate and term; it bears its part of the fee."""
-    offer = offer_of(opened)
-    fee = offer.fee_fen * drawn.amount_fen // offer.limit_fen
+    terms = terms_of(opened, drawn.amount_fen)
     return Drawn(
         drawn.drawdown_id,
         drawn.amount_fen,
         drawn.left_fen,
         iso(drawn.drawn_at),
         drawn.linked_id,
-        schedule(drawn.amount_fen, offer.annual_rate_ppm, offer.term_months, fee),
+        schedule(drawn.amount_fen, terms.annual_rate_ppm, terms.months, terms.fee_fen),
     )
+
+
+def terms_of(opened: Opened, amount_fen: int) -> Terms:
+    """How a drawdown of so many fen is paid back: at the offer's rate and term, with its part of the fee."""
+    offer = offer_of(opened)
+    fee = offer.fee_fen * amount_fen // offer.limit_fen
+    return Terms(Repay.EQUAL, offer.annual_rate_ppm, offer.term_months, fee)
 
 
 def offer_of(opened: Opened) -> Offer:

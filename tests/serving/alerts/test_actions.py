@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
@@ -92,6 +93,16 @@ def test_the_second_of_two_officers_is_told(bank: Bank, act: Act) -> None:
     assert "version 2" in problem(act("visit", version=1, role=SECOND), 409, "alert_changed")["detail"]
     raised(bank, [sighting(level=Level.RED)], NOW + 1)
     problem(act("visit", version=2), 409, "alert_changed")
+
+
+def test_of_officers_at_once_one_acts_and_the_others_are_told(bank: Bank, act: Act) -> None:
+    raised(bank, [sighting()])
+    officers = [OFFICER, SECOND] * 3
+    with ThreadPoolExecutor(len(officers)) as pool:
+        got = list(pool.map(lambda who: act("visit", version=1, role=who), officers))
+    assert sorted(each.status_code for each in got) == [200, *[409] * 5]
+    assert {each.json()["code"] for each in got if each.status_code == 409} == {"alert_changed"}
+    assert kinds(bank, name_of(bank)) == ["raised", "visit"]
 
 
 def test_a_yellow_alert_is_released_by_one_person_and_only_when_it_is_quiet(bank: Bank, act: Act) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -149,6 +150,20 @@ def test_a_class_that_people_set_enters_the_next_month_which_asks_for_a_word_ane
     after = client.ask("GET", "/v1/loans/L2/class").json()
     assert (after["loan"]["risk_class"], after["loan"]["confirmed"]) == ("normal", False)
     assert (after["events"][-1]["kind"], after["events"][-1]["from_class"]) == ("proposed_anew", "doubtful")
+
+
+def test_of_officers_at_once_one_rules_and_the_others_are_told(client: Client) -> None:
+    version = client.ask("GET", "/v1/loans/L3/class").json()["loan"]["version"]
+    officers = [client.as_(who) for who in ("risk_officer", SECOND)] * 3
+    body = {"risk_class": "special_mention", "reason": "watched", "version": version}
+
+    def say(who: Client) -> int:
+        headers = {"Idempotency-Key": str(uuid4())}
+        return who.ask("POST", "/v1/loans/L3/class", json=body, headers=headers).status_code
+
+    with ThreadPoolExecutor(len(officers)) as pool:
+        assert sorted(pool.map(say, officers)) == [200, *[409] * 5]
+    assert client.ask("GET", "/v1/loans/L3/class").json()["loan"]["version"] == version + 1
 
 
 def test_the_same_key_does_it_once_and_another_ruling_under_it_is_refused(client: Client) -> None:
