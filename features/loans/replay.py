@@ -19,31 +19,39 @@ COLUMNS = 8
 
 
 @njit(cache=True)
-def replay(drawn_at, granted_at, first_line, first_payment, day, due, at, amount, today):
-    """Where loans stand: int64 [loans, COLUMNS].
+def replay(drawn_at, granted_at, first_line, first_payment, day, due, at, amount, since, moment, today):
+    """Where loans stand at each moment, ascending: int64 [moments, loans, COLUMNS]; ``today`` are the moments' days.
 
     ``first_line`` and ``first_payment`` [loans + 1] cut ``day``, ``due`` [lines, 3] and ``at``, ``amount`` [payments].
-    ``due`` is worked upon. Only schedules that add up; payments in their order.
+    ``due`` is worked upon. Only schedules that add up; payments in their order, each there from its ``since`` on, which
+    falls within no loan.
     """
-    out = np.zeros((len(drawn_at), COLUMNS), dtype=np.int64)
+    out = np.zeros((len(moment), len(drawn_at), COLUMNS), dtype=np.int64)
     paid = np.zeros_like(due)
     settled = np.full(len(day), LARGEST)
     for loan in range(len(drawn_at)):
         lo, hi = first_line[loan], first_line[loan + 1]
         drawn_day = (drawn_at[loan] + CHINA_OFFSET) // DAY
-        left = np.int64(0)
+        left, sum_, refused, turn = np.int64(0), np.int64(0), np.int64(0), 0
         for k in range(lo, hi):
             asked = due[k, FEE] + due[k, INTEREST] + due[k, PRINCIPAL]
             left += asked
             if asked == 0:
                 settled[k] = drawn_day
         for p in range(first_payment[loan], first_payment[loan + 1]):
+            while turn < len(moment) and moment[turn] < since[p]:
+                out[turn, loan, REFUSED], out[turn, loan, PAID] = refused, sum_
+                _tell(day, due, paid, settled, lo, hi, today[turn], out[turn, loan])
+                turn += 1
             if at[p] < granted_at[loan] or at[p] < drawn_at[loan] or amount[p] <= 0 or left == 0:
-                out[loan, REFUSED] += 1
+                refused += 1
                 continue
             left = _pay(day, due, paid, settled, lo, hi, amount[p], (at[p] + CHINA_OFFSET) // DAY)
-            out[loan, PAID] += amount[p]
-        _tell(day, due, paid, settled, lo, hi, today, out[loan])
+            sum_ += amount[p]
+        while turn < len(moment):
+            out[turn, loan, REFUSED], out[turn, loan, PAID] = refused, sum_
+            _tell(day, due, paid, settled, lo, hi, today[turn], out[turn, loan])
+            turn += 1
     return out
 
 

@@ -7,7 +7,7 @@ than its date or amount) by the engine, one by one. Both give the same, which th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from features.loans import replay
 from features.loans.book import Position, position
 from features.loans.feeds import histories
 from features.loans.model import Bucket, Kind, State, day_of
-from features.loans.rows import KINDS, Events, Int64, Lines, Loans, Records, places
+from features.loans.rows import BOOK, KINDS, Events, Int64, Lines, Loans, Records, places
 from features.timeline.events import EventTable
 
 Flags = NDArray[np.bool_]
@@ -67,27 +67,84 @@ class WholeBook:
 
 def whole_book(tables: Mapping[str, EventTable], as_of: int) -> WholeBook:
     """Every drawn loan as it was known at ``as_of``, from the datasets of the book that are there."""
-    records = Records(tables, as_of)
-    events = records.events
-    events = events.take(events.at <= as_of)
-    loans = records.loans
-    rows = np.flatnonzero(np.isin(loans.loan, events.loan[events.kind == _DRAWDOWN]))
+    drawn = _drawn(tables, as_of)
+    records, rows, chosen = drawn.records, drawn.rows, drawn.chosen
     found = np.zeros((len(rows), _WIDTH), dtype=np.int64)
-    common = _common(records, events, rows)
-    chosen = common.chosen
-    found[chosen, : replay.COLUMNS] = _replayed(loans, events, rows[chosen], common.take(chosen), as_of)
-    found[chosen, _STATE] = np.where(found[chosen, replay.OWED] > 0, _ACTIVE, _SETTLED)
-    found[chosen, _MOB] = _months(events.at[common.drawn[chosen]], as_of)
+    found[chosen] = _replayed(drawn.take(chosen), np.array([as_of]))[0]
     rare = np.flatnonzero(~chosen)
-    told = histories(records, loans.loan[rows[rare]])
+    told = histories(records, records.loans.loan[rows[rare]])
     for place, (_, loan, life) in zip(rare.tolist(), told, strict=True):
         found[place] = _row(position(loan, life, as_of))
+    return _book(as_of, records.loans, rows, found)
+
+
+def whole_books(tables: Mapping[str, EventTable], moments: Sequence[int]) -> list[WholeBook]:
+    """The book at each of several moments, as ``whole_book`` tells it.
+
+    Loans of the common kind are replayed once for all of them, where what was known of them only grew, and in the order in
+    which it happened; the others at each.
+    """
+    if not moments:
+        return []
+    points = np.unique(np.array(moments, dtype=np.int64))
+    drawn = _drawn(tables, int(points[-1]))
+    steady = drawn.take(drawn.chosen & _only_grew(tables, drawn, int(points[-1])))
+    loans, codes = drawn.records.loans, drawn.records.loans.loan[steady.rows]
+    rest = {
+        name: tables[name].take(places(codes, tables[name].columns["loan_id"]) < 0)
+        for name in BOOK
+        if name in tables
+    }
+    books = []
+    for point, found in zip(points.tolist(), _replayed(steady, points), strict=True):
+        there = steady.since[steady.drawn] <= point
+        books.append(_both(_book(point, loans, steady.rows[there], found[there]), whole_book(rest, point)))
+    return [books[place] for place in np.searchsorted(points, moments).tolist()]
+
+
+def _only_grew(tables: Mapping[str, EventTable], drawn: _Drawn, last: int) -> Flags:
+    """Loans of which no record was corrected by then, whose grant and lines were known from the drawdown on, and whose
+    payments were known in their order.
+    """
+    codes = drawn.records.loans.loan[drawn.rows]
+    begun, good = drawn.since[drawn.drawn], np.ones(len(codes), dtype=bool)
+
+    def not_so(loan: Int64) -> None:
+        at = places(codes, loan)
+        good[at[at >= 0]] = False
+
+    for name in BOOK:
+        if name not in tables:
+            continue
+        table = tables[name].take(tables[name].known_from <= last)
+        loan = table.columns["loan_id"]
+        not_so(loan[table.known_to <= last])
+        if name not in ("loan_payment", "loan_event"):
+            at = places(codes, loan)
+            not_so(loan[(at >= 0) & (table.known_from > begun[at])])
+    paying = drawn.events.kind == _PAYMENT
+    loan, since = drawn.events.loan[paying], drawn.since[paying]
+    not_so(loan[1:][(loan[1:] == loan[:-1]) & (since[1:] < since[:-1])])
+    return good
+
+
+def _book(as_of: int, loans: Loans, rows: NDArray[np.intp], found: Int64) -> WholeBook:
     dpd = found[:, replay.DPD]
     return WholeBook(
         as_of, loans.loan[rows], loans.subject[rows], found[:, _STATE], dpd, np.searchsorted(_UPPER, dpd),
         found[:, replay.OVERDUE], found[:, replay.BALANCE], found[:, replay.OWED], found[:, _MOB],
         found[:, replay.FIRST_LATE] > 0, found[:, replay.TIMES_LATE], found[:, replay.REFUSED], loans.ended[rows],
     )  # fmt: skip
+
+
+def _both(one: WholeBook, other: WholeBook) -> WholeBook:
+    """Two parts of a book."""
+    if not len(other.loan):
+        return one
+    order = np.argsort(np.concatenate([one.loan, other.loan]), kind="stable")
+    names = WholeBook.__slots__[1:]
+    parts = (np.concatenate([getattr(one, name), getattr(other, name)])[order] for name in names)
+    return WholeBook(one.as_of, *parts)
 
 
 _STATE, _MOB = replay.COLUMNS, replay.COLUMNS + 1
@@ -105,8 +162,14 @@ def _row(one: Position) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class _Drawn:
-    """Which loans compiled code may replay (``chosen``), the row of each one's drawdown, and its lines."""
+    """Loans with a drawdown (``rows`` among all): which of them compiled code may replay (``chosen``), the row of each one's
+    drawdown among ``events``, which are there ``since``, and its lines.
+    """
 
+    records: Records
+    events: Events
+    since: Int64
+    rows: NDArray[np.intp]
     chosen: Flags
     drawn: Int64
     lines: Lines
@@ -115,12 +178,17 @@ class _Drawn:
     def take(self, rows: Flags) -> _Drawn:
         """The chosen loans with their lines."""
         count = np.diff(self.first)
-        lines = self.lines.take(np.repeat(rows, count))
-        return _Drawn(self.chosen[rows], self.drawn[rows], lines, _firsts(count[rows]))
+        lines, first = self.lines.take(np.repeat(rows, count)), _firsts(count[rows])
+        return _Drawn(
+            self.records, self.events, self.since, self.rows[rows], self.chosen[rows], self.drawn[rows], lines, first
+        )  # fmt: skip
 
 
-def _common(records: Records, events: Events, rows: NDArray[np.intp]) -> _Drawn:
-    loans = records.loans
+def _drawn(tables: Mapping[str, EventTable], as_of: int) -> _Drawn:
+    records = Records(tables, as_of)
+    loans, events = records.loans, records.events
+    events = events.take(events.at <= as_of)
+    rows = np.flatnonzero(np.isin(loans.loan, events.loan[events.kind == _DRAWDOWN]))
     of = places(loans.loan[rows], events.loan)
     drawing, paying = events.kind == _DRAWDOWN, events.kind == _PAYMENT
     drawn = np.zeros(len(rows), dtype=np.int64)
@@ -133,7 +201,7 @@ def _common(records: Records, events: Events, rows: NDArray[np.intp]) -> _Drawn:
     fits &= np.bincount(of[drawing], minlength=len(rows)) == 1
     fits &= _adds_up(lines, first, amount, (at + replay.CHINA_OFFSET) // replay.DAY)
     fits[of[other & (of >= 0)]] = False
-    return _Drawn(fits, drawn, lines, first)
+    return _Drawn(records, events, np.maximum(events.at, events.known_from), rows, fits, drawn, lines, first)
 
 
 def _twice(events: Events) -> Flags:
@@ -169,10 +237,13 @@ def _spans(lines: Lines, events: Events, drawn: Int64) -> tuple[Int64, Int64]:
     change[1:] = (lines.loan[1:] != lines.loan[:-1]) | (lines.event[1:] != lines.event[:-1])
     starts = np.append(np.flatnonzero(change), len(change))
     heads = lines.take(starts[:-1])
-    pairs = zip(heads.loan.tolist(), heads.event.tolist(), strict=True)
-    known = {pair: place for place, pair in enumerate(pairs)}
-    wanted = zip(events.loan[drawn].tolist(), events.id[drawn].tolist(), strict=True)
-    at = np.array([known.get(pair, -1) for pair in wanted], dtype=np.int64)
+    loan, name = events.loan[drawn], events.id[drawn]
+    at, past = (np.searchsorted(heads.loan, loan, side=side) for side in ("left", "right"))
+    for row in np.flatnonzero(past - at > 1).tolist():  # a loan with several schedules
+        at[row] += np.searchsorted(heads.event[at[row] : past[row]], name[row])
+    there = at < past
+    there[there] = heads.event[at[there]] == name[there]
+    at = np.where(there, at, -1)
     lo = np.where(at >= 0, starts[at], 0)
     return lo, np.where(at >= 0, starts[np.minimum(at + 1, len(starts) - 1)], lo)
 
@@ -193,17 +264,20 @@ def _sums(values: Int64, first: Int64) -> Int64:
     return np.asarray(total[first[1:]] - total[first[:-1]], dtype=np.int64)
 
 
-def _replayed(loans: Loans, events: Events, rows: NDArray[np.intp], drawn: _Drawn, as_of: int) -> Int64:
-    codes, lines = loans.loan[rows], drawn.lines
-    paying = events.take((events.kind == _PAYMENT) & (places(codes, events.loan) >= 0))
+def _replayed(drawn: _Drawn, points: Int64) -> Int64:
+    """Loans at each of these moments, ascending, [moments, loans, _WIDTH]."""
+    loans, events, lines = drawn.records.loans, drawn.events, drawn.lines
+    codes = loans.loan[drawn.rows]
+    chosen = (events.kind == _PAYMENT) & (places(codes, events.loan) >= 0)
+    paying, start = events.take(chosen), events.at[drawn.drawn]
     first_payment = np.append(np.searchsorted(paying.loan, codes), len(paying.loan)).astype(np.int64)
     due = np.ascontiguousarray(np.stack([lines.fee, lines.interest, lines.principal], axis=1))
-    found: Int64 = replay.replay(
-        events.at[drawn.drawn], loans.granted_at[rows], drawn.first, first_payment, lines.day, due, paying.at,
-        paying.amount, day_of(as_of),
+    days = np.array([day_of(point) for point in points.tolist()], dtype=np.int64)
+    found = np.zeros((len(points), len(codes), _WIDTH), dtype=np.int64)
+    found[:, :, : replay.COLUMNS] = replay.replay(
+        start, loans.granted_at[drawn.rows], drawn.first, first_payment, lines.day, due, paying.at, paying.amount,
+        drawn.since[chosen], points, days,
     )  # fmt: skip
+    found[:, :, _STATE] = np.where(found[:, :, replay.OWED] > 0, _ACTIVE, _SETTLED)
+    found[:, :, _MOB] = month_index(points)[:, None] - month_index(start)
     return found
-
-
-def _months(start: Int64, end: int) -> Int64:
-    return np.asarray(month_index(np.array([end])) - month_index(start), dtype=np.int64)

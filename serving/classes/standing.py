@@ -14,7 +14,7 @@ from features.loans.book import Position, position
 from features.loans.feeds import histories
 from features.loans.model import Bucket, Kind, State, day_of, start_of
 from features.loans.rows import KINDS, Events, Records, places
-from features.loans.whole import BUCKETS, STATES, WholeBook, whole_book
+from features.loans.whole import BUCKETS, STATES, WholeBook, whole_books
 from features.timeline.events import EventTable
 from serving.classes.tiers import Conduct, Flags
 
@@ -161,7 +161,7 @@ def hazard_of_rolls(rolls: Floats, months: int) -> Floats:
 
 def past_books(tables: Tables, as_of: int, months: int) -> list[WholeBook]:
     """The book now and at so many months before, the oldest first."""
-    return [whole_book(tables, months_before(as_of, back)) for back in range(months, -1, -1)]
+    return whole_books(tables, [months_before(as_of, back) for back in range(months, -1, -1)])
 
 
 def month_name(point: int) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from serving.watch.combining import told
 from serving.watch.document import PLACEHOLDER, Expectation, Group, Level, SignalsDocument
 from serving.watch.raising import LEVELS, Flags, Raised, Values, effective, raised
 
-__all__ = ["Hit", "Outcome", "Values", "effective", "evaluate", "raised", "sentence"]
+__all__ = ["Hit", "Outcome", "Values", "effective", "evaluate", "raised", "sentence", "sentences"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,7 @@ class Outcome:
 def evaluate(document: SignalsDocument, values: Values) -> Outcome:
     """The gravest level of each signal on each row. A missing variable skips the signal, never reads as zero."""
     found, values = told(document, values)
-    hits = [
-        _hit(document, one, row, LEVELS[rank - 1], values) for one in found for row, rank in _standing(one)
-    ]
+    hits = [hit for one in found for hit in _hits(document, one, values)]
     return Outcome(
         tuple(sorted(hits, key=lambda hit: (hit.row, hit.signal))),
         {one.signal.code: int(one.skipped.sum()) for one in found},
@@ -61,28 +59,35 @@ def evaluate(document: SignalsDocument, values: Values) -> Outcome:
     )
 
 
-def _standing(one: Raised) -> list[tuple[int, int]]:
-    ranks, rows = one.rank, np.flatnonzero(one.level >= 0)
-    return list(zip(rows.tolist(), ranks[rows].tolist(), strict=True))
-
-
-def _hit(document: SignalsDocument, one: Raised, row: int, level: Level, values: Values) -> Hit:
-    signal, steady = one.signal, one.at_most_yellow is not None and bool(one.at_most_yellow[row])
+def _hits(document: SignalsDocument, one: Raised, values: Values) -> list[Hit]:
+    signal, rows = one.signal, np.flatnonzero(one.level >= 0)
     action = signal.action or document.playbooks.get(signal.playbook) or Text("", "")
-    zh, en = (sentence(getattr(signal.evidence, each), values, row, each) for each in ("zh", "en"))
-    return Hit(
-        row, signal.code, level, zh, en,
-        action.zh, action.en, signal.playbook, signal.group, signal.expects,
-        steady,
-    )  # fmt: skip
+    steady = np.zeros(len(rows), dtype=bool) if one.at_most_yellow is None else one.at_most_yellow[rows]
+    zh, en = (sentences(getattr(signal.evidence, each), values, rows.tolist(), each) for each in ("zh", "en"))
+    return [
+        Hit(
+            row, signal.code, LEVELS[rank - 1], in_zh, in_en, action.zh, action.en, signal.playbook, signal.group,
+            signal.expects, settled,
+        )
+        for row, rank, in_zh, in_en, settled in zip(
+            rows.tolist(), one.rank[rows].tolist(), zh, en, steady.tolist(), strict=True
+        )
+    ]  # fmt: skip
 
 
 def sentence(text: str, values: Values, row: int, language: str = "en") -> str:
     """A text with the values of a row filled in."""
+    return sentences(text, values, [row], language)[0]
 
-    def told(found: re.Match[str]) -> str:
-        if found[1] in values.texts:
-            return str(getattr(values.texts[found[1]][row], language))
-        return values.told_of(found[1], row, found[2] or "")
 
-    return PLACEHOLDER.sub(told, text)
+def sentences(text: str, values: Values, rows: Sequence[int], language: str = "en") -> list[str]:
+    """A text with the values of each of these rows filled in."""
+    literal, *rest = PLACEHOLDER.split(text)
+    parts: list[Iterable[str]] = [repeat(literal, len(rows))]
+    for name, form, after in zip(rest[::3], rest[1::3], rest[2::3], strict=True):
+        if name in values.texts:
+            parts.append([str(getattr(values.texts[name][row], language)) for row in rows])
+        else:
+            parts.append(values.told_of(name, rows, form or ""))
+        parts.append(repeat(after, len(rows)))
+    return ["".join(each) for each in zip(*parts, strict=True)]

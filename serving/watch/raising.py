@@ -41,20 +41,26 @@ class Values:
         """How many."""
         return len(next(iter(self.values.values()))) if self.values else 0
 
-    def told_of(self, name: str, row: int, form: str = "") -> str:
-        """A value as a person reads it, or as ``pct``; NOT_AUTHORISED where it may not be read, a dash where nothing
-        is known.
+    def told_of(self, name: str, rows: Sequence[int], form: str = "") -> list[str]:
+        """A value of each of these rows as a person reads it, or as ``pct``; NOT_AUTHORISED where it may not be read, a dash
+        where nothing is known.
         """
         if name == AS_OF:
-            return "–" if self.as_of is None else local_date(self.as_of).isoformat()
-        if name in self.refused and self.refused[name][row]:
-            return "NOT_AUTHORISED"
-        if name not in self.known or not self.known[name][row]:
-            return "–"
-        value = float(self.values[name][row])
-        if form == "pct":
-            return f"{value:.0%}"
-        return f"{value:,.0f}" if value.is_integer() else f"{value:,.1f}"
+            return ["–" if self.as_of is None else local_date(self.as_of).isoformat()] * len(rows)
+        place, nowhere = np.asarray(rows, dtype=np.intp), [False] * len(rows)
+        known = self.known[name][place].tolist() if name in self.known else nowhere
+        refused = self.refused[name][place].tolist() if name in self.refused else nowhere
+        values = self.values[name][place].tolist() if name in self.values else [np.nan] * len(rows)
+        return [
+            "NOT_AUTHORISED" if shut else _text(value, form) if there else "–"
+            for shut, there, value in zip(refused, known, values, strict=True)
+        ]
+
+
+def _text(value: float, form: str) -> str:
+    if form == "pct":
+        return f"{value:.0%}"
+    return f"{value:,.0f}" if value.is_integer() else f"{value:,.1f}"
 
 
 class Truth(NamedTuple):

@@ -15,8 +15,8 @@ from features.loans import whole
 from features.loans.book import Position, position
 from features.loans.feeds import event_id, positions
 from features.loans.model import Bucket, Event, Instalment, Kind, Loan, State, day_of
-from features.loans.rows import BOOK, Records
-from features.loans.whole import BUCKETS, STATES, WholeBook, whole_book
+from features.loans.rows import BOOK
+from features.loans.whole import BUCKETS, STATES, WholeBook, whole_book, whole_books
 from tests.features.loans.histories import GRANTED, HOUR, LOAN, SPAN, histories, schedules
 from tests.features.loans.tables import Tables, renamed
 
@@ -159,8 +159,34 @@ def test_the_plain_feeds_tell_the_same_loans(lives: list[Plain], as_of: int) -> 
     assert {int(code): row(book, place) for place, code in enumerate(book.loan)} == expected
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.one_of(common(), common(), histories()).map(renamed), max_size=4), st.lists(plain(), max_size=2),
+    st.lists(AS_OF, max_size=5),
+)  # fmt: skip
+def test_the_book_at_several_moments_is_that_at_each(
+    lives: list[list[Event]], others: list[Plain], moments: list[int]
+) -> None:
+    tables = Tables()
+    for code, events in enumerate(lives):
+        tables.grant(code, LOAN)
+        tables.tell(code, events)
+    for code, one in enumerate(others, start=len(lives)):
+        one.write(tables, code)
+    made = tables.tables()
+    for moment, book in zip(moments, whole_books(made, moments), strict=True):
+        assert alike(book, whole_book(made, moment))
+
+
+def alike(one: WholeBook, other: WholeBook) -> bool:
+    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in WholeBook.__slots__)
+
+
 def test_the_sample_city_in_one_go_is_its_loans_one_by_one(loaded) -> None:
     tables = {name: loaded.lake.read(loaded.contracts[name]) for name in BOOK}
+    months = [GRANTED + 30 * month * DAY for month in range(4, 24)]
+    books = zip(months, whole_books(tables, months), strict=True)
+    assert all(alike(book, whole_book(tables, month)) for month, book in books)
     for as_of in (GRANTED + 200 * DAY, GRANTED + 500 * DAY):
         book = whole_book(tables, as_of)
         found = {int(code): row(book, place) for place, code in enumerate(book.loan)}
@@ -175,8 +201,7 @@ def test_loans_of_the_common_kind_are_left_to_compiled_code_and_no_others() -> N
     for code, kind in enumerate([Kind.PAYMENT, Kind.FEE]):
         tables.grant(code, LOAN)
         tables.tell(code, renamed([drawn, Event("one", kind, GRANTED, GRANTED, amount_fen=3)]))
-    records = Records(tables.tables(), GRANTED + 7 * DAY)
-    assert whole._common(records, records.events, np.arange(2)).chosen.tolist() == [True, False]
+    assert whole._drawn(tables.tables(), GRANTED + 7 * DAY).chosen.tolist() == [True, False]
     assert whole_book(tables.tables(), GRANTED + 7 * DAY).overdue.tolist() == [37, 43]
 
 
