@@ -121,7 +121,8 @@ def _only_grew(tables: Mapping[str, EventTable], drawn: _Drawn, last: int) -> Fl
         not_so(loan[table.known_to <= last])
         if name not in ("loan_payment", "loan_event"):
             at = places(codes, loan)
-            not_so(loan[(at >= 0) & (table.known_from > begun[at])])
+            own = at >= 0
+            not_so(loan[own][table.known_from[own] > begun[at[own]]])
     paying = drawn.events.kind == _PAYMENT
     loan, since = drawn.events.loan[paying], drawn.since[paying]
     not_so(loan[1:][(loan[1:] == loan[:-1]) & (since[1:] < since[:-1])])

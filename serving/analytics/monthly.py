@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from features.contracts.load import BUILTIN, load_contracts
 from features.definitions.plan import FeaturePlan
 from features.loans.rows import BOOK
-from features.loans.whole import WholeBook, whole_book
+from features.loans.whole import WholeBook, whole_books
 from features.terminal import Step
 from features.timeline.lake import Lake
 from serving.alerts.neighbours import neighbours
@@ -67,12 +67,12 @@ def monthly(
     door = door_for(connection, watcher, lake, clock)
     tables = door.whole(load_contracts([BUILTIN]), BOOK, needed=BOOK).tables
     named = names(lake, connection, feeds=watcher.feeds)
-    own, books = np.array(sorted(named), dtype=np.int64), []
-    for place, moment in enumerate(month_ends(at, months), start=1):
-        if step is not None:
-            step("the book month by month", place, months)
-        book = whole_book(tables, moment)
-        books.append(book.take(np.isin(book.loan, own)))
+    own = np.array(sorted(named), dtype=np.int64)
+    if step is not None:
+        step("the book month by month", 0, months)
+    books = [book.take(np.isin(book.loan, own)) for book in whole_books(tables, month_ends(at, months))]
+    if step is not None:
+        step("the book month by month", months, months)
     last = books[-1]
     held = Book(last.loan, last.subject, last.dpd, last.overdue)
     villages = neighbours(plan, door, held, last.as_of).villages
