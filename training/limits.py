@@ -10,6 +10,8 @@ from features.contracts.load import convert, parse_yaml
 from features.errors import Invalid
 
 SHIPPED = Path(__file__).with_name("monitoring.yaml")
+LONGEST = 366
+"""So many days a person may have at most."""
 _SHARES = ("auc_fall", "absent_rise")
 _PSI = ("psi", "csi", "reasons_psi")
 
@@ -57,6 +59,8 @@ def check_limits(found: Limits) -> Limits:
     for name in ("rows", "bads", "due_days"):
         if getattr(found, name) < 1:
             raise BrokenLimits(name, f"{getattr(found, name)} is too few.", "Write 1 or more.")
+    if found.due_days > LONGEST:
+        raise BrokenLimits("due_days", f"{found.due_days} is too many.", f"Write {LONGEST} or fewer.")
     if not found.owner.strip():
         raise BrokenLimits("owner", "nobody would own what is found.", "Name a role or a person.")
     return found

@@ -19,6 +19,8 @@ from serving.watch.signals import Level
 HANDLING = Path(__file__).with_name("handling.yaml")
 PLAYBOOKS = Path(__file__).with_name("playbooks.yaml")
 SATURDAY = 5
+LONGEST = 366
+"""So many days may be given at most: an alert that is due later is due never."""
 
 
 class Due(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -127,10 +129,11 @@ def check_handling(found: Handling, name: str = HANDLING.name) -> Handling:
         ("disposal", found.disposal),
     ):
         counts = [] if rule is None else [rule.days, rule.working_days]
-        if len([count for count in counts if count is not None and count > 0]) != 1:
-            raise BrokenHandling(
-                f"{name} {place}", "it does not say after how many days.", "Write days or working_days."
-            )
+        if len([count for count in counts if count is not None and 0 < count <= LONGEST]) != 1:
+            remedy = f"Write days or working_days, from 1 to {LONGEST}."
+            raise BrokenHandling(f"{name} {place}", "it does not say after how many days.", remedy)
+    if found.village_alerts.least < 1:
+        raise BrokenHandling(f"{name} village_alerts", "nobody in alert would be enough.", "Write 1 or more.")
     if not found.owners or not found.owners[-1].catches_all:
         raise BrokenHandling(
             f"{name} owners", "some alert would have no owner.", "Let the last rule name only `to`."
@@ -161,6 +164,10 @@ def check_playbooks(found: Playbooks, name: str = PLAYBOOKS.name) -> Playbooks:
     for what, several in (("signal", _twice(names)), ("playbook", _twice(codes))):
         if several:
             raise BrokenHandling(name, f"the {what} {several[0]} stands twice.", "Leave it in one place.")
+    for each in found.playbooks:
+        if not 1 <= each.within_days <= LONGEST:
+            problem = f"{each.within_days} days are no time within which anything is expected."
+            raise BrokenHandling(f"{name} {each.code}", problem, f"Write 1 to {LONGEST}.")
     if len([each for each in found.playbooks if not each.signals]) != 1:
         raise BrokenHandling(name, "not exactly one playbook is for the rest.", "Let one name no signals.")
     return found

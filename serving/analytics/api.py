@@ -9,11 +9,11 @@ import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from features.calendar import instant
 from serving.access.bearer import asking
 from serving.access.model import Authority, Permission
 from serving.analytics.answers import MONTHS, MonitoringView, PortfolioPage
 from serving.analytics.issues import MOST, MOST_REASON, IssuePage, IssueView
+from serving.loans.bodies import moment
 from serving.services import Services, services
 
 router = APIRouter(prefix="/v1", tags=["portfolio"])
@@ -52,7 +52,7 @@ async def portfolio(
     """Bands, roll rates, cures, vintages, NPL and concentration of the book, or of one of its segments or villages, as the
     night worked them out last at or before a moment.
     """
-    at = None if as_of is None else instant(as_of)
+    at = _moment(as_of)
     return _json(await held.analytics.portfolio(authority, months, segment, village, at))
 
 
@@ -61,7 +61,7 @@ async def monitoring(
     name: Annotated[str, Path(min_length=1, max_length=64)], authority: Knower, held: Held, *, as_of: AsOf = None
 ) -> Response:  # fmt: skip
     """Drift, ranking, level, reasons and silent sources by month, as the night looked at it last; `name` such as risk."""
-    at = None if as_of is None else instant(as_of)
+    at = _moment(as_of)
     return _json(await held.analytics.monitoring(authority, name, at))
 
 
@@ -77,6 +77,10 @@ async def issues(
 async def close(issue_id: UUID, body: ClosingBody, authority: Closer, held: Held) -> Response:
     """With a reason; who comes second is told that it is closed. It stays on record and is not opened again."""
     return _json(await held.analytics.close(authority, issue_id, body.reason))
+
+
+def _moment(text: str | None) -> int | None:
+    return None if text is None else moment(text, "as_of")
 
 
 def _json(value: object) -> Response:

@@ -8,6 +8,7 @@ import asyncpg
 
 from serving.registry import repository as registry_rows
 from serving.store.session import Connection
+from serving.watch.models import SLOTS
 
 PORTFOLIO, MONITORING = "portfolio", "monitoring"
 _KEEP = """
@@ -34,7 +35,7 @@ def keep(connection: Connection, tenant: str, kind: str, about: str, as_of: int,
 def in_force(connection: Connection, now: int) -> dict[str, str]:
     """Digests of what a tenant's book is worked out by."""
     slots = registry_rows.active(connection, now)
-    return {slot: slots[slot] for slot in ("definitions", "classes") if slot in slots}
+    return {slot: slots[slot] for slot in ("definitions", "classes", *SLOTS) if slot in slots}
 
 
 async def kept(

@@ -54,7 +54,8 @@ async def repay(book: Book, by: Any, name: UUID, key_hash: bytes, amount: int) -
     the same.
 
     It is spent in the loan book on the line's drawdowns, the oldest first, in the book's order within each; the principal
-    that it repays frees the line. What was drawn before drawdowns were in the book is repaid by what is left.
+    that it repays frees the line. What is drawn of the line and not in the book comes before them, as principal alone: what was
+    drawn before drawdowns were in the book, and what a feed has paid there already.
 
     Raises:
         UnknownOffer, NotAccepted, OfferEnded, WrongRepayment, KeyReused: nothing changed.
@@ -73,8 +74,8 @@ async def repay(book: Book, by: Any, name: UUID, key_hash: bytes, amount: int) -
     if not 1 <= amount <= owed + outside:
         raise WrongRepayment(amount, owed + outside)
     this = new_id()
-    principal = await book.paid(by, row.subject_id, loans, min(amount, owed), f"repayment {this}")
-    principal += max(amount - owed, 0)
+    principal = min(amount, outside)
+    principal += await book.paid(by, row.subject_id, loans, amount - principal, f"repayment {this}")
     return await _freed(by.connection, by.authority, row, principal, (this, key_hash, amount), by.now)
 
 

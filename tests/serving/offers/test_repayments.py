@@ -244,3 +244,15 @@ def test_a_clock_that_stepped_back_loses_no_payment(client: Client, bank: Bank) 
         bank.clock.now += 2 * 3_600_000_000
     assert held(bank, name)[0] == 600_000
     assert client.ask("GET", f"/v1/loans/{drawn['drawdown_id']}").json()["balance_fen"] == 600_000
+
+
+def test_what_is_not_in_the_book_is_repaid_first_and_as_principal(client: Client, bank: Bank) -> None:
+    name = line(client)
+    before, after = (draw(client, name, amount).json()["drawdown_id"] for amount in (600_000, 500_000))
+    with owner_transaction(bank.database) as owner:
+        owner.execute("DELETE FROM loan_account WHERE loan_id = %s", (before,))
+    assert repay(client, name, 600_000).json()["owed_fen"] == 500_000
+    assert client.ask("GET", f"/v1/loans/{after}").json()["balance_fen"] == 500_000
+    assert repay(client, name, 100_000).json()["owed_fen"] > 400_000, (
+        "interest of the next due date comes first"
+    )

@@ -13,7 +13,9 @@ import yaml
 from features.calendar import DAY, iso
 from features.canonical import canonical_bytes
 from features.contracts.load import read_yaml
+from features.contracts.model import Text
 from features.errors import Integrity, Invalid
+from serving.alerts.handling import Due, Playbook, VillageRule
 from serving.alerts.overdue import raise_overdue
 from serving.alerts.seeing import Seen, record_seen
 from serving.clock import wall_clock
@@ -31,6 +33,9 @@ from tests.serving.registry.test_registry import put, say, submitted
 from tests.serving.world import Bank, Client
 
 WHERE = {Kind.HANDLING: ("alerts", "handling"), Kind.PLAYBOOKS: ("alerts", "playbooks"), Kind.MONITORING: ("models", "limits")}  # fmt: skip
+
+
+REST = Playbook("rest", (), Text("步骤", "Steps"), Text("话术", "Words"), Text("预期", "Expected"), 0)
 
 
 def held(bank: Bank, kind: Kind, at: int, tenant: str = "city") -> Any:
@@ -88,6 +93,9 @@ def test_a_version_goes_to_the_slot_of_its_kind_only(bank: Bank) -> None:
 @pytest.mark.parametrize(("kind", "fields", "place"), [
     (Kind.MONITORING, {"psi": 0.0}, "psi"), (Kind.MONITORING, {"psi": float("inf")}, "psi"), (Kind.MONITORING, {"auc_fall": 1.0}, "auc_fall"),
     (Kind.MONITORING, {"due_days": 0}, "due_days"), (Kind.MONITORING, {"owner": " "}, "owner"), (Kind.MONITORING, {"schema": 2}, "schema"),
+    (Kind.MONITORING, {"due_days": 367}, "due_days"), (Kind.MONITORING, {"csi": float("nan")}, "csi"),
+    (Kind.HANDLING, {"disposal": Due(days=10**9)}, "disposal"), (Kind.HANDLING, {"disposal": Due(working_days=10**9)}, "disposal"),
+    (Kind.HANDLING, {"village_alerts": VillageRule(0)}, "village_alerts"), (Kind.PLAYBOOKS, {"playbooks": (REST,)}, "rest"),
     (Kind.HANDLING, {"owners": ()}, "owners"), (Kind.HANDLING, {"due": {}}, "due.yellow"), (Kind.HANDLING, {"schema": 2}, "schema"),
     (Kind.HANDLING, {"supervisor": "nobody"}, "owners"), (Kind.PLAYBOOKS, {"playbooks": ()}, "playbooks"), (Kind.PLAYBOOKS, {"schema": 2}, "schema"),
 ])  # fmt: skip
