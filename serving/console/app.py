@@ -16,7 +16,7 @@ from features.errors import YidaiError
 from serving import seen
 from serving.access.sessions import SessionOver
 from serving.clock import Clock, wall_clock
-from serving.console import alerts, cases, disputes, home, inbox, signing
+from serving.console import alerts, cases, disputes, home, inbox, signing, users
 from serving.console.asking import PasswordFirst, cookie_name, request_origin
 from serving.console.live import Inboxes
 from serving.console.pages import HEADERS, ROOT, page, static_address, statics
@@ -28,7 +28,15 @@ from serving.store.engine import Database
 from serving.telling import tellable
 from serving.tracing import close_tracing, open_tracing
 
-ROUTERS = (signing.router, home.router, inbox.router, alerts.router, cases.router, disputes.router)
+ROUTERS = (
+    signing.router,
+    home.router,
+    inbox.router,
+    alerts.router,
+    cases.router,
+    disputes.router,
+    users.router,
+)
 LARGEST_FORM = 1_048_576
 log = logging.getLogger("yidai")
 

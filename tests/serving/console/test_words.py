@@ -8,6 +8,8 @@ from importlib.resources import files
 
 import pytest
 
+from serving.access.model import Permission, Role
+from serving.access.tokens import KeyState
 from serving.alerts.machine import AlertState
 from serving.alerts.model import ActionKind, FeedbackVerdict
 from serving.cases.model import CaseState
@@ -71,6 +73,9 @@ def test_every_text_is_in_both_languages_with_the_same_values() -> None:
         ("alert_state", AlertState),
         ("nav", [d.key for d in DOORS]),
         ("case_state", CaseState),
+        ("role", Role),
+        ("permission", Permission),
+        ("key_state", KeyState),
         ("dispute_verdict", DisputeVerdict),
     ],
 )
