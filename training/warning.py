@@ -141,7 +141,10 @@ def train_stage(stage: Stage, out: Path, progress: Step | None, *, tracking: boo
     lines = _lines(bundle, judged, sample, _windows(known, rule, known.seen_to)) if split.out_of_time else ()
     again = rule.relearn and split.out_of_time
     bundle = relearned(stage, progress) if again else with_tenths(bundle, sample, rule.months)
-    judged = replace(judged, bundle=bundle, relearned=again)
+    told = (
+        replace(split, text=f"{split.text}; what ships learned once more from all rows") if again else split
+    )
+    judged = replace(judged, bundle=bundle, relearned=again, split=told)
     return publish(prepared, judged, out, progress=progress, tracking=tracking, curve=lines)
 
 

@@ -163,6 +163,7 @@ def test_who_relearns_is_judged_as_before_and_ships_what_learned_from_all_rows(
     assert again.bundle.model == WARNING
     assert again.report.metrics == found.report.metrics
     assert again.report.curve == found.report.curve
+    assert again.report.split == f"{found.report.split}; what ships learned once more from all rows"
     assert "learned from all rows" in (again.folder / "report.html").read_text()
     assert "the one that was judged" in (found.folder / "report.html").read_text()
     judged = load_bundle(found.data)
