@@ -68,8 +68,12 @@ def monitor_models(settings: Settings, now: int) -> dict[str, Any]:
     """
     done: dict[str, Any] = {"models": 0, "opened": 0, "left": {}}
     slots = active(settings, now)
-    names = [name for name in (f"bundle.{model.value}" for model in ModelName) if name in slots]
-    scorers = {name: find_bundle(settings, slots[name]) for name in names}
+    scorers: dict[str, Scorer] = {}
+    for name in (f"bundle.{model.value}" for model in ModelName):
+        try:
+            scorers |= {name: find_bundle(settings, slots[name])} if name in slots else {}
+        except YidaiError as error:
+            done["left"][name] = error.message
     for portfolio in sorted({scorer.bundle.portfolio for scorer in scorers.values()}):
         own = {name: each for name, each in scorers.items() if each.bundle.portfolio == portfolio}
         try:

@@ -21,7 +21,7 @@ from features.timeline.lake import Lake
 from serving import inventory, operations
 from serving.access.model import Role
 from serving.analyst import Trainer
-from serving.analytics import monitor
+from serving.analytics import monitor, nightly
 from serving.clock import wall_clock
 from serving.decisions import repository
 from serving.decisions.receipt import open_receipt, read_receipt
@@ -96,13 +96,24 @@ def test_an_analyst_trains_and_two_people_put_in_force(world: World) -> None:
         operations.approve(world.as_(Role.RISK_OFFICER), own)
 
 
-def test_what_is_in_force_is_looked_at_month_by_month_against_what_it_learned_from(world: World) -> None:
-    looked = monitor.look(world.as_(Role.ANALYST), "bundle.risk", "city", "")
-    months = looked.found.months
-    assert len(months) == len(looked.overrides) > 6
-    assert all(one.estimated.low <= one.estimated.value <= one.estimated.high for one in months)
-    assert any(one.known for one in months)
-    assert months[-1].known == 0, "the last have not matured, and are estimated"
+def test_each_night_models_and_book_are_looked_at_month_by_month_and_kept_to_be_shown(world: World) -> None:
+    database, now = open_store(world.settings), wall_clock()
+    done = nightly.monitor_models(world.as_(Role.ANALYST), now)
+    assert (done["models"], done["left"]) == (2, {})
+    kept = nightly.report_book(world.settings, database, world.settings.tenant, now, None)
+    assert kept["classed"] > 0
+    with serving(Bank(world.settings, database, {}, wall_clock)) as url, httpx.Client(base_url=url) as http:
+        http.headers["Authorization"] = f"Bearer {world.people[Role.AUDITOR]}"
+        shown = http.get("/v1/models/risk/monitoring").json()
+        book = http.get("/v1/portfolio").json()["portfolio"]
+    assert (len(book["months"]), book["months"][-1]["loans"]) == (24, kept["classed"])
+    months = shown["found"]["months"]
+    assert len(months) == len(shown["overrides"]) > 6
+    assert all(
+        each["estimated"]["low"] <= each["estimated"]["value"] <= each["estimated"]["high"] for each in months
+    )
+    assert any(each["known"] for each in months)
+    assert months[-1]["known"] == 0, "the last have not matured, and are estimated"
     with pytest.raises(monitor.NoChampion):
         monitor.look(world.as_(Role.ANALYST), "bundle.fraud", "city", "")
 
