@@ -97,12 +97,13 @@ class Senders:
 
 def check(bank: Bank, acknowledged: list[tuple[str, str]], prefix_count: int) -> None:
     """Everything acknowledged is stored once, in the tail or in the lake, before and after both are put in order."""
+    subjects = {number: subject_of(bank, number) for number in PEOPLE}
+    wanted = {(subjects[number], code_of(name)) for number, name in acknowledged}
     for turn in range(2):
         with owner_transaction(bank.database) as owner:
             lake = Lake(bank.settings.lake_root, CommandTail(owner))
-            raw = lake.raw(PLAN.contracts["court_case"], [subject_of(bank, number) for number in PEOPLE])
+            raw = lake.raw(PLAN.contracts["court_case"], list(subjects.values()))
         stored = Counter(zip(raw.subject.tolist(), raw.columns["case_id"].tolist(), strict=True))
-        wanted = {(subject_of(bank, number), code_of(name)) for number, name in acknowledged}
         assert len(wanted) == prefix_count
         assert {key: stored[key] for key in wanted if stored[key] != 1} == {}
         assert len(set(raw.version.tolist())) >= len(wanted)

@@ -178,6 +178,24 @@ def test_the_book_at_several_moments_is_that_at_each(
         assert alike(book, whole_book(made, moment))
 
 
+def test_what_came_out_of_order_or_was_corrected_is_told_as_it_was_known_at_each_moment() -> None:
+    schedule = (Instalment(day_of(GRANTED) + 2, 40), Instalment(day_of(GRANTED) + 30, 40))
+    drawn = Event("d", Kind.DRAWDOWN, GRANTED, GRANTED, amount_fen=80, schedule=schedule)
+    first = Event("p0", Kind.PAYMENT, GRANTED + DAY, GRANTED + 10 * DAY, amount_fen=5)
+    soon = Event("p1", Kind.PAYMENT, GRANTED + 5 * DAY, GRANTED + 5 * DAY, amount_fen=11)
+    until = Event("p2", Kind.PAYMENT, GRANTED + DAY, GRANTED + DAY, GRANTED + 8 * DAY, 7)
+    tables = Tables()
+    for code, events in enumerate([[drawn, first, soon], [drawn, until], [drawn, soon]]):
+        tables.grant(code, LOAN)
+        tables.tell(code, renamed(events))
+    Plain(GRANTED, 80, "active", GRANTED, 0, [(2, 40), (30, 40)], {}).write(tables, 3)
+    tables.add("loan_instalment", 3, GRANTED + 9 * DAY, number=3, due_on=GRANTED + 6 * DAY, due_amount=9)
+    made, moments = tables.tables(), [GRANTED + day * DAY for day in (1, 4, 7, 9, 12)]
+    books = whole_books(made, moments)
+    assert [book.overdue.tolist() for book in books][2] == [29, 33, 29, 40]
+    assert all(alike(book, whole_book(made, moment)) for moment, book in zip(moments, books, strict=True))
+
+
 def alike(one: WholeBook, other: WholeBook) -> bool:
     return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in WholeBook.__slots__)
 
