@@ -34,8 +34,8 @@ from serving.store.session import StoreUnavailable, tenant_connection
 from serving.store.vault import PostgresVault
 
 _TRIES = 3
-TOGETHER, AT_ONCE, WAITING = 64, 2, 4_096
-"""Calls of a group, groups under way (one is checked while another is stored), and calls that may wait."""
+TOGETHER, AT_ONCE, WAITING = 64, 1, 4_096
+"""Calls of a group, groups under way (they wait for one lock: more would only be smaller), and calls that may wait."""
 SMALL = 100_000
 """Bytes; a larger call is read in a thread, and stored by itself."""
 
