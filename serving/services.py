@@ -116,7 +116,7 @@ async def open_services(settings: Settings, database: Database, clock: Clock) ->
         doorkeeper=Doorkeeper(pool, clock, _limits(settings)),
         decisions=decisions,
         batch=BatchService(decisions, metrics),
-        reader=DecisionReader(pool, keys),
+        reader=DecisionReader(pool, keys, clock),
         consents=ConsentService(pool, keys, online, clock),
         prefill=PrefillService(settings, pool, keys, lives, clock),
         records=records,

@@ -16,7 +16,7 @@ from features.errors import YidaiError
 from serving import seen
 from serving.access.sessions import SessionOver
 from serving.clock import Clock, wall_clock
-from serving.console import alerts, cases, disputes, home, inbox, signing, users
+from serving.console import alerts, audit, cases, disputes, home, inbox, signing, users
 from serving.console.asking import PasswordFirst, cookie_name, request_origin
 from serving.console.live import Inboxes
 from serving.console.pages import HEADERS, ROOT, page, static_address, statics
@@ -36,6 +36,7 @@ ROUTERS = (
     cases.router,
     disputes.router,
     users.router,
+    audit.router,
 )
 LARGEST_FORM = 1_048_576
 log = logging.getLogger("yidai")

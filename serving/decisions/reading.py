@@ -10,15 +10,19 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
+from features.consent import Purpose
 from features.definitions.plan import FeaturePlan
 from features.errors import NotFound
+from features.timeline.door import Entry
 from serving.access.model import Authority, Permission
+from serving.clock import Clock
 from serving.decisions import repository
 from serving.decisions.grading import ModelScore
 from serving.decisions.linking import LinkKind
 from serving.decisions.receipt import Receipt, named, open_receipt, read_receipt
 from serving.decisions.repository import StoredDecision
 from serving.registry.repository import artifacts_async
+from serving.store.access_log import write_async
 from serving.store.keys import KeyRing, Unreadable
 from serving.store.session import tenant_connection
 
@@ -89,12 +93,21 @@ class OpenedReceipt:
     stored_hash: str
 
 
+def read_of_decisions(authority: Authority, subject: int, now: int) -> Entry:
+    """The entry of a person's look at what was decided about a subject, which the law asks to be provable."""
+    actor, bases = str(authority.actor.actor_id), ("legal_obligation",)
+    return Entry(
+        now, actor, authority.tenant, Purpose.AUDIT.value, ("decision",), (), bases, (), (), (subject,)
+    )
+
+
 class DecisionReader:
     """The use cases of GET /v1/decisions."""
 
-    def __init__(self, pool: asyncpg.Pool, keys: KeyRing) -> None:
+    def __init__(self, pool: asyncpg.Pool, keys: KeyRing, clock: Clock) -> None:
         self._pool = pool
         self._keys = keys
+        self._clock = clock
 
     async def answer(self, authority: Authority, decision_id: UUID) -> bytes:
         """The bytes that were answered.
@@ -106,14 +119,17 @@ class DecisionReader:
         return (await repository.get(self._pool, authority.tenant, decision_id)).answer
 
     async def receipt(self, authority: Authority, decision_id: UUID) -> OpenedReceipt:
-        """The receipt, decrypted, with every value beside its name.
+        """The receipt, decrypted, with every value beside its name; the read is logged.
 
         Raises:
             UnknownDecision, Erased: there is nothing to read.
             Unreadable: the stored bytes were changed.
         """
         authority.holds(Permission.READ_RECEIPTS)
-        opened = self._opened(await repository.get(self._pool, authority.tenant, decision_id))
+        stored = await repository.get(self._pool, authority.tenant, decision_id)
+        opened = self._opened(stored)
+        async with tenant_connection(self._pool, authority.tenant) as connection:
+            await write_async(connection, [read_of_decisions(authority, stored.subject_id, self._clock())])
         return OpenedReceipt(named(opened.data), opened.stored_hash)
 
     async def explanation(self, authority: Authority, decision_id: UUID) -> ExplanationAnswer:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from serving.access.model import Role
@@ -75,3 +76,13 @@ def picture(page: Page, name: str, folder: Path) -> None:
     target = PICTURES if os.environ.get("YIDAI_PICTURES") else folder
     target.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=target / f"{name}.png", full_page=False)
+
+
+def sound(page: Page) -> list[str]:
+    """What keeps people out of a page: axe's serious and critical findings."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{each['id']}: {each['nodes'][0]['html']}"
+        for each in found
+        if each["impact"] in {"serious", "critical"}
+    ]

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from serving.access.model import Role
 from serving.watch.signals import Level
-from tests.browser.conftest import Opened, picture
+from tests.browser.conftest import Opened, picture, sound
 from tests.serving.alerts.desk import forget_alerts, kinds, name_of, raised, sighting
 from tests.serving.cases.desk import WORDS, case_of, decided
 from tests.serving.world import MIDDLE, Bank, Client
@@ -30,16 +29,6 @@ def alerts(bank: Bank) -> None:
         sighting("LN-1002", subject=2, level=Level.ORANGE, village="V1"),
         sighting("LN-1003", subject=3, level=Level.YELLOW, signal="autopay_fail", village="V2"),
     ])  # fmt: skip
-
-
-def sound(page: Page) -> list[str]:
-    """What keeps people out of a page: axe's serious and critical findings."""
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{each['id']}: {each['nodes'][0]['html']}"
-        for each in found
-        if each["impact"] in {"serious", "critical"}
-    ]
 
 
 @pytest.mark.usefixtures("alerts")

@@ -8,6 +8,7 @@ from importlib.resources import files
 
 import pytest
 
+from features.consent import Purpose
 from serving.access.model import Permission, Role
 from serving.access.tokens import KeyState
 from serving.alerts.machine import AlertState
@@ -15,6 +16,9 @@ from serving.alerts.model import ActionKind, FeedbackVerdict
 from serving.cases.model import CaseState
 from serving.console.pages import DOORS
 from serving.console.words import Language, preferred, words
+from serving.decisions.linking import LinkKind
+from serving.decisions.replay import ReplayStatus
+from serving.policy.model import Outcome
 from serving.records.disputes import DisputeVerdict
 from serving.watch.signals import Level
 
@@ -74,6 +78,10 @@ def test_every_text_is_in_both_languages_with_the_same_values() -> None:
         ("nav", [d.key for d in DOORS]),
         ("case_state", CaseState),
         ("role", Role),
+        ("purpose", Purpose),
+        ("replay", ReplayStatus),
+        ("decision_kind", ["system", *LinkKind]),
+        ("outcome", Outcome),
         ("permission", Permission),
         ("key_state", KeyState),
         ("dispute_verdict", DisputeVerdict),

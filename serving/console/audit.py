@@ -1,0 +1,188 @@
+"""The auditor's pages: decisions found, opened and replayed; the log verified; who saw what and why."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from features.calendar import NEVER, instant
+from features.consent import Purpose
+from serving import access_reading
+from serving.access.model import Permission
+from serving.console.asking import Sent, Visit, opening, sending
+from serving.console.pages import HEADERS, ROOT
+from serving.decisions.reading import DecidedByPerson
+from serving.decisions.replay import Replayed, replay
+from serving.decisions.searching import A_PAGE, DecisionSearch, FoundDecision, Search
+from serving.log.model import NothingSealed, NotSealed
+from serving.log.verify import verify
+from serving.policy.model import Outcome
+from serving.store.keys import KeyRing
+
+router = APIRouter(prefix=f"{ROOT}/audit")
+Auditor = Annotated[Visit, Depends(opening(Permission.READ_ACCESS_LOG))]
+Order = Annotated[Sent, Depends(sending(Permission.READ_ACCESS_LOG))]
+Text = Annotated[str, Query(max_length=64)]
+MOST_READS = 200
+NOTHING = dict.fromkeys(("who", "outcome", "model", "since", "until"), "")
+
+
+@router.get("")
+async def search(
+    visit: Auditor, who: Text = "", outcome: Text = "", model: Text = "", since: Text = "", until: Text = "",
+    decision: Text = "", after: UUID | None = None,
+) -> Response:  # fmt: skip
+    """Decisions, the newest first; a person's number is sent by the form beside, never in an address."""
+    if decision:
+        return visit.page(
+            "audit_find.html",
+            found=await _one(visit, decision),
+            asked=NOTHING,
+            after="",
+            outcomes=tuple(Outcome),
+        )
+    asked = {"who": who, "outcome": outcome, "model": model, "since": since, "until": until}
+    begins, ends = instant(since) if since else 0, instant(until) if until else NEVER
+    found = await _find(visit, Search(who, outcome, model, "", begins, ends, after))
+    last = found[-1].decision_id if len(found) == A_PAGE else ""
+    address = urlencode({name: value for name, value in asked.items() if value})
+    return visit.page(
+        "audit_find.html", found=found, asked=asked, after=f"{address}&after={last}" if last else "",
+        outcomes=tuple(Outcome),
+    )  # fmt: skip
+
+
+@router.post("")
+async def search_subject(sent: Order) -> Response:
+    """The decisions about a person."""
+    found = await _find(sent.visit, Search(number=sent.text("number", 32)))
+    return sent.visit.page("audit_find.html", found=found, asked=NOTHING, after="", outcomes=tuple(Outcome))
+
+
+@router.get("/decisions/{decision_id}")
+async def decision(decision_id: UUID, visit: Auditor) -> Response:
+    """The answer, the receipt with every value beside its name, and its place in the log."""
+    return await _decision(visit, decision_id, None)
+
+
+@router.post("/decisions/{decision_id}/replay")
+async def replay_one(decision_id: UUID, sent: Order) -> Response:
+    """Decide again from the lake and the receipt, and compare bytes."""
+    visit, authority = sent.visit, sent.visit.authority(Permission.REPLAY)
+    settings, database = visit.services.settings, visit.request.app.state.database
+
+    def run() -> Replayed:
+        return next(iter(replay(settings, database, authority, decision_id)))
+
+    return await _decision(visit, decision_id, await asyncio.to_thread(run))
+
+
+@router.get("/decisions/{decision_id}/receipt.json")
+async def receipt(decision_id: UUID, visit: Auditor) -> Response:
+    """The receipt's canonical bytes, to be kept."""
+    opened = await visit.services.reader.receipt(visit.authority(Permission.READ_RECEIPTS), decision_id)
+    kept = {"Content-Disposition": f'attachment; filename="receipt-{decision_id}.json"'}
+    return Response(opened.data, media_type="application/json", headers=HEADERS | kept)
+
+
+@router.get("/log")
+async def log_page(visit: Auditor) -> Response:
+    """The newest checkpoint, which whoever keeps it can hold against the log later."""
+    return await _log(visit, None)
+
+
+@router.post("/log")
+async def verify_log(sent: Order) -> Response:
+    """Compute the whole log again from the stored rows."""
+    visit, authority = sent.visit, sent.visit.authority(Permission.READ_LOG)
+    database, now = visit.request.app.state.database, visit.services.clock()
+    found = await asyncio.to_thread(verify, database, authority, (), _silent, now)
+    return await _log(visit, found)
+
+
+@router.get("/access")
+async def access(
+    visit: Auditor, who: Text = "", purpose: Text = "", since: Text = "", until: Text = ""
+) -> Response:
+    """Who read whose records, what of them, when and why."""
+    return await _reads(
+        visit, access_reading.asked("", "", who, purpose, since, until, MOST_READS), who, purpose
+    )
+
+
+@router.post("/access")
+async def access_of_subject(sent: Order) -> Response:
+    """Who read the records of one person."""
+    question = access_reading.asked("person", sent.text("number", 32), "", "", "", "", MOST_READS)
+    return await _reads(sent.visit, question, "", "")
+
+
+async def _reads(visit: Visit, question: access_reading.Asked, who: str, purpose: str) -> Response:
+    authority = visit.authority(Permission.READ_ACCESS_LOG)
+    settings, database = visit.services.settings, visit.request.app.state.database
+    found = await asyncio.to_thread(access_reading.told, settings, database, authority, question)
+    return visit.page(
+        "audit_access.html", reads=found, who=who, purpose=purpose, purposes=tuple(Purpose), most=MOST_READS
+    )
+
+
+async def _find(visit: Visit, asked: Search) -> Sequence[FoundDecision]:
+    held = visit.services
+    finder = DecisionSearch(held.pool, KeyRing.open(held.settings.key_file), held.clock)
+    return await finder.find(visit.authority(Permission.READ_RECEIPTS), asked)
+
+
+async def _one(visit: Visit, text: str) -> Sequence[FoundDecision]:
+    """The decision of an id, or nothing where it is none."""
+    try:
+        name = UUID(text.strip())
+    except ValueError:
+        return []
+    found = await _find(visit, Search(after=UUID(int=min(name.int + 1, 2**128 - 1))))
+    return [each for each in found if each.decision_id == name]
+
+
+async def _decision(visit: Visit, decision_id: UUID, replayed: Replayed | None) -> Response:
+    held = visit.services
+    opened = await held.reader.receipt(visit.authority(Permission.READ_RECEIPTS), decision_id)
+    answer = json.loads(await held.reader.answer(visit.authority(Permission.READ_DECISIONS), decision_id))
+    return visit.page(
+        "audit_decision.html", decision_id=decision_id, answer=answer, stored_hash=opened.stored_hash,
+        receipt=json.dumps(json.loads(opened.data), indent=1, ensure_ascii=False), replayed=replayed,
+        explanation=await _explained(visit, decision_id), inclusion=await _place(visit, decision_id),
+    )  # fmt: skip
+
+
+async def _explained(visit: Visit, decision_id: UUID) -> Any:
+    try:
+        return await visit.services.reader.explanation(
+            visit.authority(Permission.READ_DECISIONS), decision_id
+        )
+    except DecidedByPerson:
+        return None
+
+
+async def _place(visit: Visit, decision_id: UUID) -> Any:
+    """Where the log has it; nothing while it waits to be sealed."""
+    try:
+        return await visit.services.log.inclusion(visit.authority(Permission.READ_LOG), decision_id)
+    except (NotSealed, NothingSealed):
+        return None
+
+
+async def _log(visit: Visit, verified: Any) -> Response:
+    try:
+        newest = await visit.services.log.checkpoint(visit.authority(Permission.READ_LOG))
+    except NothingSealed:
+        newest = None
+    return visit.page("audit_log.html", newest=newest, verified=verified)
+
+
+def _silent(_: str, __: int, ___: int) -> None:
+    """Nobody watches the progress of a page."""
