@@ -115,6 +115,23 @@ def drift_chart(months: Sequence[str], features: Sequence[tuple[str, Sequence[fl
     return _svg(chart)
 
 
+def field_chart(columns: Sequence[str], rows: Sequence[tuple[str, Sequence[int]]], title: str) -> str:
+    """Counts as a field of rows and columns, pale for few and dark for many by their roots; none is left white."""
+    points = [
+        {"row": name, "column": column, "count": count}
+        for name, counts in rows
+        for column, count in zip(columns, counts, strict=True)
+        if count
+    ]
+    scale = alt.Scale(type="sqrt", range=["#dbe6f0", INK])
+    chart = _chart(points).mark_rect(stroke="white").encode(
+        x=alt.X("column:O", title=None, axis=alt.Axis(labelAngle=-60), scale=alt.Scale(domain=list(columns))),
+        y=alt.Y("row:N", title=None, sort=[name for name, _ in rows], axis=alt.Axis(labelLimit=220)),
+        color=alt.Color("count:Q", title=title, scale=scale, legend=alt.Legend(orient="top", title=title, tickCount=3)),
+    ).properties(width=max(240, 22 * len(columns)), height=20 * max(len(rows), 1))  # fmt: skip
+    return _svg(chart)
+
+
 def pareto_chart(points: Sequence[tuple[str, float, float, bool]], chosen: str, model: str) -> str:
     """Candidates as (name, AUC, worst impact ratio, on the front), and the bound of four fifths.
 

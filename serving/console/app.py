@@ -16,7 +16,7 @@ from features.errors import YidaiError
 from serving import seen
 from serving.access.sessions import SessionOver
 from serving.clock import Clock, wall_clock
-from serving.console import alerts, audit, cases, disputes, home, inbox, signing, users
+from serving.console import alerts, audit, cases, disputes, home, inbox, pictures, portfolio, signing, users
 from serving.console.asking import PasswordFirst, cookie_name, request_origin
 from serving.console.live import Inboxes
 from serving.console.pages import HEADERS, ROOT, page, static_address, statics
@@ -37,6 +37,8 @@ ROUTERS = (
     disputes.router,
     users.router,
     audit.router,
+    pictures.router,
+    portfolio.router,
 )
 LARGEST_FORM = 1_048_576
 log = logging.getLogger("yidai")
@@ -50,6 +52,7 @@ def create_console(settings: Settings, database: Database, clock: Clock = wall_c
         app.state.services = await open_services(settings, database, clock)
         app.state.database = database
         app.state.inboxes = Inboxes(clock)
+        app.state.pictures = pictures.Pictures()
         app.state.provider = signing.provider_of(settings)
         yield
         await close_services(app.state.services)

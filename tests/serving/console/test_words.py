@@ -9,11 +9,13 @@ from importlib.resources import files
 import pytest
 
 from features.consent import Purpose
+from features.loans.analytics import ENDS
 from serving.access.model import Permission, Role
 from serving.access.tokens import KeyState
 from serving.alerts.machine import AlertState
 from serving.alerts.model import ActionKind, FeedbackVerdict
 from serving.cases.model import CaseState
+from serving.classes.document import RiskClass
 from serving.console.pages import DOORS
 from serving.console.words import Language, preferred, words
 from serving.decisions.linking import LinkKind
@@ -21,6 +23,7 @@ from serving.decisions.replay import ReplayStatus
 from serving.policy.model import Outcome
 from serving.records.disputes import DisputeVerdict
 from serving.watch.signals import Level
+from training.monitoring import Kind
 
 HERE = files("serving.console")
 TEMPLATES = {path.name: path.read_text(encoding="utf-8") for path in (HERE / "templates").iterdir()}
@@ -85,6 +88,9 @@ def test_every_text_is_in_both_languages_with_the_same_values() -> None:
         ("permission", Permission),
         ("key_state", KeyState),
         ("dispute_verdict", DisputeVerdict),
+        ("risk_class", RiskClass),
+        ("issue_kind", Kind),
+        ("roll_to", ENDS),
     ],
 )
 def test_every_value_has_a_name(group: str, values: list[str]) -> None:
