@@ -61,8 +61,8 @@ check: lint test  ## lint, then test
 format:  ## put the code into its form
 	@$(BIN)/ruff check --fix-only -q . && $(BIN)/ruff format -q .
 
-serve: setup  ## the decision API on http://127.0.0.1:8100, and a worker beside it
-	@$(BIN)/yidai worker & trap "kill $$!" EXIT; $(BIN)/yidai serve
+serve: setup  ## the decision API on http://127.0.0.1:8100, the console on http://127.0.0.1:8200, and a worker
+	@trap 'kill $$(jobs -p) 2>/dev/null' EXIT; $(BIN)/yidai worker & $(BIN)/yidai console & $(BIN)/yidai serve
 
 mlflow: setup  ## the MLflow server of the analysts on http://127.0.0.1:5100
 	@$(BIN)/yidai mlflow

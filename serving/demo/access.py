@@ -1,4 +1,4 @@
-"""The demo's people: a token each, kept beside the demo so that a second run is the same people."""
+"""The demo's people: a token and for the console a password each, kept beside the demo so that a second run is the same people."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import msgspec
 
 from features.errors import Unauthenticated
 from serving.access import operations
+from serving.access.accounts import new_password, set_password
 from serving.access.model import Role
 from serving.access.repository import actor_of
+from serving.access.users import users_of
 from serving.clock import wall_clock
 from serving.settings import Settings
 from serving.store.engine import open_database
@@ -20,12 +22,13 @@ PEOPLE = {
     Role.RISK_OFFICER: "wang-risk-officer",
     Role.INTEGRATION_ENGINEER: "bank-system",
     Role.AUDITOR: "zhao-auditor",
+    Role.ADMINISTRATOR: "admin",
 }
 
 
 def tokens(settings: Settings) -> dict[Role, str]:
     """A working token of each person, made where there is none."""
-    path = _file(settings)
+    path = _file(settings, "tokens")
     kept = msgspec.json.decode(path.read_bytes(), type=dict[str, str]) if path.exists() else {}
     found = {}
     for role, name in PEOPLE.items():
@@ -37,8 +40,21 @@ def tokens(settings: Settings) -> dict[Role, str]:
     return found
 
 
-def _file(settings: Settings) -> Path:
-    return settings.home / "demo" / "tokens.json"
+def passwords(settings: Settings) -> dict[str, str]:
+    """A password by name of each person who opens the console; those that are kept still open it."""
+    path, database, now = _file(settings, "passwords"), open_database(settings), wall_clock()
+    kept = msgspec.json.decode(path.read_bytes(), type=dict[str, str]) if path.exists() else {}
+    known = {user.name for user in users_of(database, settings.tenant, now) if user.password is not None}
+    for role, name in PEOPLE.items():
+        if role is not Role.INTEGRATION_ENGINEER and not (name in kept and name in known):
+            kept[name] = new_password()
+            set_password(database, settings.tenant, name, kept[name], now, must_change=False)
+    _keep(path, kept)
+    return kept
+
+
+def _file(settings: Settings, name: str) -> Path:
+    return settings.home / "demo" / f"{name}.json"
 
 
 def _works(settings: Settings, token: str) -> bool:

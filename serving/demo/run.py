@@ -22,7 +22,7 @@ from serving import operations, show
 from serving.access.model import Role
 from serving.analyst import ACCESS, SCORED, TrainedModel, Trainer, mlflow_environment
 from serving.clock import wall_clock
-from serving.demo.access import tokens
+from serving.demo.access import PEOPLE, passwords, tokens
 from serving.demo.agreements import borrowers, consented, sign
 from serving.demo.processes import Api, answers, free_port, running, wait_until
 from serving.demo.promoting import put_in_force
@@ -64,7 +64,7 @@ class Demo:
         with ExitStack() as stack:
             self._title("A city whose true risk is known")
             city = self._city()
-            self._title("Four people, and their feeds")
+            self._title("The people, and their feeds")
             people = self._people()
             self._ingest(city)
             self._title("Models, tracked in MLflow")
@@ -104,6 +104,7 @@ class Demo:
     def _people(self) -> dict[Role, str]:
         open_store(self.settings)
         found = tokens(self.settings)
+        passwords(self.settings)
         console.print(
             "An analyst submits, a risk officer approves, a bank's system asks, an auditor replays."
         )
@@ -212,6 +213,8 @@ class Demo:
         console.rule("[bold]Next[/]", align="left", style="dim")
         console.print(
             f"Done in {seconds:.0f} s. Open next:\n"
+            f"  the console              make serve   then http://127.0.0.1:{self.settings.console_port}/console/   "
+            f"as {PEOPLE[Role.RISK_OFFICER]} (passwords: {home}/demo/passwords.json)\n"
             f"  the API and its page     YIDAI_AS_OF={as_of} make serve   then http://127.0.0.1:{self.settings.port}/docs\n"
             f"  the models' account      make mlflow   then http://127.0.0.1:{self.settings.mlflow_port}\n"
             f"  the validation reports   {home}/models/{PORTFOLIO}/*/*/report.html\n"

@@ -20,14 +20,25 @@ HOSTILE = (
 )
 
 
+def told(zh: str, en: str) -> dict[str, str]:
+    """What an alert says."""
+    return {"zh": zh, "en": en, "action_zh": "致电。", "action_en": "Call."}
+
+
 @pytest.fixture
 def alerts(bank: Bank) -> None:
     """Three alerts, one of each level."""
     forget_alerts(bank)
     raised(bank, [
-        sighting("LN-1001", subject=1, level=Level.RED, signal="court_enforced", village="V1"),
-        sighting("LN-1002", subject=2, level=Level.ORANGE, village="V1"),
-        sighting("LN-1003", subject=3, level=Level.YELLOW, signal="autopay_fail", village="V2"),
+        sighting("LN-1001", subject=1, level=Level.RED, signal="court_enforced", village="V1", said=told(
+            "新增被执行案件 1 件，标的 48,000 元（截至 2025-01-01，来源：法院）。",
+            "One new enforcement of 48,000 yuan (as of 2025-01-01, courts).")),
+        sighting("LN-1002", subject=2, level=Level.ORANGE, village="V1", said=told(
+            "社保已停缴 2 个月，此前连续缴纳 31 个月（截至 2025-01-01，来源：社保）。",
+            "Social insurance stopped 2 months ago, after 31 months in a row (as of 2025-01-01, social insurance).")),
+        sighting("LN-1003", subject=3, level=Level.YELLOW, signal="autopay_fail", village="V2", said=told(
+            "90 天内自动扣款失败 1 次（截至 2025-01-01，来源：账户流水）。",
+            "One automatic payment failed in 90 days (as of 2025-01-01, account transactions).")),
     ])  # fmt: skip
 
 
