@@ -19,7 +19,7 @@ from features.canonical import digest
 from features.errors import Invalid
 from features.files import put_file
 from serving import operations
-from serving.access.model import Permission
+from serving.access.model import Authority, Permission
 from serving.access.repository import actor_names
 from serving.card import Subject, model_card
 from serving.registry import governance, repository
@@ -29,6 +29,7 @@ from serving.registry.model import EvidenceKind, Kind
 from serving.serve import open_store
 from serving.settings import Settings
 from serving.standing import BUNDLE
+from serving.store.engine import Database
 from serving.store.session import Connection, tenant_transaction
 from training.bundle import Bundle, load_bundle
 from training.fairness_page import fairness_page
@@ -50,7 +51,7 @@ def dossier(settings: Settings, name: str, out: Path) -> list[str]:
         Invalid: it is no model, or the file cannot be written.
     """
     found = contents(settings, name)
-    put_file(out, _archive(found))
+    put_file(out, archive(found))
     return sorted(found)
 
 
@@ -58,6 +59,12 @@ def contents(settings: Settings, name: str) -> dict[str, bytes]:
     """The archive's files by name, `manifest.json` with the digest of each among them."""
     database = open_store(settings)
     asker = operations.authority(settings, database, Permission.READ_REGISTRY)
+    return contents_for(settings, database, asker, name)
+
+
+def contents_for(settings: Settings, database: Database, asker: Authority, name: str) -> dict[str, bytes]:
+    """As ``contents``, for whoever asks."""
+    asker.holds(Permission.READ_REGISTRY)
     names = {str(actor): text for actor, text in actor_names(database, asker.tenant).items()}
     with tenant_transaction(database, asker.tenant) as connection:
         found = registry.artifact(connection, name)
@@ -172,7 +179,8 @@ def _json(document: Any) -> bytes:
     return msgspec.json.format(msgspec.json.encode(document, order="deterministic"))
 
 
-def _archive(files: Mapping[str, bytes]) -> bytes:
+def archive(files: Mapping[str, bytes]) -> bytes:
+    """Files by name as the bytes of one archive, the same of the same."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(files):

@@ -11,18 +11,20 @@ from features.loans.rows import PLAIN
 from features.timeline.door import Door
 from features.timeline.lake import Lake
 from serving import operations
-from serving.access.model import Permission
+from serving.access.model import Authority, Permission
 from serving.access.repository import actor_names
 from serving.clock import wall_clock
 from serving.policy.load import read_policy
 from serving.registry import governance, repository
 from serving.registry import service as registry
 from serving.registry.governance import ModelEntry, Promotion, State
+from serving.registry.heads import heads
 from serving.registry.model import Kind
 from serving.serve import open_store
 from serving.settings import Settings
 from serving.standing import BUNDLE, stand
 from serving.store.access_log import CommandLog
+from serving.store.engine import Database
 from serving.store.session import Connection, tenant_transaction
 from serving.watch.book import datasets, names, open_book
 from training.bundle import load_bundle
@@ -101,17 +103,19 @@ class NotInForce(Conflict):
 
 def register(settings: Settings, entry: ModelEntry) -> None:
     """Write what the inventory says of a model."""
-    database = open_store(settings)
-    asker = operations.authority(settings, database, Permission.SUBMIT)
-    governance.register(database, asker, entry, wall_clock())
+    governance.register(*_asking(settings, Permission.SUBMIT), entry, wall_clock())
 
 
 def inventory(settings: Settings) -> list[ModelRow]:
     """Every model that the registry or the inventory knows, by slot."""
-    database = open_store(settings)
-    asker = operations.authority(settings, database, Permission.READ_REGISTRY)
+    return models_of(*_asking(settings, Permission.READ_REGISTRY), wall_clock())
+
+
+def models_of(database: Database, asker: Authority, now: int) -> list[ModelRow]:
+    """As ``inventory``, for whoever asks; the number of queries does not grow with the models."""
+    asker.holds(Permission.READ_REGISTRY)
     with tenant_transaction(database, asker.tenant) as connection:
-        return list(_models(connection, wall_clock()).values())
+        return list(_models(connection, now).values())
 
 
 def show(settings: Settings, name: str) -> VersionShown:
@@ -121,18 +125,23 @@ def show(settings: Settings, name: str) -> VersionShown:
         UnknownArtifact: none, or several, begin like this.
         NotInForce: a slot without a version in force was named.
     """
-    database = open_store(settings)
-    asker = operations.authority(settings, database, Permission.READ_REGISTRY)
-    names, now = actor_names(database, asker.tenant), wall_clock()
+    return version_of(*_asking(settings, Permission.READ_REGISTRY), name, wall_clock())
+
+
+def version_of(database: Database, asker: Authority, name: str, now: int) -> VersionShown:
+    """As ``show``, for whoever asks."""
+    asker.holds(Permission.READ_REGISTRY)
+    names = actor_names(database, asker.tenant)
     with tenant_transaction(database, asker.tenant) as connection:
         if name.startswith(BUNDLE):
             name = _in_force(connection, name, now)
         found = registry.artifact(connection, name)
         bundle = load_bundle(found.data).bundle if found.kind is Kind.BUNDLE else None
         slot = found.kind.value if bundle is None else f"{BUNDLE}{bundle.model}"
-        model = _models(connection, now).get(slot) or _row(
-            connection, slot, [], ModelEntry(slot, 0, "", "", ""), now
-        )
+        model = _models(connection, now).get(slot) or ModelRow(
+            slot, "", _state(connection, slot, now), repository.active(connection, now).get(slot, ""),
+            0, 0, "", "", "",
+        )  # fmt: skip
         said = governance.approvals_of(connection, found.digest)
         held = governance.evidence_of(connection, found.digest)
         standings = stand(connection, {slot: found}, now)[slot]
@@ -150,9 +159,12 @@ def touched(settings: Settings, slot: str) -> Touched:
     Raises:
         NotInForce: nothing is.
     """
-    database = open_store(settings)
-    asker = operations.authority(settings, database, Permission.ACTIVATE)
-    now = wall_clock()
+    return touched_by(settings, *_asking(settings, Permission.ACTIVATE), slot, wall_clock())
+
+
+def touched_by(settings: Settings, database: Database, asker: Authority, slot: str, now: int) -> Touched:
+    """As ``touched``, for whoever asks."""
+    asker.holds(Permission.ACTIVATE)
     with tenant_transaction(database, asker.tenant) as connection:
         digest = _in_force(connection, slot, now)
         periods = [r for r in repository.history(connection) if (r["slot"], r["digest"]) == (slot, digest)]
@@ -173,9 +185,14 @@ def retire(settings: Settings, slot: str, reason: str) -> Touched:
         StillNeeded: the policy in force reads it.
         NotInForce: nothing is in force there.
     """
-    found = touched(settings, slot)
-    database = open_store(settings)
-    asker, now = operations.authority(settings, database, Permission.ACTIVATE), wall_clock()
+    return retire_by(settings, *_asking(settings, Permission.ACTIVATE), slot, reason, wall_clock())
+
+
+def retire_by(
+    settings: Settings, database: Database, asker: Authority, slot: str, reason: str, now: int
+) -> Touched:
+    """As ``retire``, for whoever asks."""
+    found = touched_by(settings, database, asker, slot, now)
     with tenant_transaction(database, asker.tenant) as connection:
         connection.execute(repository.LOCK_ACTIVATIONS, (asker.tenant,))
         digest, policy = _in_force(connection, slot, now), _reader(connection, slot, now)
@@ -187,26 +204,37 @@ def retire(settings: Settings, slot: str, reason: str) -> Touched:
     return replace(found, digest=digest)
 
 
+def _asking(settings: Settings, permission: Permission) -> tuple[Database, Authority]:
+    database = open_store(settings)
+    return database, operations.authority(settings, database, permission)
+
+
 def _models(connection: Connection, now: int) -> dict[str, ModelRow]:
     entries = governance.entries(connection)
+    rows = connection.execute(repository.OVERVIEW).fetchall()
+    known = heads(connection, [digest for digest, kind, *_ in rows if kind == Kind.BUNDLE.value])
     of_slot: dict[str, list[str]] = {slot: [] for slot in entries}
-    for digest, kind, *_ in connection.execute(repository.OVERVIEW).fetchall():
-        if kind == Kind.BUNDLE.value:
-            model = load_bundle(registry.artifact(connection, digest).data).bundle.model
-            of_slot.setdefault(f"{BUNDLE}{model}", []).append(digest)
-    nobody = ModelEntry("", 0, "", "", "")
-    return {s: _row(connection, s, of_slot[s], entries.get(s, nobody), now) for s in sorted(of_slot)}
+    for digest, head in known.items():
+        of_slot.setdefault(f"{BUNDLE}{head.model}", []).append(digest)
+    active, ever = repository.active(connection, now), {row["slot"] for row in repository.history(connection)}
+    found = {}
+    for slot in sorted(of_slot):
+        versions, entry = of_slot[slot], entries.get(slot, ModelEntry("", 0, "", "", ""))
+        digest = active.get(slot, "")
+        named = digest or (versions[-1] if versions else "")
+        kind, state = known[named].model_kind if named else "", _state_of(digest, ever=slot in ever)
+        texts = (entry.owner, entry.purpose, entry.limits)
+        found[slot] = ModelRow(slot, kind, state, digest, len(versions), entry.tier, *texts)
+    return found
 
 
-def _row(connection: Connection, slot: str, versions: list[str], entry: ModelEntry, now: int) -> ModelRow:
-    active = repository.active(connection, now).get(slot, "")
+def _state(connection: Connection, slot: str, now: int) -> State:
     ever = any(row["slot"] == slot for row in repository.history(connection))
-    state = State.IN_FORCE if active else State.RETIRED if ever else State.IN_DEVELOPMENT
-    name, kind = active or (versions[-1] if versions else ""), ""
-    if name and slot.startswith(BUNDLE):
-        kind = load_bundle(registry.artifact(connection, name).data).bundle.model_kind
-    texts = (entry.owner, entry.purpose, entry.limits)
-    return ModelRow(slot, kind, state, active, len(versions), entry.tier, *texts)
+    return _state_of(repository.active(connection, now).get(slot, ""), ever=ever)
+
+
+def _state_of(active: str, *, ever: bool) -> State:
+    return State.IN_FORCE if active else State.RETIRED if ever else State.IN_DEVELOPMENT
 
 
 def _in_force(connection: Connection, slot: str, now: int) -> str:

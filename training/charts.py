@@ -191,10 +191,50 @@ def pairs_chart(lines: Sequence[tuple[str, float, float]], title: str, form: str
     return _svg(bars)
 
 
-def lines_chart(
-    lines: Mapping[str, Sequence[tuple[Any, float]]], title: str, along: str | None = None
+def intervals_chart(lines: Sequence[tuple[str, tuple[float, float, float]]], title: str) -> str:
+    """A value with the ends of its interval a line, the first in the darker colour."""
+    names = [name for name, _ in lines]
+    points = [{"name": name, "value": v, "low": low, "high": high} for name, (v, low, high) in lines]
+    colour = alt.Color(
+        "name:N", legend=None, scale=alt.Scale(domain=names, range=[INK, GOOD, PALE][: len(names)])
+    )
+    y = alt.Y("name:N", title=None, sort=names)
+    base = _chart(points).properties(height=46 * len(lines))
+    spans = base.mark_rule(strokeWidth=3).encode(
+        y=y,
+        x=alt.X("low:Q", title=title, axis=alt.Axis(tickCount=5), scale=alt.Scale(zero=False)),
+        x2="high:Q",
+        color=colour,
+    )
+    return _svg(spans + base.mark_circle(size=110, opacity=1).encode(y=y, x="value:Q", color=colour))
+
+
+def grades_chart(
+    lines: Sequence[tuple[str, Sequence[tuple[int, float, float, int]]]], along: str, title: str
 ) -> str:
-    """Shares along months or steps, a line each; ``along`` names the steps where they are numbers."""
+    """Observed rate against the mean PD of each grade (grade, mean PD, rate, rows), larger for more rows, by version."""
+    names = [name for name, _ in lines]
+    points = [
+        {"name": name, "grade": grade, "pd": pd, "rate": rate, "rows": rows}
+        for name, each in lines
+        for grade, pd, rate, rows in each
+    ]
+    top = max(max(pd, rate) for _, each in lines for _, pd, rate, _ in each)
+    dots = _chart(points).mark_circle(opacity=0.85).encode(
+        x=alt.X("pd:Q", title=along, axis=alt.Axis(format="%")),
+        y=alt.Y("rate:Q", title=title, axis=alt.Axis(format="%")),
+        size=alt.Size("rows:Q", legend=None, scale=alt.Scale(range=[30, 320])),
+        color=alt.Color("name:N", scale=alt.Scale(domain=names, range=[INK, GOOD, PALE][: len(names)])),
+    )  # fmt: skip
+    return _svg(_diagonal(top) + dots)
+
+
+def lines_chart(
+    lines: Mapping[str, Sequence[tuple[Any, float]]], title: str, along: str | None = None, form: str = ".1%"
+) -> str:
+    """Shares, or figures of another ``form``, along months or steps, a line each; ``along`` names the steps where they are
+    numbers.
+    """
     points = [{"line": name, "x": x, "y": y} for name, each in lines.items() for x, y in each]
     kind = "x:O" if along is None else "x:Q"
     axis = alt.Axis(labelAngle=-60) if along is None else alt.Axis(tickMinStep=1)
@@ -202,7 +242,7 @@ def lines_chart(
     legend = None if len(lines) == 1 else alt.Legend(title=None, columns=4)
     marks = _chart(points).mark_line(strokeWidth=2, point=along is None).encode(
         x=alt.X(kind, title=along, axis=axis),
-        y=alt.Y("y:Q", title=title, axis=alt.Axis(format=".1%")),
+        y=alt.Y("y:Q", title=title, axis=alt.Axis(format=form)),
         color=alt.Color("line:O", scale=scheme, legend=legend),
     )  # fmt: skip
     return _svg(marks)

@@ -16,7 +16,19 @@ from features.errors import YidaiError
 from serving import seen
 from serving.access.sessions import SessionOver
 from serving.clock import Clock, wall_clock
-from serving.console import alerts, audit, cases, disputes, home, inbox, pictures, portfolio, signing, users
+from serving.console import (
+    alerts,
+    audit,
+    cases,
+    disputes,
+    home,
+    inbox,
+    models,
+    pictures,
+    portfolio,
+    signing,
+    users,
+)
 from serving.console.asking import PasswordFirst, cookie_name, request_origin
 from serving.console.live import Inboxes
 from serving.console.pages import HEADERS, ROOT, page, static_address, statics
@@ -39,6 +51,7 @@ ROUTERS = (
     audit.router,
     pictures.router,
     portfolio.router,
+    models.router,
 )
 LARGEST_FORM = 1_048_576
 log = logging.getLogger("yidai")
