@@ -3,9 +3,10 @@
 The book is made in columns, not by the city: one loan a household, monthly instalments, some late, with records of every dataset
 that a signal or a rule of classes reads, each household its share of them. Measured are the values, the signals with their
 sentences, the class and stage of each loan with its evidence, twelve months of roll rates, and the loss; not the reading of the
-lake nor the writing of the store. ``--model`` adds a warning model's PD of each loan, read from its bundle.
+lake nor the writing of the store. ``--model`` adds a warning model's PD of each loan, read from its bundle. ``--spark`` does so
+many buckets of subjects through Spark, too: see ``benchmarks.book_spark``.
 
-    python -m benchmarks.book [--quick] [--households N] [--model BUNDLE] [--json]
+    python -m benchmarks.book [--quick] [--households N] [--model BUNDLE] [--spark BUCKETS] [--json]
 """
 
 from __future__ import annotations
@@ -78,6 +79,13 @@ def main() -> None:
         "--model", type=Path, help="a warning model's bundle, as `yidai train warning` writes it"
     )
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
+    parser.add_argument(
+        "--spark",
+        type=int,
+        default=0,
+        metavar="BUCKETS",
+        help="the same on a Spark cluster of two cores here, bucket by bucket",
+    )
     options = parser.parse_args()
     households = QUICK if options.quick else options.households
     plan = load_plan([CONTRACTS], [DEFINITIONS])
@@ -90,17 +98,23 @@ def main() -> None:
         "classes_s": whole.classes_s, "hits": whole.hits, "non_performing": whole.bad,
         "growth_2x": whole.seconds / half.seconds, "peak_rss_gb": peak,
     }  # fmt: skip
+    if options.spark:
+        from benchmarks.book_spark import on_spark  # noqa: PLC0415 - Java and pyspark are optional
+
+        figures |= on_spark(options.spark, options.model, quick=options.quick)
     sizes = {"households": households, "records_each": int(SHARE * 500), "model": bool(options.model)}
     finish("book", sizes, figures, {}, as_json=options.json)
 
 
-def night(plan: FeaturePlan, signals: SignalsDocument, households: int, model: Path | None) -> Night:
-    """One run over a book of so many households."""
+def night(
+    plan: FeaturePlan, signals: SignalsDocument, households: int, model: Path | None, seed: int = 0
+) -> Night:
+    """One run over a book of so many households; another seed makes another book."""
     document = load_classes(CLASSES)
     models = Models() if model is None else Models.of({WARNING_SLOT: model.read_bytes()}, plan.reasons)
     readings = Reading.of(plan, signals, models), Reading.of(plan, document.reading, models)
-    loans = loan_tables(households)
-    known = records([one.whole for one in readings], households)
+    loans = loan_tables(households, seed)
+    known = records([one.whole for one in readings], households, seed)
     since = time.perf_counter()
     book = open_book(loans, NOW)
     values = values_of(readings[0], sources(readings[0], loans, known), book, NOW)
@@ -127,9 +141,9 @@ def sources(reading: Reading, loans: Mapping[str, EventTable], known: Mapping[st
     return Sources(loans, tables, None, silent)
 
 
-def records(plans: Sequence[FeaturePlan], households: int) -> dict[str, EventTable]:
+def records(plans: Sequence[FeaturePlan], households: int, seed: int = 0) -> dict[str, EventTable]:
     """Records of every dataset of the plans but the book's and views of other people's."""
-    generator, found = np.random.default_rng(7), {}
+    generator, found = np.random.default_rng(7 + 2 * seed), {}
     for name in sorted({name for plan in plans for name in plan.datasets if "@" not in name} - set(BOOK)):
         readers = [plan for plan in plans if name in plan.datasets]
         fields = tuple(readers[0].contracts[name].names)
@@ -147,9 +161,9 @@ def records(plans: Sequence[FeaturePlan], households: int) -> dict[str, EventTab
     return found
 
 
-def loan_tables(households: int) -> dict[str, EventTable]:
+def loan_tables(households: int, seed: int = 0) -> dict[str, EventTable]:
     """One loan a household, drawn in the last two years; one in twenty stops paying, one in ten is late now and then."""
-    generator = np.random.default_rng(5)
+    generator = np.random.default_rng(5 + 2 * seed)
     loan = np.arange(households)
     month = generator.integers(0, TERM, households)
     start = (

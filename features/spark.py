@@ -80,7 +80,7 @@ def spark_build(job: Job, out: Path, master: str = LOCAL_CLUSTER, progress: Step
     todo = [bucket for bucket in buckets if not path_of(out, bucket).exists()]
     if todo:
         recipe = Recipe(job.plan.document, job.lake.root.resolve(), job.pin, dict(job.masked), out.resolve())
-        with _session(master) as spark:
+        with session(master) as spark:
             _run(spark, recipe, [_pairs(job, bucket) for bucket in todo], _look(out, buckets, progress))
     clear_drafts(out)
     return [path_of(out, bucket) for bucket in buckets]
@@ -160,7 +160,7 @@ def _run(spark: Any, recipe: Recipe, rows: list[tuple[int, bytes, bytes]], look:
 
 
 @contextmanager
-def _session(master: str) -> Iterator[Any]:
+def session(master: str) -> Iterator[Any]:
     """A session whose executors run this interpreter and this code."""
     from pyspark.sql import SparkSession  # noqa: PLC0415  # optional: only this engine needs it
 
