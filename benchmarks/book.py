@@ -3,10 +3,10 @@
 The book is made in columns, not by the city: one loan a household, monthly instalments, some late, with records of every dataset
 that a signal or a rule of classes reads, each household its share of them. Measured are the values, the signals with their
 sentences, the class and stage of each loan with its evidence, twelve months of roll rates, and the loss; not the reading of the
-lake nor the writing of the store. ``--model`` adds a warning model's PD of each loan, read from its bundle. ``--spark`` does so
-many buckets of subjects through Spark, too: see ``benchmarks.book_spark``.
+lake nor the writing of the store. ``--model`` adds a warning model's PD of each loan, read from its bundle. The same through
+Spark is ``benchmarks.book_spark``.
 
-    python -m benchmarks.book [--quick] [--households N] [--model BUNDLE] [--spark BUCKETS] [--json]
+    python -m benchmarks.book [--quick] [--households N] [--model BUNDLE] [--json]
 """
 
 from __future__ import annotations
@@ -79,13 +79,6 @@ def main() -> None:
         "--model", type=Path, help="a warning model's bundle, as `yidai train warning` writes it"
     )
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
-    parser.add_argument(
-        "--spark",
-        type=int,
-        default=0,
-        metavar="BUCKETS",
-        help="the same on a Spark cluster of two cores here, bucket by bucket",
-    )
     options = parser.parse_args()
     households = QUICK if options.quick else options.households
     plan = load_plan([CONTRACTS], [DEFINITIONS])
@@ -98,10 +91,6 @@ def main() -> None:
         "classes_s": whole.classes_s, "hits": whole.hits, "non_performing": whole.bad,
         "growth_2x": whole.seconds / half.seconds, "peak_rss_gb": peak,
     }  # fmt: skip
-    if options.spark:
-        from benchmarks.book_spark import on_spark  # noqa: PLC0415 - Java and pyspark are optional
-
-        figures |= on_spark(options.spark, options.model, quick=options.quick)
     sizes = {"households": households, "records_each": int(SHARE * 500), "model": bool(options.model)}
     finish("book", sizes, figures, {}, as_json=options.json)
 

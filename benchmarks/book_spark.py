@@ -2,10 +2,13 @@
 
 A bucket holds 65,536 households and knows nothing of another, so that the time is a bucket's time by the buckets a core does, and
 memory is one bucket's on each core: that is the law, and what is printed shows how far it holds here.
+
+    python -m benchmarks.book_spark [--quick] [--buckets N] [--model BUNDLE] [--json]
 """
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -13,6 +16,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from benchmarks.book import night
+from benchmarks.common import finish
 from features.contracts.load import BUILTIN as CONTRACTS
 from features.definitions.plan import BUILTIN as DEFINITIONS
 from features.definitions.plan import load_plan
@@ -25,34 +30,43 @@ MASTER = "local-cluster[2,1,4096]"
 _SHAPE = "bucket long, loans long, hits long, bad long, seconds double"
 
 
-def on_spark(buckets: int, model: Path | None, *, quick: bool) -> dict[str, float]:
-    """Figures of so many buckets; those of the first are held against a run without Spark.
-
-    Raises:
-        NoSpark: pyspark or Java is missing.
-        AssertionError: Spark told otherwise.
-    """
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help=f"buckets of {QUICK:,}")
+    parser.add_argument("--buckets", type=int, default=16, help="how many buckets of subjects")
+    parser.add_argument("--model", type=Path, help="a warning model's bundle")
+    parser.add_argument("--json", action="store_true", help="end with one line of JSON")
+    options = parser.parse_args()
+    each = QUICK if options.quick else BUCKET
     require_spark()
-    each = QUICK if quick else BUCKET
     with session(MASTER) as spark:
-        _run(spark, 2, 64, model)  # both executors load the code
+        _run(spark, 2, 64, options.model)  # both executors load the code
         since = time.perf_counter()
-        found = sorted(_run(spark, buckets, each, model))
+        found = sorted(_run(spark, options.buckets, each, options.model))
         seconds = time.perf_counter() - since
-    alone = one(0, each, model)
-    assert tuple(found[0][:4]) == alone[:4], (found[0], alone)
+    alone = one(0, each, options.model)
+    assert tuple(found[0][:4]) == alone[:4], f"Spark told otherwise: {found[0]}, {alone}"
     inside = sum(row[4] for row in found)
-    return {
-        "spark_households": buckets * each, "spark_seconds": seconds, "spark_bucket_s": inside / buckets,
-        "spark_bucket_alone_s": alone[4], "spark_hits": sum(row[2] for row in found),
-        "spark_busy_share": inside / (2 * seconds),
+    households = options.buckets * each
+    figures = {
+        "households": households, "seconds": seconds, "bucket_s": inside / options.buckets, "hits": sum(r[2] for r in found),
+        "loans": sum(r[1] for r in found), "seconds_a_million": seconds / households * 1e6,
     }  # fmt: skip
+    sizes = {
+        "buckets": options.buckets,
+        "households_a_bucket": each,
+        "cores": 2,
+        "model": bool(options.model),
+    }
+    ratios = {"bucket_alone": inside / options.buckets / alone[4], "busy": inside / (2 * seconds)}
+    finish("book_spark", sizes, figures, ratios, as_json=options.json)
 
 
 def one(bucket: int, households: int, model: Path | None) -> tuple[int, int, int, int, float]:
     """A bucket's night: its loans, hits and non-performing loans, and the seconds that it took."""
-    from benchmarks.book import night  # noqa: PLC0415 - an executor imports this module by its name
-
     plan = load_plan([CONTRACTS], [DEFINITIONS])
     signals = load_signals(SIGNALS, (column.name for column in plan.columns))
     found = night(plan, signals, households, model, seed=bucket)
@@ -79,3 +93,7 @@ def _nights(
                 yield pa.RecordBatch.from_arrays(columns, names=["bucket", "loans", "hits", "bad", "seconds"])
 
     return run
+
+
+if __name__ == "__main__":
+    main()
