@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 pytestmark = pytest.mark.campaign
+RUNS = ("first",) if os.environ.get("YIDAI_CAMPAIGN") == "slice" else ("first", "second")
+"""The slice of the long runs tries the demo once."""
 
 
 def free_port() -> int:
@@ -31,7 +33,7 @@ def test_the_demo_runs_and_runs_again_without_harm(tmp_path: Path) -> None:
     from serving.store.engine import stop_embedded
 
     try:
-        for time in ("first", "second"):
+        for time in RUNS:
             done = run(tmp_path, "demo", "--households", "1500")
             assert done.returncode == 0, f"{time}: {done.stdout[-2000:]} {done.stderr[-2000:]}"
             said = done.stdout
@@ -42,11 +44,12 @@ def test_the_demo_runs_and_runs_again_without_harm(tmp_path: Path) -> None:
                 "to the same bytes",
                 "open loans",
                 "nothing was changed",
+                "/console/",
             ):
                 assert word in said, word
             assert "different" not in said
             assert "Traceback" not in said + done.stderr
-        assert "is there already" in said
-        assert "0 alerts are new" in said
+        assert time == "first" or "is there already" in said
+        assert time == "first" or "0 alerts are new" in said
     finally:
         stop_embedded(Settings(home=tmp_path))
