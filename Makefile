@@ -8,7 +8,7 @@ export OMP_NUM_THREADS ?= 2
 JAVA_INSTALL = apt-get update -q && { apt-get install -y -q openjdk-17-jre-headless || apt-get install -y -q default-jre-headless; }
 BROWSER_INSTALL = apt-get update -q && apt-get install -y -q chromium fonts-noto-cjk
 
-.PHONY: help browser pictures setup demo test coverage campaign campaign-slice check lint format serve mlflow peers learner-peers serving-peers spark bench lock clean
+.PHONY: help browser pictures setup demo test coverage campaign campaign-slice check lint audit format serve mlflow peers learner-peers serving-peers spark bench lock clean
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -56,6 +56,9 @@ lint: setup  ## ruff, mypy strict, import layers
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+
+audit: setup  ## ask the advisories about every locked package; needs the network, and ends with 1 on a finding
+	@failed=0; for lock in requirements/*.txt; do echo "$$lock"; $(BIN)/pip-audit --require-hashes --no-deps --disable-pip --progress-spinner off -r $$lock || failed=1; done; exit $$failed
 
 check: lint test  ## lint, then test
 

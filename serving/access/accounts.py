@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from uuid import UUID
 
@@ -19,7 +19,8 @@ from serving.store.session import Connection, owner_transaction
 SHORTEST, LONGEST = 12, 256
 WINDOW = 15 * 60 * 1_000_000
 OF_A_NAME, OF_AN_ADDRESS = 5, 50
-"""Failed sign-ins of a name and of an address within a window (µs) after which none is tried until it ends."""
+"""Failed sign-ins of a name (or of a browser that its person has used) and of an address within a window (µs) after which
+none is tried until it ends."""
 
 
 class WrongPassword(Unauthenticated):
@@ -52,13 +53,16 @@ class WeakPassword(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A sign-in: to which tenant, as whom, with what, from where."""
+    """A sign-in: to which tenant, as whom, with what, from where; ``browser`` tells one in which this person has signed in
+    before (see ``serving.access.browsers``).
+    """
 
     tenant: str
     name: str
-    password: str
+    password: str = field(repr=False)
     address: str
     agent: str
+    browser: str = field(default="", repr=False)
 
 
 def new_password() -> str:
@@ -136,10 +140,9 @@ def sign_in(database: Database, attempt: Attempt, now: int, lasting: Lasting) ->
 
 def _proven(database: Database, attempt: Attempt, now: int) -> UUID:
     """Who it is. A failure is counted before the password is looked at, so that nobody tries many at once."""
-    limits = {
-        _who("name", attempt.tenant, attempt.name): OF_A_NAME,
-        _who("from", attempt.address): OF_AN_ADDRESS,
-    }
+    if "\0" in attempt.tenant + attempt.name:
+        raise WrongPassword
+    limits = _limits(attempt)
     with owner_transaction(database) as connection:
         found = connection.execute(
             "SELECT a.actor_id, c.password FROM actor a JOIN account c USING (actor_id)"
@@ -148,6 +151,7 @@ def _proven(database: Database, attempt: Attempt, now: int) -> UUID:
         ).fetchone()
         for who, most in limits.items():
             _count(connection, who, most, now)
+        connection.execute("DELETE FROM failed_sign_in WHERE first_at < %s", (now - WINDOW,))
     if not _fits(found[1] if found else _nobodys(), attempt.password) or found is None:
         raise WrongPassword
     with owner_transaction(database) as connection:
@@ -157,6 +161,16 @@ def _proven(database: Database, attempt: Attempt, now: int) -> UUID:
         )
     actor: UUID = found[0]
     return actor
+
+
+def _limits(attempt: Attempt) -> dict[bytes, int]:
+    """What a sign-in is counted under, and how often each may fail; the first is forgotten when one succeeds."""
+    if attempt.browser:
+        return {_who("browser", attempt.browser): OF_A_NAME}
+    return {
+        _who("name", attempt.tenant, attempt.name): OF_A_NAME,
+        _who("from", attempt.address): OF_AN_ADDRESS,
+    }
 
 
 def _count(connection: Connection, who: bytes, most: int, now: int) -> None:

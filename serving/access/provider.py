@@ -10,7 +10,7 @@ import secrets
 import time
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 import requests
@@ -90,7 +90,7 @@ class Provider:
 
     issuer: str
     client_id: str
-    client_secret: str
+    client_secret: str = field(repr=False)
     redirect: str
     _about: dict[str, Any] = field(default_factory=dict)
     _keys: tuple[float, KeySet] | None = None
@@ -150,6 +150,9 @@ class Provider:
 
     def _proven(self, returned: str, state: str, nonce: str, verifier: str) -> str:
         """The subject of the identity token, whose signature, issuer, audience, time and nonce hold."""
+        said = parse_qs(urlsplit(returned).query).get("iss", [self.issuer])  # RFC 9207
+        if said != [self.issuer]:
+            raise NotProven("iss")
         try:
             token = self._session(state).fetch_token(
                 self._said("token_endpoint"), authorization_response=returned, code_verifier=verifier,
@@ -167,9 +170,10 @@ class Provider:
                 exp={"essential": True}, sub={"essential": True},
             )  # fmt: skip
             rules.validate(claims)
-        except (JoseError, ValueError) as error:
+        except (JoseError, ValueError, TypeError, KeyError) as error:
+            self._keys = None  # the provider may have changed them
             raise NotProven(type(error).__name__) from None
-        return str(claims["sub"])
+        return _subject(claims, self.client_id)
 
     def _session(self, state: str | None = None) -> OAuth2Session:
         return OAuth2Session(
@@ -182,7 +186,14 @@ class Provider:
             if self._about.get("issuer") != self.issuer:
                 self._about = {}
                 raise ProviderDown
-        return str(self._about[name])
+        address = self._about.get(name)
+        if not isinstance(address, str) or (self._secure and urlsplit(address).scheme != "https"):
+            raise ProviderDown
+        return address
+
+    @property
+    def _secure(self) -> bool:
+        return self.issuer.startswith("https:")
 
     def _keyset(self) -> KeySet:
         if self._keys is None or self._keys[0] < time.monotonic():
@@ -214,11 +225,24 @@ def link(
         note(connection, tenant, by, "identity.linked", now, str(actor))
 
 
+def _subject(claims: dict[str, Any], client: str) -> str:
+    """Whom a token is about, if it was made for this console alone or says that it was asked for by it."""
+    several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
+    if claims.get("azp", "" if several else client) != client:
+        raise NotProven("azp")
+    subject = claims["sub"]
+    if not isinstance(subject, str) or not 0 < len(subject) <= 255 or not subject.isprintable():
+        raise NotProven("sub")
+    return subject
+
+
 def _asked(url: str) -> dict[str, Any]:
     try:
         answer = requests.get(url, timeout=_SECONDS)
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
+        if not isinstance(found, dict):
+            raise ProviderDown
     except (requests.RequestException, ValueError):
         raise ProviderDown from None
     return found

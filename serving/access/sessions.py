@@ -157,6 +157,8 @@ def actor_named(connection: Connection, tenant: str, name: str) -> UUID:
     Raises:
         UnknownActor: nobody.
     """
+    if "\0" in name:
+        raise UnknownActor(tenant, name)
     found = connection.execute(
         "SELECT actor_id FROM actor WHERE tenant_id = %s AND name = %s AND ended_at IS NULL", (tenant, name)
     ).fetchone()

@@ -126,7 +126,8 @@ def set_roles(
 
 
 def end_user(database: Database, tenant: str, name: str, now: int, by: UUID | None = None) -> None:
-    """End a person for good: no session, key or identity opens any more, and the name is not given again.
+    """End a person for good: no session, key or identity opens any more, and the name is not given again. An identity of
+    the provider's may be linked to somebody else afterwards, who has another name.
 
     Raises:
         UnknownActor, OwnRoles.
@@ -139,5 +140,6 @@ def end_user(database: Database, tenant: str, name: str, now: int, by: UUID | No
         connection.execute(
             "UPDATE token SET revoked_at = %s WHERE actor_id = %s AND revoked_at IS NULL", (now, actor)
         )
+        connection.execute("DELETE FROM linked_identity WHERE actor_id = %s", (actor,))
         end_all(connection, tenant, actor, now, by=by)
         note(connection, tenant, by, "user.ended", now, name)

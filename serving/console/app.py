@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from features.errors import YidaiError
 from serving import seen
+from serving.access.browsers import PURPOSE
 from serving.access.sessions import SessionOver
 from serving.clock import Clock, wall_clock
 from serving.console import (
@@ -30,6 +31,7 @@ from serving.console import (
     users,
 )
 from serving.console.asking import PasswordFirst, cookie_name, request_origin
+from serving.console.guard import Guarded
 from serving.console.live import Inboxes
 from serving.console.pages import HEADERS, ROOT, page, static_address, statics
 from serving.observing import Observed
@@ -37,6 +39,7 @@ from serving.problems import BodyLimit, LastResort
 from serving.services import close_services, open_services
 from serving.settings import Settings
 from serving.store.engine import Database
+from serving.store.keys import KeyRing
 from serving.telling import tellable
 from serving.tracing import close_tracing, open_tracing
 
@@ -67,13 +70,22 @@ def create_console(settings: Settings, database: Database, clock: Clock = wall_c
         app.state.inboxes = Inboxes(clock)
         app.state.pictures = pictures.Pictures()
         app.state.provider = signing.provider_of(settings)
+        app.state.browsers = KeyRing.open(settings.key_file).derived(PURPOSE)
         yield
         await close_services(app.state.services)
         close_tracing()
 
-    app = FastAPI(title="Yidai console", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Yidai console",
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
     app.add_middleware(BodyLimit, limit=LARGEST_FORM)
     app.add_middleware(LastResort)
+    app.add_middleware(Guarded, settings=settings)
     app.add_middleware(Observed)
     app.add_exception_handler(YidaiError, _refused)
     app.add_exception_handler(RequestValidationError, _no_page)

@@ -89,6 +89,8 @@ class Sent:
         if isinstance(value, UploadFile):
             raise WrongField(name, "a text is expected, not a file.")
         text = value.strip().replace("\r\n", "\n")
+        if "\0" in text:
+            raise WrongField(name, "it holds a NUL, which no text has.")
         if needed and not text:
             raise WrongField(name)
         if len(text) > most:
@@ -175,7 +177,7 @@ async def form_of(visit: Visit) -> Sent:
     origin, request = request_origin(visit.request), visit.request
     if request.headers.get("origin", origin) != origin:
         raise ForeignForm
-    form = await request.form(max_files=1, max_fields=MOST_FIELDS, max_part_size=1_048_576)
+    form = await request.form(max_files=0, max_fields=MOST_FIELDS, max_part_size=1_048_576)
     given = form.get("csrf", "")
     if not isinstance(given, str) or not hmac.compare_digest(given.encode(), visit.session.csrf.encode()):
         raise ForeignForm

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 
-from serving.access import accounts, sessions
+from serving.access import accounts, browsers, sessions
 from serving.access.accounts import Attempt
 from serving.access.provider import Provider, SignInLost
 from serving.console.asking import (
@@ -29,7 +29,7 @@ from serving.settings import Settings
 
 router = APIRouter(prefix=ROOT)
 Held = Annotated[Services, Depends(services)]
-STATE_COOKIE = "yidai_sign_in"
+_DAYS_KNOWN = 180
 _BACK = f"{ROOT}/sign-in/provider/back"
 _YEAR = 365 * 24 * 3600
 
@@ -66,10 +66,13 @@ async def sign_in(
 ) -> Response:
     """A new session by name and password; what session there was is no longer used."""
     _ours(request)
-    attempt = Attempt(tenant.strip(), name.strip(), password, _address(request), _agent(request))
+    attempt = _attempt(request, tenant.strip(), name.strip(), password)
     database, now = request.app.state.database, held.clock()
     secret = await asyncio.to_thread(accounts.sign_in, database, attempt, now, lasting(held.settings))
-    return _begun(go(local_target(target)), held.settings, secret)
+    answer = _begun(go(local_target(target)), held.settings, secret)
+    if not attempt.browser:
+        _remember(answer, request, attempt)
+    return answer
 
 
 @router.post("/sign-out")
@@ -87,22 +90,17 @@ async def sign_out(request: Request, sent: Annotated[Sent, Depends(sending_any)]
 async def to_provider(
     request: Request, held: Held, target: Annotated[str, Form(max_length=2_000)] = ""
 ) -> Response:
-    """On to the identity provider."""
+    """On to the identity provider, by a page of its own: browsers let a form lead nowhere else, by whatever steps."""
     _ours(request)
     provider = _provider(request)
     url, state = await asyncio.to_thread(
         provider.start, request.app.state.database, local_target(target), held.clock()
     )
-    answer = go(url)
+    answer = page(request, "leaving.html", url=url)
     answer.set_cookie(
-        STATE_COOKIE,
-        state,
-        max_age=600,
-        path=_BACK,
-        secure=_secure(held.settings),
-        httponly=True,
+        _named(held.settings, "yidai_sign_in"), state, max_age=600, path="/", secure=_secure(held.settings), httponly=True,
         samesite="lax",
-    )
+    )  # fmt: skip
     return answer
 
 
@@ -112,7 +110,8 @@ async def from_provider(request: Request, held: Held) -> Response:
 
     The page that follows is reached by a step of its own: browsers send no cookie that was set on the way from elsewhere.
     """
-    state = request.cookies.get(STATE_COOKIE, "")
+    cookie = _named(held.settings, "yidai_sign_in")
+    state = request.cookies.get(cookie, "")
     if not state:
         raise SignInLost
     provider, returned = _provider(request), f"{request_origin(request)}{_BACK}?{request.url.query}"
@@ -121,7 +120,7 @@ async def from_provider(request: Request, held: Held) -> Response:
         lasting(held.settings),
     )  # fmt: skip
     answer = _begun(go(target), held.settings, secret)
-    answer.delete_cookie(STATE_COOKIE, path=_BACK)
+    answer.delete_cookie(cookie, path="/", secure=_secure(held.settings), httponly=True, samesite="lax")
     return answer
 
 
@@ -137,7 +136,7 @@ async def change_password(request: Request, sent: Annotated[Sent, Depends(sendin
     visit, held = sent.visit, sent.visit.services
     old, new = (str(sent.form.get(name, "")) for name in ("old", "new"))
     actor = visit.session.actor
-    attempt = Attempt(actor.tenant, actor.name, old, _address(request), _agent(request))
+    attempt = _attempt(request, actor.tenant, actor.name, old)
     secret = await asyncio.to_thread(
         accounts.change_password,
         request.app.state.database,
@@ -172,6 +171,29 @@ def _begun(answer: Response, settings: Settings, secret: str) -> Response:
     )  # fmt: skip
     answer.headers.update(HEADERS)
     return answer
+
+
+def _attempt(request: Request, tenant: str, name: str, password: str) -> Attempt:
+    given = request.cookies.get(_named(services(request).settings, "yidai_browser"), "")
+    browser = browsers.known(request.app.state.browsers, given, tenant, name)
+    return Attempt(tenant, name, password, _address(request), _agent(request), browser)
+
+
+def _remember(answer: Response, request: Request, attempt: Attempt) -> None:
+    """Tell this browser from others from now on: it is nobody's proof, and opens nothing."""
+    settings, made = (
+        services(request).settings,
+        browsers.mark(request.app.state.browsers, attempt.tenant, attempt.name),
+    )
+    answer.set_cookie(
+        _named(settings, "yidai_browser"), made, max_age=_DAYS_KNOWN * 24 * 3600, path="/", secure=_secure(settings),
+        httponly=True, samesite="strict",
+    )  # fmt: skip
+
+
+def _named(settings: Settings, name: str) -> str:
+    """A cookie's name; over https no other host and no path can set it."""
+    return f"__Host-{name}" if _secure(settings) else name
 
 
 def _ours(request: Request) -> None:

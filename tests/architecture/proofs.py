@@ -14,11 +14,13 @@ import yaml
 from features.reference import table
 from tests.architecture.test_guards import ROOT, text_of
 
+THREATS, THREATS_PAGE = ROOT / "docs/threats.yaml", ROOT / "docs/threats.md"
 RULES, RULES_PAGE = ROOT / "docs/rules.yaml", ROOT / "docs/reference/rules.md"
 _ABOUT = (
     "An id is what policies, reasons and refusals name. What is met is met by the software; where a person still has a part,"
     " the note says so. It is no legal advice."
 )
+_OF_THREATS = "What is known and stands open is told at the end of [security](security.md) and in the README."
 AGAIN = "Write it anew: python -m tests.architecture.proofs"
 
 
@@ -60,6 +62,39 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rules: tuple[Rule, ...]
 
 
+class Threat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who could do what, what answers it, and what holds the answer."""
+
+    who: str
+    threat: str
+    answer: str
+    tests: tuple[str, ...]
+
+
+class Door(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where something comes in."""
+
+    code: str
+    zh: str
+    en: str
+    what: str
+    threats: tuple[Threat, ...]
+
+
+class Threats(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``docs/threats.yaml``."""
+
+    schema: int
+    doors: tuple[Door, ...]
+
+    def named(self) -> list[str]:
+        return [one for door in self.doors for threat in door.threats for one in threat.tests]
+
+
+def threats() -> Threats:
+    return msgspec.convert(yaml.safe_load(text_of(THREATS)), Threats)
+
+
 def rules() -> Rules:
     return msgspec.convert(yaml.safe_load(text_of(RULES)), Rules)
 
@@ -79,10 +114,10 @@ def missing_tests(named: Iterable[str]) -> list[str]:
     return [one for one in named if one.partition("::")[2] not in tests_of(one.partition("::")[0])]
 
 
-def linked(named: Iterable[str]) -> str:
-    """Tests as links from ``docs/reference``, their names as words."""
+def linked(named: Iterable[str], root: str = "../..") -> str:
+    """Tests as links from ``docs/reference``, or from where ``root`` leads to the tree."""
     parts = (one.partition("::") for one in named)
-    return "<br>".join(f"[{name.removeprefix('test_')}](../../{path})" for path, _, name in parts)
+    return "<br>".join(f"[{name.removeprefix('test_')}]({root}/{path})" for path, _, name in parts)
 
 
 def rules_page(document: Rules) -> str:
@@ -113,7 +148,28 @@ def rules_page(document: Rules) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def threats_page(document: Threats) -> str:
+    """Markdown of the table, door by door."""
+    count = sum(len(door.threats) for door in document.doors)
+    lines = [
+        "# Threats",
+        "",
+        "Generated from [threats.yaml](threats.yaml) by `python -m tests.architecture.proofs`; do not edit.",
+        "",
+    ]
+    lines += [
+        f"{count} threats at {len(document.doors)} doors; {len(set(document.named()))} tests hold the answers. {_OF_THREATS}",
+        "",
+    ]
+    for door in document.doors:
+        lines += [f"## {door.en} {door.zh}", "", f"{door.what}.", ""]
+        rows = [(one.who, one.threat, one.answer, linked(one.tests, "..")) for one in door.threats]
+        lines += table(("who", "what could go wrong", "the answer", "held by"), rows)
+    return "\n".join(lines).rstrip() + "\n"
+
+
 def main() -> None:
+    THREATS_PAGE.write_text(threats_page(threats()), encoding="utf-8")
     RULES_PAGE.write_text(rules_page(rules()), encoding="utf-8")
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from html import unescape
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -15,7 +18,16 @@ import pytest
 
 from features.errors import YidaiError
 from serving.access.model import Role
-from serving.access.provider import InsecureIssuer, LinkedElsewhere, Provider, link
+from serving.access.provider import (
+    InsecureIssuer,
+    LinkedElsewhere,
+    NotProven,
+    Provider,
+    ProviderDown,
+    _subject,
+    link,
+)
+from serving.access.users import end_user
 from serving.console.app import create_console
 from tests.serving.console.desk import Guest, person, text_of
 from tests.serving.world import Bank, running
@@ -60,8 +72,9 @@ def console(bank: Bank, issuer: str) -> Iterator[str]:
 def begin(guest: Guest, target: str = "/console/inbox") -> str:
     """On to the provider; its address."""
     answer = guest.http.post("/console/sign-in/provider", data={"target": target})
-    assert answer.status_code == 303, answer.text
-    return answer.headers["location"]
+    assert answer.status_code == 200, answer.text
+    (found,) = re.findall(r"id=.on. href=.([^\"]+)", answer.text)
+    return unescape(found)
 
 
 def agreed(address: str, subject: str) -> str:
@@ -133,6 +146,53 @@ def test_an_identity_stands_for_one_person(bank: Bank, issuer: str) -> None:
     link(bank.database, "city", "ada", issuer, "one", bank.clock())
     with pytest.raises(LinkedElsewhere):
         link(bank.database, "city", "ann", issuer, "one", bank.clock())
+
+
+def test_an_answer_of_another_issuer_is_refused(bank: Bank, issuer: str, guest: Guest) -> None:
+    back = agreed(begin(guest), "ada@bank")
+    assert guest.http.get(f"{back}&iss=https://other.example").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("claims", "problem"),
+    [
+        ({"aud": CLIENT, "sub": "ada"}, ""),
+        ({"aud": [CLIENT], "sub": "ada", "azp": CLIENT}, ""),
+        ({"aud": [CLIENT, "other"], "sub": "ada", "azp": CLIENT}, ""),
+        ({"aud": [CLIENT, "other"], "sub": "ada"}, "azp"),
+        ({"aud": CLIENT, "sub": "ada", "azp": "other"}, "azp"),
+        ({"aud": CLIENT, "sub": ""}, "sub"),
+        ({"aud": CLIENT, "sub": 7}, "sub"),
+        ({"aud": CLIENT, "sub": "a\0b"}, "sub"),
+        ({"aud": CLIENT, "sub": "a" * 256}, "sub"),
+    ],
+)
+def test_a_token_is_for_this_console_and_names_somebody(claims: dict[str, Any], problem: str) -> None:
+    if not problem:
+        assert _subject(claims, CLIENT) == "ada"
+        return
+    with pytest.raises(NotProven, match=problem):
+        _subject(claims, CLIENT)
+
+
+def test_who_was_ended_frees_the_identity_for_the_next(bank: Bank, issuer: str, guest: Guest) -> None:
+    person(bank, "olga", Role.RISK_OFFICER)
+    person(bank, "pia", Role.RISK_OFFICER)
+    link(bank.database, "city", "olga", issuer, "desk@bank", bank.clock())
+    end_user(bank.database, "city", "olga", bank.clock())
+    assert guest.http.get(agreed(begin(guest), "desk@bank")).status_code == 403
+    link(bank.database, "city", "pia", issuer, "desk@bank", bank.clock())
+    assert guest.http.get(agreed(begin(guest), "desk@bank")).status_code == 303
+
+
+@pytest.mark.parametrize("about", [
+    {}, {"token_endpoint": 7}, {"token_endpoint": "http://sso.bank.example/token"},
+])  # fmt: skip
+def test_an_endpoint_that_is_missing_or_not_encrypted_is_not_asked(about: dict[str, Any]) -> None:
+    provider = Provider("https://sso.bank.example", CLIENT, SECRET, "", {"issuer": "x"} | about)
+    with pytest.raises(ProviderDown):
+        provider._said("token_endpoint")
+    assert SECRET not in repr(provider)
 
 
 def test_a_provider_over_plain_http_in_a_network_is_refused() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from features.calendar import DAY
-from serving.access.accounts import OF_A_NAME, WINDOW, WeakPassword, check_password
+from serving.access.accounts import OF_A_NAME, WINDOW, Attempt, WeakPassword, check_password
 from serving.access.model import Role
 from serving.access.sessions import end_sessions
 from serving.access.users import end_user, set_roles
@@ -74,6 +75,44 @@ def test_who_guesses_is_held_back_and_later_let_in(bank: Bank, guest: Guest) -> 
     assert 0 < int(held.headers["retry-after"]) <= WINDOW / 1_000_000
     bank.clock.now += WINDOW + MINUTE
     assert guest.sign_in("bob").status_code == 303
+
+
+def test_a_stranger_who_fails_on_purpose_locks_a_name_for_strangers_only(
+    bank: Bank, console: str, signed: Sign
+) -> None:
+    own = signed("gus", Role.RISK_OFFICER)
+    with httpx.Client(base_url=console) as http:
+        stranger = Guest(http)
+        for _ in range(OF_A_NAME):
+            assert stranger.sign_in("gus", "wrong wrong wrong").status_code == 401
+        assert stranger.sign_in("gus").status_code == 429
+        assert own.sign_in("gus").status_code == 303, "this browser has been used by gus before"
+        mark = own.http.cookies["yidai_browser"]
+        for _ in range(OF_A_NAME):
+            assert own.sign_in("gus", "wrong wrong wrong").status_code == 401
+        assert own.sign_in("gus").status_code == 429, "who has the browser does not guess for ever either"
+        http.cookies.set("yidai_browser", mark)
+        person(bank, "ida", Role.RISK_OFFICER)
+        for _ in range(OF_A_NAME):
+            assert stranger.sign_in("ida", "wrong wrong wrong").status_code == 401
+        assert stranger.sign_in("ida").status_code == 429, "a mark of gus is none of ida"
+    bank.clock.now += WINDOW + MINUTE
+
+
+def test_failures_are_forgotten_with_their_window(bank: Bank, guest: Guest) -> None:
+    person(bank, "ada", Role.RISK_OFFICER)
+    guest.sign_in("somebody", "wrong wrong wrong")
+    bank.clock.now += WINDOW + MINUTE
+    assert guest.sign_in("ada").status_code == 303
+    with owner_transaction(bank.database) as owner:
+        old = owner.execute(
+            "SELECT count(*) FROM failed_sign_in WHERE first_at < %s", (bank.clock.now - WINDOW,)
+        )
+        assert old.fetchone() == (0,)
+
+
+def test_no_text_of_a_sign_in_shows_its_password() -> None:
+    assert PASSWORD not in repr(Attempt("city", "ada", PASSWORD, "", "", "mark"))
 
 
 def test_a_session_that_nobody_uses_is_over(bank: Bank, signed: Sign) -> None:
