@@ -42,7 +42,14 @@ def access_log(
         show_json(found)
         return
     rows = [
-        (one.when, one.who, ", ".join(one.categories), one.whose, one.purpose, ", ".join(one.why))
+        (
+            one.when,
+            one.who,
+            ", ".join(one.categories),
+            one.whose,
+            one.purpose,
+            "; ".join(filter(None, (", ".join(one.why), one.reason))),
+        )
         for one in found
     ]
     show_table(f"{len(found)} reads", ("when", "who", "what", "whose", "for", "on the ground of"), rows)

@@ -32,7 +32,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class ReadRow:
-    """One read: who, when, what and why. ``whose`` names no number."""
+    """One read: who, when, what and why, with a person's own ``reason`` where one was asked for. ``whose`` names no number."""
 
     when: str
     who: str
@@ -44,6 +44,7 @@ class ReadRow:
     purpose: str
     why: tuple[str, ...]
     consents: tuple[str, ...]
+    reason: str = ""
 
 
 def asked(
@@ -114,5 +115,5 @@ def _row(entry: Entry) -> ReadRow:
     consents = tuple(str(each) for each in entry.consents)
     return ReadRow(
         iso(entry.at), entry.actor, entry.datasets, entry.categories, entry.left_out, whose, count, entry.purpose,
-        tuple(entry.bases), consents,
+        tuple(entry.bases), consents, entry.reason,
     )  # fmt: skip

@@ -38,8 +38,10 @@ class NotAllowed(Forbidden):
         )
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """One read: who, when, what and why (REG-CR-10). ``subjects`` is None where everybody's records were read."""
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One read: who, when, what and why (REG-CR-10). ``subjects`` is None where everybody's records were read; ``reason`` is a
+    person's own words where more than a purpose is asked of it.
+    """
 
     at: int
     actor: str
@@ -51,6 +53,7 @@ class Entry(msgspec.Struct, frozen=True):
     consents: tuple[UUID, ...]
     left_out: tuple[str, ...]
     subjects: tuple[int, ...] | None
+    reason: str = ""
 
 
 class AccessLog(Protocol):

@@ -25,6 +25,9 @@ _GET = f"SELECT {_COLUMNS}, subject_id FROM alert WHERE alert_id = $1"  # noqa: 
 _OF_CASE = (
     f"SELECT {_COLUMNS} FROM alert WHERE case_id = $1 AND alert_id <> $2 ORDER BY due_at, alert_id LIMIT 200"  # noqa: S608
 )
+_OF_BORROWER = f"""
+SELECT {_COLUMNS} FROM alert WHERE subject_id = $1
+ORDER BY state = 'released', array_position(ARRAY['red', 'orange', 'yellow'], level), raised_at DESC LIMIT 200"""  # noqa: S608
 _EVENTS = """
 SELECT event, at, name_of_actor(actor_id::text) AS who, kind, reason, from_level, to_level, from_state, to_state, detail,
        signals_digest
@@ -162,6 +165,11 @@ async def get(connection: asyncpg.Connection, alert_id: UUID) -> tuple[AlertRow,
 async def others(connection: asyncpg.Connection, alert: AlertRow) -> list[AlertRow]:
     """The other alerts of the same case."""
     return [_row(row) for row in await connection.fetch(_OF_CASE, alert.case_id, alert.alert_id)]
+
+
+async def all_of(connection: asyncpg.Connection, subject: int) -> list[AlertRow]:
+    """A borrower's alerts, those that stand first and of them the gravest."""
+    return [_row(row) for row in await connection.fetch(_OF_BORROWER, subject)]
 
 
 async def events(connection: asyncpg.Connection, alert_id: UUID) -> list[EventRow]:

@@ -20,6 +20,7 @@ from serving.clock import Clock, wall_clock
 from serving.console import (
     alerts,
     audit,
+    borrowers,
     cases,
     disputes,
     home,
@@ -29,6 +30,7 @@ from serving.console import (
     portfolio,
     signing,
     users,
+    villages,
 )
 from serving.console.asking import PasswordFirst, cookie_name, request_origin
 from serving.console.guard import Guarded
@@ -55,6 +57,8 @@ ROUTERS = (
     pictures.router,
     portfolio.router,
     models.router,
+    borrowers.router,
+    villages.router,
 )
 LARGEST_FORM = 1_048_576
 log = logging.getLogger("yidai")
@@ -69,6 +73,7 @@ def create_console(settings: Settings, database: Database, clock: Clock = wall_c
         app.state.database = database
         app.state.inboxes = Inboxes(clock)
         app.state.pictures = pictures.Pictures()
+        app.state.borrowers = borrowers.service_of(app.state.services, database)
         app.state.provider = signing.provider_of(settings)
         app.state.browsers = KeyRing.open(settings.key_file).derived(PURPOSE)
         yield

@@ -14,6 +14,7 @@ from serving.cases.model import CaseState, PersonOutcome, Terms, Verdict
 from serving.cases.reasons import MOST_TEXT, person_reasons
 from serving.cases.repository import Wanted
 from serving.console.asking import Sent, Visit, WrongField, go, opening, sending
+from serving.console.borrowers import borrowers
 from serving.console.forms import amount
 from serving.console.pages import ROOT
 
@@ -53,9 +54,12 @@ async def queue(
 async def case(case_id: UUID, visit: Reader) -> Response:
     """Decision, reasons, facts, policy trace, what the applicant says, what may be granted; the read is logged."""
     view = await visit.services.cases.view(visit.authority(Permission.READ_CASES), case_id)
-    name = visit.session.actor.name
+    name, borrower = visit.session.actor.name, None
+    if visit.may(Permission.HANDLE_ALERTS):
+        handler = visit.authority(Permission.HANDLE_ALERTS)
+        borrower = await borrowers(visit.request).case_of_decision(handler, view.case.decision_id)
     return visit.page(
-        "case.html", view=view, case=view.case, evidence=view.evidence, decision=view.evidence.decision,
+        "case.html", view=view, borrower=borrower, case=view.case, evidence=view.evidence, decision=view.evidence.decision,
         reasons=tuple(person_reasons().values()), mine=view.case.taken_by == name, most_text=MOST_TEXT,
         proposed_by_me=view.case.proposed_by == name,
     )  # fmt: skip

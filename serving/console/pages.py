@@ -16,6 +16,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from features.contracts.model import Text
 from serving.access.model import Permission
 from serving.console.names import fact, product_name, reason_name, signal_name
 from serving.console.words import Language, named, preferred, say
@@ -102,6 +103,7 @@ def environment() -> Environment:
         "fact": fact,
         "reason_name": reason_name,
         "product_name": product_name,
+        "text": text,
     }
     return made
 
@@ -119,6 +121,11 @@ def percent(share: float | None, digits: int = 2) -> str:
 def moment(at: int | None) -> str:
     """A moment (µs) by the clock of Shanghai, to the minute."""
     return "–" if at is None else f"{_local(at):%Y-%m-%d %H:%M}"
+
+
+def text(both: Text, language: Language) -> str:
+    """A text of ours in the page's language, in the other where that is empty."""
+    return getattr(both, language.value) or both.zh or both.en
 
 
 def day(at: int | None) -> str:

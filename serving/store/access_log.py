@@ -23,16 +23,16 @@ from serving.store.engine import Database
 from serving.store.session import Connection, tenant_transaction
 
 INSERT = """
-INSERT INTO access_log (tenant_id, at, actor, purpose, datasets, categories, bases, consents, left_out, subjects)
+INSERT INTO access_log (tenant_id, at, actor, purpose, datasets, categories, bases, consents, left_out, subjects, reason)
 VALUES"""
 ENTRIES = """
 SELECT at, coalesce(name_of_actor(actor), actor) AS who, tenant_id, purpose, datasets, categories, bases, consents,
-       left_out, subjects
+       left_out, subjects, reason
 FROM (
-    SELECT at, actor, tenant_id, purpose, datasets, categories, bases, consents, left_out, subjects FROM access_log
+    SELECT at, actor, tenant_id, purpose, datasets, categories, bases, consents, left_out, subjects, reason FROM access_log
     UNION ALL
     SELECT d.decided_at, d.actor_id::text, d.tenant_id, c.purpose, '{}', c.categories, '{consent}',
-           ARRAY[d.consent_id], '{}', ARRAY[d.subject_id]
+           ARRAY[d.consent_id], '{}', ARRAY[d.subject_id], ''
     FROM decision d JOIN consent c USING (tenant_id, consent_id)
 ) read
 WHERE at >= %(since)s AND at < %(until)s
@@ -73,7 +73,7 @@ class CommandLog:
     def write(self, entry: Entry) -> None:
         """See ``AccessLog.write``."""
         self.connection.execute("SELECT set_config('yidai.tenant', %s, true)", (self.tenant,))
-        self.connection.execute(f"{INSERT} ({', '.join(['%s'] * 10)})", _row(self.tenant, entry))
+        self.connection.execute(f"{INSERT} ({', '.join(['%s'] * 11)})", _row(self.tenant, entry))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ async def write_async(connection: asyncpg.Connection, read: Iterable[Entry]) -> 
     """Keep entries of the connection's tenant; those of one use are one."""
     rows = [_row(entry.recipient, entry) for entry in merged(read)]
     if rows:
-        await connection.executemany(f"{INSERT} ({', '.join(f'${n}' for n in range(1, 11))})", rows)
+        await connection.executemany(f"{INSERT} ({', '.join(f'${n}' for n in range(1, 12))})", rows)
 
 
 def entry_of(access: Access, consent: Consent, contracts: Iterable[Contract]) -> Entry:
@@ -127,7 +127,7 @@ def merged(read: Iterable[Entry]) -> list[Entry]:
     """One entry for all reads of the same subjects at the same moment for the same purpose by the same actor."""
     found: dict[Any, Entry] = {}
     for entry in read:
-        key = (entry.at, entry.actor, entry.recipient, entry.purpose, entry.subjects)
+        key = (entry.at, entry.actor, entry.recipient, entry.purpose, entry.subjects, entry.reason)
         found[key] = _joined(found[key], entry) if key in found else entry
     return list(found.values())
 
@@ -140,17 +140,27 @@ def _joined(one: Entry, other: Entry) -> Entry:
     left_out = tuple(name for name in both("left_out") if name not in read)
     return Entry(
         one.at, one.actor, one.recipient, one.purpose, read, both("categories"), both("bases"), both("consents"),
-        left_out, one.subjects,
+        left_out, one.subjects, one.reason,
     )  # fmt: skip
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
     datasets, categories, bases, consents, left_out = (tuple(each) for each in row[4:9])
     subjects = None if row[9] is None else tuple(row[9])
-    return Entry(row[0], row[1], row[2], row[3], datasets, categories, bases, consents, left_out, subjects)
+    return Entry(
+        row[0], row[1], row[2], row[3], datasets, categories, bases, consents, left_out, subjects, row[10]
+    )
 
 
 def _row(tenant: str, entry: Entry) -> tuple[Any, ...]:
     lists = (entry.datasets, entry.categories, entry.bases, entry.consents, entry.left_out)
     subjects = None if entry.subjects is None else list(entry.subjects)
-    return (tenant, entry.at, entry.actor, entry.purpose, *(list(each) for each in lists), subjects)
+    return (
+        tenant,
+        entry.at,
+        entry.actor,
+        entry.purpose,
+        *(list(each) for each in lists),
+        subjects,
+        entry.reason,
+    )

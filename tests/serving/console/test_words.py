@@ -10,6 +10,8 @@ import pytest
 
 from features.consent import Purpose
 from features.loans.analytics import ENDS
+from features.loans.model import Kind as LoanKind
+from features.loans.model import State
 from serving.access.model import Permission, Role
 from serving.access.tokens import KeyState
 from serving.alerts.machine import AlertState
@@ -91,6 +93,8 @@ def test_every_text_is_in_both_languages_with_the_same_values() -> None:
         ("risk_class", RiskClass),
         ("issue_kind", Kind),
         ("roll_to", ENDS),
+        ("loan_state", State),
+        ("loan_event", LoanKind),
     ],
 )
 def test_every_value_has_a_name(group: str, values: list[str]) -> None:
