@@ -18,6 +18,7 @@ from features.files import put_file
 from features.terminal import Step
 from features.timeline.door import Door
 from features.timeline.lake import Lake
+from serving.access.model import Actor
 from serving.access.repository import actor_of
 from serving.backtest import AccessReport, read_history, train_access
 from serving.classes.document import ClassesDocument
@@ -136,9 +137,9 @@ class Trainer:
         return TrainedModel("policy", Kind.POLICY, data, folder / "policy.json", summary)
 
 
-def training_door(settings: Settings, portfolio: Portfolio) -> Door | None:
-    """To the lake for model development, as whoever the settings' token names, logged in the store; None for a
-    portfolio that brings its own files.
+def training_door(settings: Settings, portfolio: Portfolio, reader: Actor | None = None) -> Door | None:
+    """To the lake for model development, as ``reader`` or whoever the settings' token names, logged in the store; None for
+    a portfolio that brings its own files.
 
     Raises:
         NoLake: nothing was ingested.
@@ -148,7 +149,9 @@ def training_door(settings: Settings, portfolio: Portfolio) -> Door | None:
     if not portfolio.file.use_lake or not root.is_dir():
         return lake_door(portfolio, root, now)
     database = open_store(settings)
-    actor = str(actor_of(database, settings.token, now).actor_id) if settings.token else "yidai train"
+    if reader is None and settings.token:
+        reader = actor_of(database, settings.token, now)
+    actor = "yidai train" if reader is None else str(reader.actor_id)
     log = StoreLog(settings.tenant, lambda: database)
     return lake_door(portfolio, root, now, actor=actor, log=log)
 

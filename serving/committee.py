@@ -15,7 +15,7 @@ from features.canonical import canonical_bytes
 from features.contracts.model import SubjectKind, Text
 from features.errors import Invalid, YidaiError
 from serving import operations, promotion
-from serving.access.model import Permission
+from serving.access.model import Authority, Permission
 from serving.clock import wall_clock
 from serving.consents.check import person_number
 from serving.policy.analysis import analyse
@@ -32,6 +32,7 @@ from serving.registry import service as registry
 from serving.registry.model import Kind
 from serving.serve import open_store
 from serving.settings import Settings
+from serving.store.engine import Database
 from serving.store.keys import KeyRing
 from serving.store.session import tenant_transaction
 from training.portfolio import find_portfolio, load_portfolio
@@ -90,7 +91,14 @@ def activate(settings: Settings, name: str, slot: str = "", begin: int | None = 
     """
     database = open_store(settings)
     asker = operations.authority(settings, database, Permission.ACTIVATE)
-    now = wall_clock()
+    return activate_by(database, asker, name, slot, begin, wall_clock())
+
+
+def activate_by(
+    database: Database, asker: Authority, name: str, slot: str, begin: int | None, now: int
+) -> Promoted:
+    """As ``activate``, for whoever asks."""
+    asker.holds(Permission.ACTIVATE)
     if begin is not None and begin <= now:
         raise Invalid(
             f"{iso(begin)} is not in the future.", place="--from", remedy="Leave it out: it begins now."

@@ -11,7 +11,7 @@ import yaml
 from features.calendar import iso
 from features.errors import Integrity, Invalid
 from serving import operations, promotion
-from serving.access.model import Permission
+from serving.access.model import Authority, Permission
 from serving.clock import wall_clock
 from serving.policy.findings import Finding, error
 from serving.promotion import Promoted
@@ -20,6 +20,7 @@ from serving.registry import service as registry
 from serving.registry.model import Kind
 from serving.serve import open_store
 from serving.settings import Settings
+from serving.store.engine import Database
 from serving.store.session import tenant_transaction
 
 
@@ -89,7 +90,14 @@ def activate(settings: Settings, kind: Kind, name: str, begin: int | None = None
     """
     database = open_store(settings)
     asker = operations.authority(settings, database, Permission.ACTIVATE)
-    now = wall_clock()
+    return activate_by(database, asker, kind, name, begin, wall_clock())
+
+
+def activate_by(
+    database: Database, asker: Authority, kind: Kind, name: str, begin: int | None, now: int
+) -> Promoted:
+    """As ``activate``, for whoever asks."""
+    asker.holds(Permission.ACTIVATE)
     if begin is not None and begin <= now:
         problem = f"{iso(begin)} is not in the future."
         raise Invalid(problem, place="--from", remedy="Leave it out: it begins now.")

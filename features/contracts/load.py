@@ -88,17 +88,24 @@ def read_yaml(path: Path, kind: type[_Document]) -> _Document:
 def parse_yaml(path: Path) -> Any:
     """The plain value in a YAML file; see ``read_yaml``."""
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
+        return parse_text(path.read_text(encoding="utf-8"), path)
     except FileNotFoundError:
         raise BrokenDocument(path, "there is no such file.", "Check the path.") from None
+    except UnicodeDecodeError:
+        raise BrokenDocument(path, "not valid YAML: it is not UTF-8 text.", "Mend that line.") from None
+
+
+def parse_text(text: str, path: Path | str) -> Any:
+    """As ``parse_yaml``, of a text; ``path`` is named in errors."""
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
     except RecursionError:
         raise BrokenDocument(path, "it is nested too deeply.", "Take levels away.") from None
     except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else path
-        other = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else f"{error}"
-        problem = getattr(error, "problem", None) or other
-        raise BrokenDocument(where, f"not valid YAML: {problem}.", "Mend that line.") from None
+        told = getattr(error, "problem", None) or error
+        raise BrokenDocument(where, f"not valid YAML: {told}.", "Mend that line.") from None
 
 
 def convert(value: Any, kind: type[_Document], path: Path | str) -> _Document:
@@ -236,9 +243,8 @@ def _check_bases(contract: Contract, path: Path | str) -> None:
     for purpose, basis in contract.bases.items():
         if basis not in BASES:
             problem = f"basis {basis!r} is not known."
-            raise BrokenDocument(
-                path, problem, f"Bases: {', '.join(BASES)}; their words are in the reference."
-            )
+            told = f"Bases: {', '.join(BASES)}; their words are in the reference."
+            raise BrokenDocument(path, problem, told)
         if FITTING.get(Purpose(purpose)) != basis:
             problem = f"bases: {basis!r} is no basis for {purpose}."
             raise BrokenDocument(path, problem, f"Leave it out; what fits: {fitting}.")
@@ -284,9 +290,8 @@ def _check_times(contract: Contract, fields: Mapping[str, Field], path: Path | s
             continue
         field = fields.get(source.field)
         if field is None or field.type not in _TIME_TYPES:
-            raise BrokenDocument(
-                path, f"times.{label}: {source.field!r} is not a month, date or instant field."
-            )
+            problem = f"times.{label}: {source.field!r} is not a month, date or instant field."
+            raise BrokenDocument(path, problem)
 
 
 def _time_sources(contract: Contract) -> list[tuple[str, TimeSource]]:

@@ -39,8 +39,12 @@ def check(path: Path, portfolio: str) -> list[Finding]:
     Raises:
         BrokenDocument: it is no classes.
     """
-    plan = load_portfolio(find_portfolio(portfolio)).plan
     document = convert(parse_yaml(path), ClassesDocument, path)
+    return examine(document, load_portfolio(find_portfolio(portfolio)).plan)
+
+
+def examine(document: ClassesDocument, plan: FeaturePlan) -> list[Finding]:
+    """All that is wrong with classes, against the features of a plan."""
     own = own_columns(document.reading)
     found = findings(document, [*(column.name for column in plan.columns), *own])
     try:

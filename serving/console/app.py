@@ -27,6 +27,7 @@ from serving.console import (
     inbox,
     models,
     pictures,
+    policy,
     portfolio,
     signing,
     users,
@@ -36,6 +37,7 @@ from serving.console.asking import PasswordFirst, cookie_name, request_origin
 from serving.console.guard import Guarded
 from serving.console.live import Inboxes
 from serving.console.pages import HEADERS, ROOT, page, static_address, statics
+from serving.console.trials import Trials
 from serving.observing import Observed
 from serving.problems import BodyLimit, LastResort
 from serving.services import close_services, open_services
@@ -59,6 +61,7 @@ ROUTERS = (
     models.router,
     borrowers.router,
     villages.router,
+    policy.router,
 )
 LARGEST_FORM = 1_048_576
 log = logging.getLogger("yidai")
@@ -74,6 +77,7 @@ def create_console(settings: Settings, database: Database, clock: Clock = wall_c
         app.state.inboxes = Inboxes(clock)
         app.state.pictures = pictures.Pictures()
         app.state.borrowers = borrowers.service_of(app.state.services, database)
+        app.state.trials = Trials()
         app.state.provider = signing.provider_of(settings)
         app.state.browsers = KeyRing.open(settings.key_file).derived(PURPOSE)
         yield

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -30,8 +30,14 @@ class Difference(msgspec.Struct, frozen=True):
 
 def differences(before: Policy, after: Policy) -> list[Difference]:
     """Where two policies differ, in the order of their documents; an old schema is compared as it is read."""
-    left, right = (_plain(msgspec.to_builtins(one.document)) for one in (before, after))
-    return list(_walk("", left, right))
+    return changes(*(msgspec.to_builtins(one.document) for one in (before, after)))
+
+
+def changes(before: Any, after: Any, names: Sequence[str] = ("id",)) -> list[Difference]:
+    """Where two plain values differ, in their order; things of a list are told apart by the first of ``names`` that all of
+    them have, each its own, and else the lists are compared as they are.
+    """
+    return list(_walk("", _plain(before, names), _plain(after, names)))
 
 
 def _walk(place: str, left: Any, right: Any) -> Iterator[Difference]:
@@ -50,13 +56,22 @@ class _Absent:
     """Nothing is there, which is not the same as null."""
 
 
-def _plain(value: Any) -> Any:
-    """Lists of things with an id as mappings by id, so that a thing is compared with itself."""
+def _plain(value: Any, names: Sequence[str]) -> Any:
+    """Lists of things with a name as mappings by name, so that a thing is compared with itself."""
     if isinstance(value, Mapping):
-        return {name: _plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple) and value and all(isinstance(v, Mapping) and "id" in v for v in value):
-        return {each["id"]: _plain({k: v for k, v in each.items() if k != "id"}) for each in value}
-    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
+        return {name: _plain(each, names) for name, each in value.items()}
+    if not isinstance(value, list | tuple):
+        return value
+    own = next((name for name in names if _tells_apart(value, name)), "")
+    if own:
+        return {str(each[own]): _plain({k: v for k, v in each.items() if k != own}, names) for each in value}
+    return [_plain(each, names) for each in value]
+
+
+def _tells_apart(value: Sequence[Any], name: str) -> bool:
+    if not value or not all(isinstance(each, Mapping) and name in each for each in value):
+        return False
+    return len({str(each[name]) for each in value}) == len(value)
 
 
 def _told(value: Any) -> str:

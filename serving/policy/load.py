@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from features.canonical import canonical_bytes
-from features.contracts.load import read_yaml
+from features.contracts.load import convert, parse_yaml
 from features.errors import Integrity
 from features.matrix import Column
 from serving.policy.analysis import analyse
@@ -54,8 +55,19 @@ def draft_from_yaml(
     Raises:
         BrokenDocument: not YAML, or not of that shape.
     """
-    schema = read_yaml(path, _Head).schema
-    document = read_yaml(path, FirstDocument if schema == 1 else PolicyDocument)
+    return draft_of(parse_yaml(path), path, columns)
+
+
+def draft_of(
+    value: Any, where: Path | str, columns: Iterable[Column] | None = None
+) -> tuple[Policy | None, list[Finding]]:
+    """As ``draft_from_yaml``, of the plain value that a person wrote; ``where`` is named in errors.
+
+    Raises:
+        BrokenDocument: not of that shape.
+    """
+    schema = convert(value, _Head, where).schema
+    document = convert(value, FirstDocument if schema == 1 else PolicyDocument, where)
     found = list(infinite(msgspec.to_builtins(document)))
     return (None, found) if found else _draft(canonical_bytes(document), columns)
 

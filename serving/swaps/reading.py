@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from features.errors import Invalid
 from features.matrix import FeatureMatrix
 from features.terminal import Step
 from serving import committee, operations
-from serving.access.model import Permission
+from serving.access.model import Actor, Authority, Permission
 from serving.analyst import training_door
 from serving.backtest import History, read_history
 from serving.clock import wall_clock
@@ -21,7 +22,8 @@ from serving.registry import repository
 from serving.registry import service as registry
 from serving.serve import open_store
 from serving.settings import Settings
-from serving.store.session import tenant_transaction
+from serving.store.engine import Database
+from serving.store.session import Connection, tenant_transaction
 from serving.swaps.compare import Band, Past, Side, backtest
 from serving.swaps.model import Backtest
 from training.bundle import Scorer, load_bundle, probability
@@ -66,18 +68,51 @@ def run(
         Invalid, UnknownArtifact, BrokenPolicy, NothingActive: nothing was compared, with the place.
         NoLake: nothing was ingested.
     """
-    tell = progress or (lambda *_: None)
     before, after = (committee.policy_of(settings, name) for name in (asked.against, asked.policy))
-    for policy in (before, after):
-        if not policy.grades:
-            raise NoModel(policy.document.policy)
+    _graded(before, after)
     scorers = [
         _scorer(settings, name or BUNDLE + policy.document.pd_model)
         for name, policy in ((asked.against_model, before), (asked.model, after))
     ]
+    return over_past(settings, portfolio_name, (before, after), scorers, band=band, progress=progress)
+
+
+def try_draft(
+    settings: Settings,
+    database: Database,
+    asker: Authority,
+    policies: tuple[Policy, Policy],
+    portfolio_name: str,
+    progress: Step | None = None,
+) -> Backtest:
+    """A policy (the second) beside another over past applications, with the models in force, before it is submitted.
+
+    Raises:
+        NoModel, NothingActive, NoLake: as ``run``.
+    """
+    asker.holds(Permission.SUBMIT)
+    _graded(*policies)
+    with tenant_transaction(database, asker.tenant) as connection:
+        active = repository.active(connection, wall_clock())
+        scorers = [_in_force(connection, active, policy) for policy in policies]
+    return over_past(settings, portfolio_name, policies, scorers, progress=progress, reader=asker.actor)
+
+
+def over_past(
+    settings: Settings,
+    portfolio_name: str,
+    policies: tuple[Policy, Policy],
+    scorers: Sequence[Scorer],
+    *,
+    band: bool = True,
+    progress: Step | None = None,
+    reader: Actor | None = None,
+) -> Backtest:
+    """Two policies, each with its model, over the past applications of a portfolio; see ``run``."""
+    tell = progress or (lambda *_: None)
     tell("reading the past applications", 0, 3)
     portfolio = load_portfolio(find_portfolio(portfolio_name))
-    door = training_door(settings, portfolio)
+    door = training_door(settings, portfolio, reader)
     prepared = prepare(portfolio, door=door)
     if door is None:
         raise Invalid(
@@ -87,8 +122,7 @@ def run(
     past = past_of(history, prepared)
     tell("scoring them", 1, 3)
     sides = [
-        side_of(policy, scorer, history.matrix)
-        for policy, scorer in zip((before, after), scorers, strict=True)
+        side_of(policy, scorer, history.matrix) for policy, scorer in zip(policies, scorers, strict=True)
     ]
     tell("asking what the refused would have done", 2, 3)
     found = band_of(prepared, scorers[1]) if band else Band()
@@ -123,6 +157,19 @@ def band_of(prepared: Prepared, scorer: Scorer) -> Band:
     plain = next(line.refused for line in found.lines if line.method == Method.NONE)
     tried = ", ".join(line.method for line in found.lines)
     return Band(found.refused[0] / plain, found.refused[1] / plain, f"what {tried} say of the refused")
+
+
+def _graded(*policies: Policy) -> None:
+    for policy in policies:
+        if not policy.grades:
+            raise NoModel(policy.document.policy)
+
+
+def _in_force(connection: Connection, active: Mapping[str, str], policy: Policy) -> Scorer:
+    slot = BUNDLE + policy.document.pd_model
+    if slot not in active:
+        raise NothingActive(slot)
+    return load_bundle(registry.artifact(connection, active[slot]).data)
 
 
 def _scorer(settings: Settings, name: str) -> Scorer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ from features.errors import Invalid
 from features.terminal import Step
 from features.timeline.door import Door
 from serving import documents, operations
-from serving.access.model import Permission
+from serving.access.model import Authority, Permission
 from serving.analyst import training_door
 from serving.clock import wall_clock
 from serving.policy.findings import Finding, error
@@ -27,6 +28,7 @@ from serving.registry import service as registry
 from serving.registry.model import Kind
 from serving.serve import open_store
 from serving.settings import Settings
+from serving.store.engine import Database
 from serving.store.session import tenant_transaction
 from serving.watch.analysis import findings
 from serving.watch.asked import models_in_force
@@ -65,8 +67,11 @@ def check(path: Path, portfolio: str) -> list[Finding]:
     Raises:
         BrokenDocument: it is no signals.
     """
-    plan = load_portfolio(find_portfolio(portfolio)).plan
-    document = _file(path)
+    return examine(_file(path), load_portfolio(find_portfolio(portfolio)).plan)
+
+
+def examine(document: SignalsDocument, plan: FeaturePlan) -> list[Finding]:
+    """All that is wrong with signals, against the features of a plan."""
     known = [column.name for column in plan.columns]
     found = findings(document, [*known, *own_columns(document), *BOOK_VALUES])
     try:
@@ -180,12 +185,37 @@ def run_backtest(
     return over_past(found.plan, version, door, first, last, progress, _models(settings, found.plan))
 
 
+def try_draft(
+    settings: Settings,
+    database: Database,
+    asker: Authority,
+    versions: Sequence[Version],
+    portfolio: str,
+    progress: Step | None = None,
+) -> list[Backtest]:
+    """Signals over the past months of a portfolio's loans before they are submitted, each version in turn.
+
+    Raises:
+        NoPast: there is no lake of loans.
+    """
+    asker.holds(Permission.SUBMIT)
+    found = load_portfolio(find_portfolio(portfolio))
+    door = training_door(settings, found, asker.actor)
+    if door is None:
+        raise NoPast(portfolio)
+    models = _asked(database, asker, found.plan)
+    return [over_past(found.plan, version, door, progress=progress, models=models) for version in versions]
+
+
 def _models(settings: Settings, plan: FeaturePlan) -> Models:
     """Those in force of the same definitions, for who names himself; none otherwise."""
     if not settings.token:
         return Models()
     database = open_store(settings)
-    asker = operations.authority(settings, database, Permission.READ_REGISTRY)
+    return _asked(database, operations.authority(settings, database, Permission.READ_REGISTRY), plan)
+
+
+def _asked(database: Database, asker: Authority, plan: FeaturePlan) -> Models:
     with tenant_transaction(database, asker.tenant) as connection:
         slots = repository.active(connection, wall_clock())
         same = slots.get("definitions") == plan.digest
