@@ -35,7 +35,7 @@ class WrongName(Invalid):
 
     def __init__(self) -> None:
         super().__init__(
-            "a name is 1 to 64 printed characters without a space at either end.",
+            "a name is 1 to 64 printed characters, none of them a slash, without a space at either end.",
             place="name",
             remedy="Mend it.",
         )
@@ -90,7 +90,7 @@ def create_user(
     """
     if not roles:
         raise NoRole
-    if not name or len(name) > MOST_NAME or name != name.strip() or not name.isprintable():
+    if not name or len(name) > MOST_NAME or name != name.strip() or not name.isprintable() or "/" in name:
         raise WrongName
     wanted, actor = sorted(role.value for role in roles), new_id()
     with owner_transaction(database) as connection:

@@ -32,7 +32,7 @@ from serving.work.waiting import LOOK, listening, sleep, wait
 log = logging.getLogger("yidai.watch")
 MOST = 128
 """Subjects that one transaction looks at."""
-PAUSE = 0.15
+PAUSE = 0.05
 """Seconds after a batch in which others may come: a batch of many costs hardly more than one of a few."""
 
 

@@ -40,6 +40,7 @@ def test_somebody_new_signs_in_with_the_first_password_and_changes_it(signed: Si
         {"name": "x", "role": []},
         {"name": "x", "role": ["king"]},
         {"name": "x\u202ey", "role": ["auditor"]},
+        {"name": "a/b", "role": ["auditor"]},
     ],
 )
 def test_nobody_is_made_of_wrong_fields(signed: Sign, fields: dict[str, object]) -> None:
