@@ -127,7 +127,7 @@ def field_chart(columns: Sequence[str], rows: Sequence[tuple[str, Sequence[int]]
     chart = _chart(points).mark_rect(stroke="white").encode(
         x=alt.X("column:O", title=None, axis=alt.Axis(labelAngle=-60), scale=alt.Scale(domain=list(columns))),
         y=alt.Y("row:N", title=None, sort=[name for name, _ in rows], axis=alt.Axis(labelLimit=220)),
-        color=alt.Color("count:Q", title=title, scale=scale, legend=alt.Legend(orient="top", title=title, tickCount=3, format="d")),
+        color=alt.Color("count:Q", title=title, scale=scale, legend=alt.Legend(orient="top", title=title, tickCount=3, tickMinStep=1, format="d")),
     ).properties(width=max(240, 22 * len(columns)), height=20 * max(len(rows), 1))  # fmt: skip
     return _svg(chart)
 

@@ -96,14 +96,16 @@ class BorrowerService:
         contracts = await self._contracts(authority, now)
         async with tenant_connection(self._pool, authority.tenant) as connection:
             subject = await self._subject(connection, case)
-            held = await self._read(connection, authority, contracts, subject, now)
+            held, number = await asyncio.gather(
+                self._read(connection, authority, contracts, subject, now), self._number(subject)
+            )
             names = await repository.loans(connection, subject)
             loans = await asyncio.to_thread(self._loans, authority.tenant, held.tables, names, now)
             alerts = await all_of(connection, subject)
             story, earlier = await repository.story(connection, subject, asked.before)
             at = self._settings.seen_at(now)
             return BorrowerView(
-                case, masked(await self._number(subject)), at, _village(alerts), alerts, story, earlier,
+                case, masked(number), at, _village(alerts), alerts, story, earlier,
                 timeline(self._told(authority, contracts), held.tables, held.left_out, at, asked.source, asked.after),
                 loans, await repository.decisions(connection, subject),
                 await repository.points(connection, [*names, *(loan.loan_id for loan in loans)]),
