@@ -232,9 +232,7 @@ def grades_chart(
 def lines_chart(
     lines: Mapping[str, Sequence[tuple[Any, float]]], title: str, along: str | None = None, form: str = ".1%"
 ) -> str:
-    """Shares, or figures of another ``form``, along months or steps, a line each; ``along`` names the steps where they are
-    numbers.
-    """
+    """Shares, or figures of another ``form``, by month, a line each; by steps where ``along`` names them."""
     points = [{"line": name, "x": x, "y": y} for name, each in lines.items() for x, y in each]
     kind = "x:O" if along is None else "x:Q"
     axis = alt.Axis(labelAngle=-60) if along is None else alt.Axis(tickMinStep=1)
@@ -246,6 +244,21 @@ def lines_chart(
         color=alt.Color("line:O", scale=scheme, legend=legend),
     )  # fmt: skip
     return _svg(marks)
+
+
+def scores_chart(lines: Mapping[str, Sequence[tuple[str, float]]], title: str) -> str:
+    """Shares by day, a small picture each below the other, so that none hides another."""
+    points = [{"line": name, "day": day, "share": y} for name, each in lines.items() for day, y in each]
+    chart = alt.Chart(alt.Data(values=points), width=2 * WIDTH, height=44).mark_line(
+        color=INK, strokeWidth=1.6, point=alt.OverlayMarkDef(size=14, color=INK)
+    )
+    y = alt.Y(
+        "share:Q", title=title or None, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", tickCount=2)
+    )
+    header = alt.Header(title=None, labelAngle=0, labelAlign="left", labelOrient="top", labelAnchor="start")
+    rows = alt.Row("line:N", title=None, header=header, sort=list(lines), spacing=6)
+    x = alt.X("day:T", title=None, axis=alt.Axis(format="%Y-%m-%d", tickCount=6))
+    return str(vlc.vegalite_to_svg(chart.encode(x=x, y=y, row=rows).configure(**_CONFIG).to_dict()))
 
 
 def bands_area(months: Sequence[str], bands: Mapping[str, Sequence[float]], title: str) -> str:

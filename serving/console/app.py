@@ -22,6 +22,7 @@ from serving.console import (
     audit,
     borrowers,
     cases,
+    data,
     disputes,
     home,
     inbox,
@@ -35,6 +36,7 @@ from serving.console import (
 )
 from serving.console.asking import PasswordFirst, cookie_name, request_origin
 from serving.console.guard import Guarded
+from serving.console.judged import Judgements
 from serving.console.live import Inboxes
 from serving.console.pages import HEADERS, ROOT, page, static_address, statics
 from serving.console.trials import Trials
@@ -62,6 +64,7 @@ ROUTERS = (
     borrowers.router,
     villages.router,
     policy.router,
+    data.router,
 )
 LARGEST_FORM = 1_048_576
 log = logging.getLogger("yidai")
@@ -78,6 +81,7 @@ def create_console(settings: Settings, database: Database, clock: Clock = wall_c
         app.state.pictures = pictures.Pictures()
         app.state.borrowers = borrowers.service_of(app.state.services, database)
         app.state.trials = Trials()
+        app.state.judgements = Judgements(settings, clock)
         app.state.provider = signing.provider_of(settings)
         app.state.browsers = KeyRing.open(settings.key_file).derived(PURPOSE)
         yield
