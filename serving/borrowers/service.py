@@ -101,6 +101,9 @@ class BorrowerService:
             )
             names = await repository.loans(connection, subject)
             loans = await asyncio.to_thread(self._loans, authority.tenant, held.tables, names, now)
+            await write_async(
+                connection, [_entry(authority, ("alert", "class_point", "decision"), (subject,), now)]
+            )
             alerts = await all_of(connection, subject)
             story, earlier = await repository.story(connection, subject, asked.before)
             at = self._settings.seen_at(now)
@@ -109,7 +112,7 @@ class BorrowerService:
                 timeline(self._told(authority, contracts), held.tables, held.left_out, at, asked.source, asked.after),
                 loans, await repository.decisions(connection, subject),
                 await repository.points(connection, [*names, *(loan.loan_id for loan in loans)]),
-                await self._around(connection, contracts, held, subject, at),
+                await self._around(connection, authority, contracts, held, subject, now),
             )  # fmt: skip
 
     async def reveal(self, authority: Authority, case: UUID, why: str) -> str:
@@ -124,11 +127,7 @@ class BorrowerService:
         async with tenant_connection(self._pool, authority.tenant) as connection:
             subject = await self._subject(connection, case)
             number, actor = await self._number(subject), authority.actor.actor_id
-            entry = Entry(
-                now, str(actor), authority.tenant, _PURPOSE.value, ("subject_number",), ("bank",), ("contract",), (), (),
-                (subject,), reason,
-            )  # fmt: skip
-            await write_async(connection, [entry])
+            await write_async(connection, [_entry(authority, ("subject_number",), (subject,), now, reason)])
             await record_async(connection, authority.tenant, now, actor, "number.revealed", str(case))
         return number
 
@@ -206,18 +205,30 @@ class BorrowerService:
         return sorted(found, key=lambda one: one.granted_at, reverse=True)
 
     async def _around(
-        self, connection: asyncpg.Connection, contracts: Mapping[str, Contract], held: _Held, subject: int, at: int
+        self, connection: asyncpg.Connection, authority: Authority, contracts: Mapping[str, Contract], held: _Held,
+        subject: int, now: int,
     ) -> Around:  # fmt: skip
+        at = self._settings.seen_at(now)
         house = held.seen.get(_HOUSEHOLD)
         members = () if house is None else sorted(house.members - {subject})
         who = _guarantors(held, at)
         cases = await repository.beside(connection, [*members, *(who or ())])
+        if cases:
+            await write_async(connection, [_entry(authority, ("alert",), tuple(sorted(cases)), now)])
         firms = held.seen.get(_OWNER)
         return Around(
             None if house is None else repository.placed("household", members, cases),
             None if who is None else repository.placed("guarantor", who, cases),
             None if firms is None else _firms(contracts[_OWNER.partition("@")[0]], firms.table, at),
         )  # fmt: skip
+
+
+def _entry(
+    authority: Authority, what: tuple[str, ...], subjects: tuple[int, ...], now: int, reason: str = ""
+) -> Entry:
+    """The entry of a read of what the bank itself has made, under the loan's contract."""
+    actor, tenant = str(authority.actor.actor_id), authority.tenant
+    return Entry(now, actor, tenant, _PURPOSE.value, what, ("bank",), ("contract",), (), (), subjects, reason)
 
 
 def _held(door: Door, contracts: Mapping[str, Contract], subject: int) -> _Held:

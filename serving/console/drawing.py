@@ -10,6 +10,11 @@ from serving.analytics.model import PortfolioView
 MOST_VINTAGES = 8
 
 
+def load() -> None:
+    """Load the drawing library, which takes seconds, so that the first who looks does not wait for it."""
+    import training.charts  # noqa: F401, PLC0415
+
+
 def bands(found: PortfolioView, title: str) -> str:
     """Late loans by band and month; those that are not late would hide them."""
     from training.charts import bands_area  # noqa: PLC0415 - seconds

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from serving import logs
 from serving.serve import open_store, probe
 from serving.settings import Settings
@@ -20,7 +22,9 @@ def run_console(settings: Settings) -> None:
     import uvicorn  # noqa: PLC0415 - commands that serve nothing load none of it
 
     from serving.console.app import create_console  # noqa: PLC0415
+    from serving.console.drawing import load  # noqa: PLC0415
 
+    threading.Thread(target=load, name="drawing", daemon=True).start()
     uvicorn.run(
         create_console(settings, database), host=settings.host, port=settings.console_port, loop="uvloop",
         http="httptools", access_log=False, log_config=None, server_header=False, timeout_graceful_shutdown=3,

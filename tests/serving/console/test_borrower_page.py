@@ -21,10 +21,10 @@ from tests.serving.cases.desk import case_of, decided
 from tests.serving.classes.desk import classed
 from tests.serving.console.conftest import Sign
 from tests.serving.console.desk import text_of
-from tests.serving.feeding import ingest, subject_of
+from tests.serving.feeding import ingest, subject_of, vault_of
 from tests.serving.loans.desk import drawn
 from tests.serving.policy.test_tax_loan import firm_number
-from tests.serving.world import GOOD, LATE, MIDDLE, PLAN, POOR, Bank, Client
+from tests.serving.world import GOOD, LATE, MIDDLE, PLAN, POOR, YOUNG, Bank, Client
 
 pytestmark = pytest.mark.usefixtures("nothing_promised")
 PICTURE = re.compile(r'src="/console(/pictures/[0-9a-f]{64}\.svg)"')
@@ -89,14 +89,14 @@ def test_only_what_contract_and_consent_allow_is_read_and_the_rest_is_told_as_no
     assert "Account transactions" in before, "the contract allows the bank's own records"
     assert INSURANCE in before.split("sources were not read")[1]
     assert "Not read for lack of consent." in before
-    entry = reads(bank, LATE)[-1]
-    assert (entry.who, entry.purpose) == ("ada", "post_loan_management")
-    assert "bank_transaction" in entry.datasets
+    (entry,) = [one for one in reads(bank, LATE) if "bank_transaction" in one.datasets and one.who == "ada"]
+    assert entry.purpose == "post_loan_management"
+    assert [one for one in reads(bank, LATE) if one.datasets == ("alert", "class_point", "decision")]
     assert "social_insurance" in entry.left_out
     consent = client.consent_id(LATE, purpose="post_loan_management")
     after = text_of(ada.get(f"/borrowers/{case}?source=social_insurance"))
     assert "Latest records of 14" in after
-    assert "social_insurance" in reads(bank, LATE)[-1].datasets
+    assert [one for one in reads(bank, LATE) if "social_insurance" in one.datasets and one.who == "ada"]
     client.ask("DELETE", f"/v1/consents/{consent}")
     assert "Latest records of 0" in text_of(ada.get(f"/borrowers/{case}?source=social_insurance"))
 
@@ -157,6 +157,14 @@ def test_another_tenants_borrower_is_told_as_unknown(bank: Bank, signed: Sign) -
     assert ada.get("/villages/V9").status_code == 404
 
 
+def test_who_was_erased_is_told_as_unknown(bank: Bank, signed: Sign) -> None:
+    case, ada = opened(bank, YOUNG), signed("ada", Role.RISK_OFFICER)
+    assert ada.get(f"/borrowers/{case}").status_code == 200
+    vault_of(bank).erase(subject_of(bank, YOUNG))
+    assert ada.get(f"/borrowers/{case}").status_code == 404
+    assert ada.post(f"/borrowers/{case}/number", reason=WHY).status_code == 404
+
+
 def test_a_case_leads_to_the_borrower_that_it_is_about(bank: Bank, client: Client, signed: Sign) -> None:
     review = case_of(client, decided(client, MIDDLE, "refer"))["case_id"]
     ada = signed("ada", Role.RISK_OFFICER)
@@ -178,6 +186,7 @@ def test_a_guarantor_is_told_by_no_name_and_leads_to_its_own_alerts(
     page = ada.get(f"/borrowers/{case}")
     assert "Guarantor 1 Orange Guarantor 2 no alert" in text_of(page)
     assert f"/console/borrowers/{beside}" in page.text
+    assert [one for one in reads(bank, LATE) if one.datasets == ("alert",) and one.who == "ada"]
     assert not {LATE, MIDDLE, LATE[:6]} & set(re.findall(r"[0-9]{6,}[0-9Xx]*", page.text))
 
 
