@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from features.canonical import canonical_bytes, digest
+from features.canonical import UNREADABLE, canonical_bytes, digest
 from features.definitions.plan import FeaturePlan
 from features.errors import Conflict, Integrity, NotFound
 from features.matrix import FeatureMatrix, Missing
@@ -211,7 +211,7 @@ def manifest_of(out: Path) -> Manifest:
         return msgspec.json.decode(path.read_bytes(), type=Manifest)
     except FileNotFoundError:
         raise NoBuild(out) from None
-    except msgspec.DecodeError:
+    except UNREADABLE:
         raise Integrity("the manifest cannot be read.", place=str(path), remedy="Build again.") from None
 
 

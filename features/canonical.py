@@ -12,6 +12,8 @@ import rfc8785
 
 from features.errors import Invalid
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises of bytes that are no document: not of the form, not UTF-8, nested too deeply."""
 _EXACT = 2.0**53
 _FIXED = 1e-4
 _SORTED = msgspec.json.Encoder(order="sorted")

@@ -45,12 +45,15 @@ def read_pairs(path: Path) -> tuple[Int64, Int64]:
 
 def _table(path: Path) -> pa.Table:
     try:
-        if path.suffix == ".parquet":
-            return pq.read_table(path, partitioning=None)
-        return pa_csv.read_csv(path)
-    except (OSError, pa.ArrowInvalid) as error:
+        parquet = path.suffix == ".parquet"
+        table = pq.read_table(path, partitioning=None) if parquet else pa_csv.read_csv(path)
+        assert (
+            table.column_names is not None
+        )  # read here: a name that is not UTF-8 is told when it is asked for
+    except (OSError, UnicodeDecodeError, pa.ArrowInvalid) as error:
         problem = "there is no such file." if not path.exists() else "it cannot be read."
         raise BrokenPairs(path, problem, "Name a .parquet or .csv file.") from error
+    return table
 
 
 def _whole(path: Path, column: pa.ChunkedArray, name: str) -> Int64:
@@ -64,9 +67,9 @@ def _moments(path: Path, column: pa.ChunkedArray) -> Int64:
         return _whole(path, column, "as_of")
     if pa.types.is_timestamp(column.type) and column.type.tz:
         return np.array(int64_of(column.cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.int64())))
-    encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
     try:
+        encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
         known = np.array([instant(text.replace(" ", "T")) for text in encoded.dictionary.to_pylist()])
-    except Invalid:
+    except (Invalid, pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise BrokenPairs(path, "as_of is no moment.", "Write it as 2024-05-31.") from None
     return np.asarray(known[np.asarray(encoded.indices.to_numpy(zero_copy_only=False))], dtype=np.int64)

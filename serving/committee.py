@@ -197,7 +197,10 @@ def list_document(
     """
     keys = KeyRing.open(settings.key_file)
     with file.open(newline="", encoding="utf-8-sig") as rows:
-        entries = [_entry(keys, line, row) for line, row in enumerate(csv.DictReader(rows), start=2)]
+        try:
+            entries = [_entry(keys, line, row) for line, row in enumerate(csv.DictReader(rows), start=2)]
+        except (UnicodeDecodeError, csv.Error):
+            raise BadLine(1, "the file is no CSV in UTF-8.") from None
     entries.sort(key=lambda entry: entry.subject)
     data = canonical_bytes(ListDocument(1, name, kind, title, source, tuple(entries)))
     read_list(data)

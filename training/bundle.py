@@ -1,7 +1,6 @@
 """A trained model as one JSON document, and its scorer: the only module of training that serving imports.
 
-Scores are int64 in units of 1e-9 logit of bad. ``base`` and the contributions add up to the score
-exactly, whatever the machine, because nothing is summed in floating point.
+Scores are int64 in units of 1e-9 logit of bad. ``base`` and the contributions add up exactly: no sum is in floating point.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from features.canonical import canonical_bytes, digest
+from features.canonical import UNREADABLE, canonical_bytes, digest
 from features.errors import Integrity, Invalid
 from features.matrix import Missing
 from training.arrays import card_arrays, tree_arrays
@@ -89,14 +88,16 @@ def load_bundle(data: bytes, expected_digest: str | None = None) -> Scorer:
         raise BrokenBundle("its bytes have changed: the digest is another.")
     try:
         bundle = msgspec.json.decode(data, type=Bundle)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise BrokenBundle(f"it cannot be read: {error}.") from error
     if bundle.schema not in READABLE:
         raise BrokenBundle(f"schema {bundle.schema} is not known.")
     if bundle.seal and digest(_with_seal(data, bundle.seal, "")) != bundle.seal:
         raise BrokenBundle("its content has changed: its seal is of another.")
-    scorer = Scorer(bundle, digest(data))
-    scorer.verify()
+    try:
+        (scorer := Scorer(bundle, digest(data))).verify()
+    except (ValueError, LookupError, TypeError, ArithmeticError) as error:
+        raise BrokenBundle(f"its parts do not fit each other: {error}.") from error
     return scorer
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from features.canonical import code_of, digest
+from features.canonical import UNREADABLE, code_of, digest
 from features.contracts.load import BrokenDocument, read_yaml
 from features.errors import Invalid
 from features.matrix import Column, ColumnKind
@@ -147,7 +147,7 @@ def _logistic(
 ) -> Bundle:
     try:
         found = msgspec.json.decode(data, type=LogisticFile)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         remedy = "Write it with training.logistic.logistic_document."
         raise NotImportable(path, f"it is no logistic regression: {error}.", remedy) from None
     names = [*(c.name for c in found.columns), *(c.name for c in found.categories)]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from features.canonical import UNREADABLE
 from features.errors import Invalid
 from training.tables import table
 
@@ -61,7 +62,7 @@ def read_overrides(path: Path) -> OverrideStatistics | None:
         return None
     try:
         found = msgspec.json.decode(path.read_bytes(), type=OverrideStatistics)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise BrokenOverrides(path, f"this is no override statistics: {error}.") from None
     if found.schema != SCHEMA:
         raise BrokenOverrides(path, f"schema {found.schema} is not known.")

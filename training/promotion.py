@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
+from features.canonical import UNREADABLE
 from features.errors import Invalid
 from training.gates import GateFile
 from training.scale import holm
@@ -124,7 +125,7 @@ def read_evidence(kind: str, data: bytes) -> ReportFigures | FairnessFigures | C
         raise BrokenEvidence(kind, f"there is no such kind; there are {', '.join(types)}.")
     try:
         found: ReportFigures | FairnessFigures | Comparison = msgspec.json.decode(data, type=types[kind])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise BrokenEvidence(kind, f"it cannot be read: {error}.") from None
     return found
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.calendar import iso
-from features.canonical import canonical_bytes, digest
+from features.canonical import UNREADABLE, canonical_bytes, digest
 from features.contracts.load import BrokenDocument, load_contracts, read_yaml
 from features.contracts.model import Contract, History, Text
 from features.definitions.columns import COMPOSITIONS, REQUEST, lay_columns
@@ -102,7 +102,7 @@ class FeaturePlan:
         try:
             plan = FeaturePlan(msgspec.json.decode(document, type=PlanDocument), document)
             canonical = canonical_bytes(msgspec.json.decode(document))
-        except (msgspec.DecodeError, Invalid) as error:
+        except (*UNREADABLE, Invalid) as error:
             raise Integrity(f"the definitions cannot be read: {error}") from error
         if canonical != document:
             raise Integrity("the definitions are not in canonical form.")

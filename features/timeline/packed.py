@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from features.canonical import UNREADABLE
 from features.errors import Integrity
 from features.timeline.events import EventTable
 
@@ -141,7 +142,7 @@ def unpack(data: bytes) -> PackedTimeline:
         return _unpacked(_decoder.decode(data))
     except msgspec.ValidationError:
         return _unpack_first(data)
-    except (msgspec.DecodeError, ValueError, OSError) as error:
+    except (*UNREADABLE, ValueError, OSError) as error:
         raise _Unreadable from error
 
 
@@ -159,7 +160,7 @@ def _unpack_first(data: bytes) -> PackedTimeline:
     try:
         packed = _first.decode(data)
         numbers = np.frombuffer(packed.data, dtype="<i8")
-    except (msgspec.DecodeError, ValueError) as error:
+    except (*UNREADABLE, ValueError) as error:
         raise _Unreadable from error
     shape = Shape.read(msgspec.msgpack.encode([(part.name, part.fields) for part in packed.parts]))
     rows = np.array([part.rows for part in packed.parts], dtype=np.int64)

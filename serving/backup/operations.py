@@ -16,6 +16,7 @@ import msgspec
 import psycopg
 
 from features.calendar import iso
+from features.canonical import UNREADABLE
 from features.terminal import Step
 from features.timeline.lake import Lake, LakeBusy
 from serving.backup.model import (
@@ -136,7 +137,7 @@ def _names(folder: Path) -> list[str]:
 def _checked(folder: Path, step: Step) -> Manifest:
     try:
         made = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
-    except (OSError, msgspec.DecodeError, msgspec.ValidationError):
+    except (OSError, *UNREADABLE):
         raise NoBackup(folder) from None
     if not known(made.migration):
         raise NewerBackup(made.migration)

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from features.canonical import canonical_bytes, digest
+from features.canonical import UNREADABLE, canonical_bytes, digest
 from features.errors import Integrity
 from serving.cases.model import Terms
 from serving.decisions.repository import StoredDecision
@@ -92,7 +92,7 @@ def read(data: bytes) -> PersonReceipt:
     """
     try:
         receipt = msgspec.json.decode(data, type=PersonReceipt)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise BrokenLink(f"it cannot be read: {error}") from error
     if receipt.schema != SCHEMA:
         raise BrokenLink(f"schema {receipt.schema} is not known")

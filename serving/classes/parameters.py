@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from features.canonical import canonical_bytes
+from features.canonical import UNREADABLE, canonical_bytes
 from features.contracts.load import convert, parse_yaml
 from features.errors import Integrity, Invalid
 from serving.classes.checks import findings
@@ -47,7 +47,7 @@ def read_classes(data: bytes) -> ClassesDocument:
     try:
         document = msgspec.json.decode(data, type=ClassesDocument)
         canonical = canonical_bytes(msgspec.json.decode(data))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise Integrity(f"the classes cannot be read: {error}.") from error
     if canonical != data:
         raise Integrity(

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from features.canonical import canonical_bytes, canonical_struct, digest
+from features.canonical import UNREADABLE, canonical_bytes, canonical_struct, digest
 from features.errors import Integrity
 from serving.decisions.case import Case
 from serving.decisions.decider import Decision
@@ -169,7 +169,7 @@ def read_receipt(data: bytes) -> Receipt:
         if schema == FOLDED:
             return _unfolded(msgspec.json.decode(data, type=Folded))
         receipt = msgspec.json.decode(data, type=Receipt)
-    except (msgspec.DecodeError, ValueError, KeyError) as error:
+    except (*UNREADABLE, ValueError, LookupError, TypeError) as error:
         raise Integrity(f"the receipt cannot be read: {error}.") from error
     if schema not in READABLE:
         raise Integrity(f"the receipt has schema {schema}, which this engine does not read.")

@@ -106,12 +106,14 @@ def outcomes_of(path: Path) -> dict[UUID, bool]:
         BrokenOutcome: a line that has none.
     """
     found: dict[UUID, bool] = {}
+    line = 1
     with path.open(newline="", encoding="utf-8-sig") as rows:
-        for line, row in enumerate(csv.DictReader(rows), start=2):
-            try:
+        try:
+            for row in csv.DictReader(rows):
+                line += 1
                 found[UUID(row["decision_id"] or "")] = {"0": False, "1": True}[row["bad"] or ""]
-            except (KeyError, ValueError):
-                raise BrokenOutcome(line) from None
+        except (KeyError, ValueError, csv.Error):
+            raise BrokenOutcome(max(line, 2)) from None
     return found
 
 

@@ -59,7 +59,10 @@ def read_applicants(path: Path) -> Iterator[Applicant | Refused]:
     seen: set[str] = set()
     csv.field_size_limit(LONGEST_FIELD)
     rows = csv.DictReader(io.StringIO(_text(path), newline=""))
-    lacking = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
+    try:
+        lacking = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
+    except csv.Error:
+        raise UnreadableLine(path, 1) from None
     if lacking:
         raise NoColumn(path, lacking)
     for line, row in _rows(rows, path):

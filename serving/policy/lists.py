@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
-from features.canonical import canonical_bytes
+from features.canonical import UNREADABLE, canonical_bytes
 from features.contracts.model import Text
 from features.errors import Integrity, Invalid
 from serving.policy.days import end_day, first_day
@@ -76,7 +76,7 @@ def read_list(data: bytes) -> SubjectList:
     try:
         document = msgspec.json.decode(data, type=ListDocument)
         canonical = canonical_bytes(msgspec.json.decode(data))
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise Integrity(f"the list cannot be read: {error}.") from error
     if canonical != data:
         raise Integrity("the list is not in canonical form.", remedy="Submit it with the command.")

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from features.canonical import canonical_bytes
+from features.canonical import UNREADABLE, canonical_bytes
 from features.contracts.load import convert, parse_yaml
 from features.errors import Integrity
 from features.matrix import Column
@@ -93,7 +93,7 @@ def draft(data: bytes, columns: Iterable[Column] | None = None) -> tuple[Policy 
     """
     try:
         canonical = canonical_bytes(msgspec.json.decode(data))
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise Integrity(f"the policy cannot be read: {error}.") from error
     if canonical != data:
         raise Integrity(
@@ -109,7 +109,10 @@ def read_policy(data: bytes) -> Policy:
         Integrity: not a policy.
     """
     document, schema = _decoded(data)
-    return ready_policy(document, data, schema)
+    try:
+        return ready_policy(document, data, schema)
+    except (LookupError, ValueError, TypeError) as error:
+        raise Integrity("the policy is not one that was analysed: it cannot be made ready.") from error
 
 
 def check_against(policy: Policy, features: Iterable[str]) -> None:
@@ -143,6 +146,6 @@ def _decoded(data: bytes) -> tuple[PolicyDocument, int]:
             return as_second(msgspec.json.decode(data, type=FirstDocument)), schema
         if schema in SCHEMAS:
             return msgspec.json.decode(data, type=PolicyDocument), schema
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise Integrity(f"the policy cannot be read: {error}.") from error
     raise BrokenPolicy("schema", f"schema {schema} is not known.", f"Write schema: {SCHEMAS[-1]}.")

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from features.canonical import UNREADABLE
 from features.contracts.model import Contract
 from features.errors import TooLarge
 from features.timeline.feed import Finding
@@ -81,7 +82,7 @@ def read_lines(contract: Contract, body: bytes, file: str, most: int | None = MO
 def _object(line: bytes) -> dict[str, str | int | float | bool | None] | None:
     try:
         return _decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return None
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from features.canonical import canonical_bytes
+from features.canonical import UNREADABLE, canonical_bytes
 from features.contracts.load import convert, parse_yaml
 from features.errors import Integrity
 from serving.alerts.handling import (
@@ -77,7 +77,7 @@ def read(kind: Kind, data: bytes) -> Any:
     try:
         document = msgspec.json.decode(data, type=sort.type)
         canonical = canonical_bytes(msgspec.json.decode(data))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise Integrity(f"the {kind.value} cannot be read: {error}.") from error
     if canonical != data:
         raise Integrity(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from features.canonical import UNREADABLE
 from features.definitions.plan import FeaturePlan
 from features.errors import Conflict, Invalid
 from serving.classes.document import ClassesDocument
@@ -140,7 +141,7 @@ def _check_model_kind(data: bytes) -> None:
 def _check_json(kind: Kind, data: bytes) -> None:
     try:
         document = msgspec.json.decode(data, type=dict)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise Invalid(f"not a {kind.value} document: {error}.") from None
     if "schema" not in document:
         raise Invalid(f"the {kind.value} document has no schema number.", place="schema")
