@@ -112,11 +112,7 @@ def convert(value: Any, kind: type[_Document], path: Path | str) -> _Document:
     """A plain value as a document of that type; ``path`` is named in errors."""
     try:
         return msgspec.convert(value, kind)
-    except RecursionError:
-        raise BrokenDocument(path, "it is nested too deeply.", "Take levels away.") from None
-    except UnicodeEncodeError:
-        raise BrokenDocument(path, "it holds half a character.", "Write characters as UTF-8.") from None
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, RecursionError, UnicodeEncodeError) as error:
         raise BrokenDocument(path, f"{error}.", "Compare with the reference of this kind of file.") from None
 
 
