@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from features.consent import Purpose
+from features.consent import OF_PURPOSE, Purpose
 from features.definitions.plan import FeaturePlan
 from features.errors import NotFound
 from features.timeline.door import Entry
@@ -95,7 +95,7 @@ class OpenedReceipt:
 
 def read_of_decisions(authority: Authority, subject: int, now: int) -> Entry:
     """The entry of a person's look at what was decided about a subject, which the law asks to be provable."""
-    actor, bases = str(authority.actor.actor_id), ("legal_obligation",)
+    actor, bases = str(authority.actor.actor_id), (OF_PURPOSE[Purpose.AUDIT],)
     return Entry(
         now, actor, authority.tenant, Purpose.AUDIT.value, ("decision",), (), bases, (), (), (subject,)
     )

@@ -21,6 +21,7 @@ from features.terminal import console, progress
 from serving import operations, show
 from serving.access.model import Role
 from serving.analyst import ACCESS, SCORED, TrainedModel, Trainer, mlflow_environment
+from serving.analytics.nightly import report_book
 from serving.clock import wall_clock
 from serving.demo.access import PEOPLE, passwords, tokens
 from serving.demo.agreements import borrowers, consented, sign
@@ -30,6 +31,7 @@ from serving.log import operations as sealed_log
 from serving.log.cli import summary
 from serving.serve import open_store
 from serving.settings import Settings
+from serving.store.engine import open_database
 
 MONTHS = 48
 PORTFOLIO = "city"
@@ -196,6 +198,8 @@ class Demo:
         )
         report = operations.watch(replace(self.settings, token=people[Role.RISK_OFFICER]))
         console.print(show.watch_summary(report))
+        with progress("the book month by month, as each night works it out"):
+            report_book(self.settings, open_database(self.settings), self.settings.tenant, wall_clock(), None)
 
     def _audit(self, people: dict[Role, str]) -> None:
         """Seal what was decided, and verify the whole log."""
