@@ -26,7 +26,7 @@ class WrongHost(Invalid):
         )
 
 
-class WrongAddress(Invalid):
+class HiddenAddress(Invalid):
     """An address with a character that no page has."""
 
     def __init__(self) -> None:
@@ -66,7 +66,7 @@ class Guarded:
         if _name(host) not in self._hosts and not scope["path"].startswith("/health/"):
             return WrongHost()
         if "\0" in scope["path"] or b"%00" in scope["query_string"]:
-            return WrongAddress()
+            return HiddenAddress()
         return None
 
 
