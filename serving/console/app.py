@@ -27,6 +27,7 @@ from serving.console import (
     home,
     inbox,
     models,
+    monitoring,
     pictures,
     policy,
     portfolio,
@@ -65,6 +66,7 @@ ROUTERS = (
     villages.router,
     policy.router,
     data.router,
+    monitoring.router,
 )
 LARGEST_FORM = 1_048_576
 log = logging.getLogger("yidai")
