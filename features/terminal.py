@@ -15,7 +15,15 @@ from rich.table import Table
 
 from features.errors import YidaiError
 
-console = Console(stderr=False, highlight=False)
+_WIDE = 240
+
+
+def _width() -> int | None:
+    """The terminal's width; in a pipe wide lines, that a search over them finds whole, unless COLUMNS says otherwise."""
+    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDE
+
+
+console = Console(stderr=False, highlight=False, width=_width())
 notes = Console(stderr=True, highlight=False)
 """Progress and remarks go to standard error, so that ``--json`` output stays clean."""
 

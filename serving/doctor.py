@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from features.errors import Invalid, YidaiError
 from features.timeline.lake import Lake
 from serving.access import tokens
+from serving.access.users import users_of
 from serving.clock import wall_clock
 from serving.decisions.live import POLICY, NothingActive, is_policy, needed
 from serving.policy.load import read_policy
@@ -18,6 +19,8 @@ from serving.store.engine import Database, open_database
 from serving.store.keys import KeyFile, KeyRing
 from serving.store.migrate import is_current
 from serving.store.session import tenant_transaction
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +41,15 @@ def doctor(settings: Settings) -> list[Check]:
         database = open_database(settings)
     except YidaiError as error:
         return [*found, Check("database", ok=False, detail=error.message, remedy=error.remedy)]
-    found.append(_check("database", lambda: _schema(database), "Run any `yidai` command that writes."))
-    found.append(_check("registry", lambda: _active(settings, database), "Run `yidai models promote`."))
-    found.append(_check("tokens", lambda: _tokens(settings, database), ""))
-    return [*found, _port(settings)]
+    schema = _check("database", lambda: _schema(database), "Run any `yidai` command that writes.")
+    found.append(schema)
+    if schema.ok:
+        found.append(_check("registry", lambda: _active(settings, database), "Run `yidai models promote`."))
+        found.append(_check("tokens", lambda: _tokens(settings, database), ""))
+        found.append(_check("people", lambda: _people(settings, database), ""))
+    found.append(_check("identity provider", lambda: _provider(settings), "See docs/security.md."))
+    api = _port(settings, "api", settings.port, "Start it with `yidai serve`.")
+    return [*found, api, _port(settings, "console", settings.console_port, _how_to_console(settings))]
 
 
 def _check(name: str, look: Callable[[], str], remedy: str) -> Check:
@@ -98,9 +106,33 @@ def _tokens(settings: Settings, database: Database) -> str:
     return f"{opens} open{told}"
 
 
-def _port(settings: Settings) -> Check:
+def _people(settings: Settings, database: Database) -> str:
+    people = [one for one in users_of(database, settings.tenant, wall_clock()) if one.ended_at is None]
+    able = [one for one in people if one.password is not None or one.identities]
+    first = sum(one.must_change for one in able)
+    told = f"; {first} with a first password still" if first else ""
+    shut = [one.name for one in people if one not in able and not one.keys]
+    told += f"; neither password, identity nor key: {', '.join(shut[:5])}" if shut else ""
+    return f"{len(able)} of {len(people)} may sign in at the console{told}"
+
+
+def _provider(settings: Settings) -> str:
+    if not settings.oidc_issuer:
+        return "none: people sign in with passwords"
+    from serving.access.provider import Provider  # noqa: PLC0415 - half a second that only an installation with one pays
+
+    Provider(settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret, "").reach()
+    return f"{settings.oidc_issuer} answers"
+
+
+def _how_to_console(settings: Settings) -> str:
+    over = settings.host not in LOOPBACK and not settings.console_url.startswith("https://")
+    return "Put https before it and set YIDAI_CONSOLE_URL." if over else "Start it with `yidai console`."
+
+
+def _port(settings: Settings, name: str, port: int, remedy: str) -> Check:
     with socket.socket() as probe:
         probe.settimeout(1)
-        answers = probe.connect_ex((settings.host, settings.port)) == 0
-    detail = f"{settings.host}:{settings.port} {'answers' if answers else 'is free'}"
-    return Check("api", ok=True, detail=detail, remedy="" if answers else "Start it with `yidai serve`.")
+        answers = probe.connect_ex((settings.host, port)) == 0
+    detail = f"{settings.host}:{port} {'answers' if answers else 'is free'}"
+    return Check(name, ok=True, detail=detail, remedy="" if answers else remedy)

@@ -100,6 +100,15 @@ class Provider:
         if parts.scheme != "https" and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
             raise InsecureIssuer(self.issuer)
 
+    def reach(self) -> None:
+        """Read what it says of itself.
+
+        Raises:
+            ProviderDown.
+        """
+        for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
+            self._said(name)
+
     def start(self, database: Database, target: str, now: int) -> tuple[str, str]:
         """Where to send the browser, and the secret that must come back in its cookie.
 

@@ -142,6 +142,35 @@ def test_doctor_says_what_lacks_and_what_to_do(home: Path) -> None:
     assert checks["database"]["ok"]
     assert not checks["registry"]["ok"]
     assert "yidai models" in checks["registry"]["remedy"]
+    assert checks["identity provider"]["detail"] == "none: people sign in with passwords"
+    assert "yidai console" in checks["console"]["remedy"]
+    assert "may sign in at the console" in checks["people"]["detail"]
+
+
+def test_on_a_machine_where_nothing_was_done_doctor_says_so(tmp_path: Path) -> None:
+    done = yidai(tmp_path, "doctor", "--json")
+    checks = {check["name"]: check for check in json.loads(done.stdout)}
+    assert done.returncode == 1
+    assert "migrations are missing" in checks["database"]["detail"]
+    assert checks["console"]["ok"]
+    assert yidai(tmp_path, "stop").returncode == 0
+
+
+def test_doctor_knows_who_cannot_come_in_and_a_provider_that_is_down(home: Path) -> None:
+    yidai(home, "users", "create", "shut-out", "--role", "auditor", "--no-password")
+    done = yidai(home, "doctor", "--json", YIDAI_OIDC_ISSUER="http://127.0.0.1:9", YIDAI_HOST="0.0.0.0")
+    checks = {check["name"]: check for check in json.loads(done.stdout)}
+    assert "shut-out" in checks["people"]["detail"]
+    assert checks["people"]["ok"], "who is shut out harms nobody"
+    assert not checks["identity provider"]["ok"]
+    assert "YIDAI_CONSOLE_URL" in checks["console"]["remedy"]
+    assert yidai(home, "users", "end", "shut-out").returncode == 0
+
+
+def test_in_a_pipe_nothing_is_coloured_or_folded(home: Path) -> None:
+    said = yidai(home, "doctor").stdout
+    assert "\x1b" not in said
+    assert "people sign in with passwords" in said
 
 
 @pytest.mark.parametrize(
