@@ -55,6 +55,10 @@ def yidai(home: Path, *arguments: str, **variables: str) -> Done:
     return Done(code, said.getvalue(), noted.getvalue())
 
 
+CLOSED = "1"
+"""A port on which nobody listens."""
+
+
 def refused(done: Done, *words: str) -> None:
     assert done.returncode == 2, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
@@ -136,7 +140,7 @@ def test_refused_rows_are_told_with_their_place_and_remedy_and_all_can_be_listed
 
 
 def test_doctor_says_what_lacks_and_what_to_do(home: Path) -> None:
-    done = yidai(home, "doctor", "--json")
+    done = yidai(home, "doctor", "--json", YIDAI_CONSOLE_PORT=CLOSED)
     checks = {check["name"]: check for check in json.loads(done.stdout)}
     assert done.returncode == 1
     assert checks["database"]["ok"]
@@ -158,7 +162,14 @@ def test_on_a_machine_where_nothing_was_done_doctor_says_so(tmp_path: Path) -> N
 
 def test_doctor_knows_who_cannot_come_in_and_a_provider_that_is_down(home: Path) -> None:
     yidai(home, "users", "create", "shut-out", "--role", "auditor", "--no-password")
-    done = yidai(home, "doctor", "--json", YIDAI_OIDC_ISSUER="http://127.0.0.1:9", YIDAI_HOST="0.0.0.0")
+    done = yidai(
+        home,
+        "doctor",
+        "--json",
+        YIDAI_OIDC_ISSUER="http://127.0.0.1:9",
+        YIDAI_HOST="0.0.0.0",
+        YIDAI_CONSOLE_PORT=CLOSED,
+    )
     checks = {check["name"]: check for check in json.loads(done.stdout)}
     assert "shut-out" in checks["people"]["detail"]
     assert checks["people"]["ok"], "who is shut out harms nobody"
