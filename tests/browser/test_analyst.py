@@ -129,13 +129,17 @@ def test_a_policy_with_a_fault_is_mended_submitted_and_begun(
     assert desk.in_force()["policy"] in ann.url
 
 
-@pytest.mark.usefixtures("desk")
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
-def test_every_page_is_open_to_everybody_and_fits_a_phone(bank: Bank, opened: Opened, language: str) -> None:
+def test_every_page_is_open_to_everybody_and_fits_a_phone(
+    bank: Bank, desk: Desk, opened: Opened, language: str
+) -> None:
     keep(bank)
     page = opened("mia", Role.ANALYST, language, 390)
-    for address in (*PAGES, "/data/features/bur_overdue_cnt_12m"):
+    version = f"/models/{desk.in_force()['bundle.risk']}"
+    text = f"/policy/versions/{desk.in_force()['policy']}"
+    for address in (*PAGES, version, text, "/data", "/data/features/bur_overdue_cnt_12m"):
         page.goto(f"/console{address}")
+        expect(page.locator("meta[http-equiv=refresh]")).to_have_count(0, timeout=20_000)
         assert sound(page) == [], address
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, address
 

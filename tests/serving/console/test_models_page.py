@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from typing import Any
 
+import psycopg
 import pytest
 
 from serving.access.model import Permission, Role
@@ -141,6 +143,27 @@ def test_the_dossier_and_the_report_are_given_away_in_a_cage(desk: Desk, signed:
     assert "sandbox" in card.headers["content-security-policy"]
     assert mia.get(f"/models/{digest}/files/bundle.json").status_code == 404
     assert mia.get(f"/models/{digest}/files/report.html").status_code == 404, "a report of before has no page"
+
+
+def test_the_number_of_queries_does_not_grow_with_the_versions(desk: Desk, signed: Sign, monkeypatch) -> None:
+    asked: list[str] = []
+    real = psycopg.Connection.execute
+
+    def counted(self: Any, query: Any, *values: Any, **more: Any) -> Any:
+        asked.append(str(query))
+        return real(self, query, *values, **more)
+
+    mia = signed("mia", Role.ANALYST)
+    monkeypatch.setattr(psycopg.Connection, "execute", counted)
+    counts = []
+    for _ in range(2):
+        assert mia.get("/models").status_code == 200
+        asked.clear()
+        assert mia.get("/models").status_code == 200
+        counts.append(len(asked))
+        for _ in range(4):
+            desk.submit(model())
+    assert counts[0] == counts[1] > 0
 
 
 def test_what_is_unknown_or_anothers_is_not_found_and_roles_hold(desk: Desk, signed: Sign) -> None:
