@@ -14,12 +14,12 @@ from features.calendar import iso
 from features.city.make import make_city
 from serving import operations
 from serving.access.model import Role
-from serving.analyst import Trainer
 from serving.demo.access import tokens
 from serving.demo.agreements import CATEGORIES
 from serving.demo.processes import Api, free_port, running, wait_until
 from serving.demo.promoting import put_in_force
 from serving.demo.run import applicants
+from serving.governance.analyst import Trainer
 from serving.serve import open_store
 from serving.settings import Settings
 from serving.store.engine import open_database

@@ -14,7 +14,6 @@ from fastapi.responses import PlainTextResponse
 from fastapi_offline import FastAPIOffline
 
 from features.errors import YidaiError
-from serving import logs
 from serving.alerts import api as alerts
 from serving.analytics import api as analytics
 from serving.batch import api as batch
@@ -23,15 +22,17 @@ from serving.classes import api as classes
 from serving.clock import Clock, wall_clock
 from serving.consents import api as consents
 from serving.decisions import api as decisions
-from serving.described import describe
-from serving.figures import Figures, note, sample
 from serving.loans import api as loans
 from serving.log import api as sealed_log
-from serving.metrics import forget_dead
-from serving.observing import Observed
 from serving.offers import api as offers
-from serving.problems import BodyLimit, add_problems
-from serving.readiness import Readiness
+from serving.process import logs
+from serving.process.described import describe
+from serving.process.figures import Figures, note, sample
+from serving.process.metrics import forget_dead
+from serving.process.observing import Observed
+from serving.process.problems import BodyLimit, add_problems
+from serving.process.readiness import Readiness
+from serving.process.tracing import close_tracing, open_tracing
 from serving.records import api as records
 from serving.records import life_api as life
 from serving.rights import api as rights
@@ -39,7 +40,6 @@ from serving.services import Services, close_services, open_services, services
 from serving.settings import Settings
 from serving.stops import api as stops
 from serving.store.engine import Database, open_database
-from serving.tracing import close_tracing, open_tracing
 from serving.webhooks import api as webhooks
 
 log = logging.getLogger("yidai")

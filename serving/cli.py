@@ -11,31 +11,32 @@ import typer
 
 from features.cli import city_app, features_app
 from features.terminal import console, plain_errors, progress, show_json, show_table
-from serving import exchange_cli, fairness_cli, governance_cli
 from serving.access.cli import keys_app, tokens_app
 from serving.access.users_cli import users_app
-from serving.access_cli import access_log
 from serving.alerts.cli import alerts_app
 from serving.analytics import cli as analytics_cli
 from serving.backup.cli import backup, restore
 from serving.batch.cli import decide
 from serving.cases import cli as cases
 from serving.classes.cli import classes_app
+from serving.commands.access_log import access_log
+from serving.commands.features import show_features
+from serving.commands.policy import policy_app
+from serving.commands.signals import signals_app
 from serving.consents.cli import prefill
-from serving.documents_cli import documents_app
 from serving.experiments.cli import experiments_app
-from serving.features_cli import show_features
+from serving.governance import cli as governance_cli
+from serving.governance import exchange_cli, fairness_cli
+from serving.governance.documents_cli import documents_app
+from serving.governance.models_cli import models_app
 from serving.grants.cli import grants
 from serving.identity.cli import identity_app
 from serving.loans.cli import loans_app
 from serving.log.cli import audit_app
-from serving.models_cli import models_app
 from serving.offers.cli import offers_app
-from serving.policy_cli import policy_app
 from serving.quality.cli import quality_app, show_findings
 from serving.records import cli as records
 from serving.rights import cli as rights
-from serving.signals_cli import signals_app
 from serving.stops.cli import approvals_app
 from serving.swaps.cli import backtest
 from serving.webhooks.cli import webhooks_app
@@ -153,7 +154,7 @@ def train(
     tells who of the book will default, and how likely those who are late roll to it.
     The same data give the same version. Example: yidai train risk --portfolio gmsc --data my_data
     """
-    from serving import analyst
+    from serving.governance import analyst
     from serving.settings import Settings
 
     if model in analyst.TOLD:
@@ -211,7 +212,7 @@ def stop() -> None:
 @app.command()
 def mlflow() -> None:
     """Run the MLflow server of the analysts on Yidai's PostgreSQL, with its access control on."""
-    from serving import analyst
+    from serving.governance import analyst
     from serving.settings import Settings
 
     analyst.run_mlflow(Settings.load())

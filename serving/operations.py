@@ -15,7 +15,6 @@ from features.errors import Invalid, Unavailable
 from features.terminal import Step
 from features.timeline.ingest import IngestReport, ingest_folder
 from features.timeline.lake import Lake
-from serving import promotion
 from serving.access.model import Authority, Permission
 from serving.access.repository import actor_of
 from serving.classes.document import ClassesDocument
@@ -23,8 +22,10 @@ from serving.clock import wall_clock
 from serving.decisions.live import NothingActive
 from serving.decisions.replay import Replayed
 from serving.decisions.replay import replay as replay_decisions
+from serving.governance import promotion
+from serving.governance.promotion import Promoted
+from serving.governance.standing import BUNDLE
 from serving.policy.load import policy_from_yaml
-from serving.promotion import Promoted
 from serving.quality.sources import judge
 from serving.records.flush import flush
 from serving.records.looking import Shown, alone, with_store
@@ -36,7 +37,6 @@ from serving.registry.overview import ArtifactRow, overview
 from serving.serve import open_store
 from serving.services import with_services
 from serving.settings import Settings
-from serving.standing import BUNDLE
 from serving.store.engine import Database
 from serving.store.keys import KeyRing
 from serving.store.session import Connection, tenant_transaction

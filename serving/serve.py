@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from features.errors import Invalid, Unavailable
-from serving import logs
 from serving.access.repository import create_tenant
 from serving.clock import wall_clock
-from serving.metrics import share
+from serving.process import logs
+from serving.process.metrics import share
 from serving.settings import Settings
 from serving.store.engine import Database, open_database
 from serving.store.migrate import migrate

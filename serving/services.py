@@ -33,8 +33,8 @@ from serving.decisions.service import DecisionService
 from serving.decisions.writer import GroupWriter
 from serving.loans.lines import LineBook
 from serving.log.service import LogService
-from serving.metrics import Metrics
 from serving.offers.service import OfferService
+from serving.process.metrics import Metrics
 from serving.records.disputes import DisputeService
 from serving.records.service import RecordService
 from serving.records.subjects import SubjectService

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from features.errors import Invalid
-from serving import reading
-from serving.given import PREFIX, given, variable_of, variables
+from serving.process import reading
+from serving.process.given import PREFIX, given, variable_of, variables
 
 
 class WrongSetting(Invalid):

@@ -1,6 +1,6 @@
 """The gates of a promotion: each is a figure of the evidence beside its limit, with what to do where it is missed.
 
-Pure: evidence and limits in, standings out. Who may waive one, and the transaction, are ``serving.promotion``'s.
+Pure: evidence and limits in, standings out. Who may waive one, and the transaction, are ``serving.governance.promotion``'s.
 """
 
 from __future__ import annotations

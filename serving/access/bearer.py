@@ -11,7 +11,7 @@ from fastapi import Request
 from serving.access.limits import TenantLimits
 from serving.access.model import Actor, Authority, NobodyKnown, Permission
 from serving.access.repository import actor_of_async, token_hash
-from serving.seen import asked_by
+from serving.process.seen import asked_by
 
 _REMEMBERED_SECONDS = 5.0
 _MOST = 10_000

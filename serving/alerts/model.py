@@ -9,7 +9,7 @@ import msgspec
 
 from features.errors import Conflict, Forbidden, Invalid, NotFound
 from serving.alerts.machine import AlertState, Coverage
-from serving.telling import NumberInText, holds_number
+from serving.process.telling import NumberInText, holds_number
 from serving.watch.signals import Level
 
 MOST_REASON = 500

@@ -9,7 +9,7 @@ from serving.access.model import Authority, Permission
 from serving.alerts.model import Action, AlertRow
 from serving.alerts.repository import Wanted
 from serving.alerts.service import AlertView, Precision
-from serving.naming import whole_id
+from serving.governance.naming import whole_id
 from serving.operations import authority
 from serving.serve import open_store
 from serving.services import Services, with_services

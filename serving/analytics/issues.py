@@ -8,7 +8,7 @@ import msgspec
 
 from features.calendar import iso
 from features.errors import Conflict, Invalid, NotFound
-from serving.telling import NumberInText, holds_number
+from serving.process.telling import NumberInText, holds_number
 
 MOST, MOST_REASON = 500, 1_000
 

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from features.calendar import instant, iso, month_start
 from features.errors import Invalid
 from serving.access.model import Permission
-from serving.analyst import training_door
 from serving.analytics.issues import MOST, IssueView
 from serving.analytics.opening import open_issues
 from serving.cases.overrides import statistics
-from serving.challenge import NoChampion
 from serving.clock import wall_clock
-from serving.exchange import find_bundle
-from serving.naming import whole_id
+from serving.governance.analyst import training_door
+from serving.governance.challenge import NoChampion
+from serving.governance.exchange import find_bundle
+from serving.governance.naming import whole_id
 from serving.operations import active, authority
 from serving.registry import documents
 from serving.registry.model import Kind

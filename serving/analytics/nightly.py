@@ -18,7 +18,7 @@ from serving.classes.operations import run_of
 from serving.classes.proposing import propose_for
 from serving.classes.standing import month_name
 from serving.decisions.live import NothingActive
-from serving.exchange import find_bundle
+from serving.governance.exchange import find_bundle
 from serving.operations import active, active_plan
 from serving.settings import Settings
 from serving.store.engine import Database

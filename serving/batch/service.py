@@ -16,8 +16,8 @@ from serving.decisions.budgets import Full
 from serving.decisions.ready import Answer, Application, Asking
 from serving.decisions.reserving import MOST_TRIALS, Contended, Trial
 from serving.decisions.service import DecisionService
-from serving.metrics import Metrics
-from serving.telling import tellable
+from serving.process.metrics import Metrics
+from serving.process.telling import tellable
 
 CHUNK = 64
 """Applications that are decided at a time: as many as one transaction takes."""

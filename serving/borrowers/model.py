@@ -11,7 +11,7 @@ from features.errors import Invalid, NotFound
 from features.loans.model import Event, Loan
 from serving.alerts.model import AlertRow, EventRow
 from serving.loans.model import LoanView
-from serving.telling import NumberInText, holds_number
+from serving.process.telling import NumberInText, holds_number
 
 LEAST_REASON, MOST_REASON = 10, 500
 History = tuple[Loan, list[Event]]

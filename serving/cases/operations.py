@@ -8,7 +8,7 @@ from serving.cases.overrides import statistics
 from serving.cases.repository import Wanted
 from serving.cases.service import CaseView
 from serving.clock import wall_clock
-from serving.naming import whole_id
+from serving.governance.naming import whole_id
 from serving.operations import authority
 from serving.serve import open_store
 from serving.services import Services, with_services

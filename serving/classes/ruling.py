@@ -7,7 +7,7 @@ from uuid import UUID
 
 from serving.classes.document import RiskClass
 from serving.classes.model import MOST_REASON, ClassChanged, LoanLeft, Ruling, SamePerson, WrongRuling
-from serving.telling import NumberInText, holds_number
+from serving.process.telling import NumberInText, holds_number
 
 
 @dataclass(frozen=True, slots=True)

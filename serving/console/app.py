@@ -13,7 +13,6 @@ from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 
 from features.errors import YidaiError
-from serving import seen
 from serving.access.browsers import PURPOSE
 from serving.access.sessions import SessionOver
 from serving.clock import Clock, wall_clock
@@ -41,14 +40,15 @@ from serving.console.judged import Judgements
 from serving.console.live import Inboxes
 from serving.console.pages import HEADERS, ROOT, page, static_address, statics
 from serving.console.trials import Trials
-from serving.observing import Observed
-from serving.problems import BodyLimit, LastResort
+from serving.process import seen
+from serving.process.observing import Observed
+from serving.process.problems import BodyLimit, LastResort
+from serving.process.telling import tellable
+from serving.process.tracing import close_tracing, open_tracing
 from serving.services import close_services, open_services
 from serving.settings import Settings
 from serving.store.engine import Database
 from serving.store.keys import KeyRing
-from serving.telling import tellable
-from serving.tracing import close_tracing, open_tracing
 
 ROUTERS = (
     signing.router,

@@ -16,7 +16,7 @@ from features.errors import Forbidden, Invalid
 from serving.access.model import GRANTED, Authority, Permission
 from serving.access.sessions import Lasting, Session, SessionOver, session_of
 from serving.console.pages import HEADERS, ROOT, page
-from serving.seen import asked_by
+from serving.process.seen import asked_by
 from serving.services import Services, services
 from serving.settings import Settings
 

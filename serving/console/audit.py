@@ -13,8 +13,8 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from features.calendar import NEVER, instant
 from features.consent import Purpose
-from serving import access_reading
 from serving.access.model import Permission
+from serving.commands import access_reading
 from serving.console.asking import Sent, Visit, opening, sending
 from serving.console.pages import HEADERS, ROOT
 from serving.decisions.reading import DecidedByPerson

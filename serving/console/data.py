@@ -20,7 +20,7 @@ from serving.console.models import Reader
 from serving.console.pages import ROOT, language_of
 from serving.console.pictures import picture
 from serving.console.words import named
-from serving.lineage import Catalogue, catalogue
+from serving.governance.lineage import Catalogue, catalogue
 from serving.quality.operations import refused
 
 router = APIRouter(prefix=f"{ROOT}/data")

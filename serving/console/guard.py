@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from features.errors import Invalid
 from serving.console.pages import HEADERS
-from serving.problems import problem
+from serving.process.problems import problem
 from serving.settings import Settings
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})

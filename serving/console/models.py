@@ -7,20 +7,20 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Path, Query, Response
 from starlette.exceptions import HTTPException
 
-from serving import dossier, inventory, promotion
 from serving.access.model import Permission
 from serving.console.asking import Sent, Visit, WrongField, go, opening, sending
 from serving.console.commands import command
 from serving.console.forms import choice
 from serving.console.pages import HEADERS, ROOT
 from serving.console.weights import blocks, compared, pictures_of
+from serving.governance import dossier, inventory, promotion
+from serving.governance.standing import BUNDLE
+from serving.governance.weighing import weigh
 from serving.registry import governance
 from serving.registry import service as registry
 from serving.registry.governance import ModelEntry
 from serving.registry.model import Kind, Verdict
 from serving.registry.overview import VersionState, overview, periods, state_of
-from serving.standing import BUNDLE
-from serving.weighing import weigh
 
 router = APIRouter(prefix=f"{ROOT}/models")
 Reader = Annotated[Visit, Depends(opening(Permission.READ_REGISTRY))]

@@ -16,8 +16,8 @@ from serving.console.models import Reader
 from serving.console.pages import ROOT, language_of
 from serving.console.pictures import picture
 from serving.console.words import say
+from serving.governance.standing import BUNDLE
 from serving.registry.overview import periods
-from serving.standing import BUNDLE
 
 router = APIRouter(prefix=f"{ROOT}/monitoring")
 MOST_COLUMNS = 8

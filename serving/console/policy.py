@@ -9,7 +9,6 @@ from starlette.exceptions import HTTPException
 
 from features.calendar import instant
 from features.errors import YidaiError
-from serving import committee, documents, drafts
 from serving.access.model import Permission
 from serving.console.asking import Sent, Visit, WrongField, go, opening, sending
 from serving.console.commands import command
@@ -17,7 +16,8 @@ from serving.console.forms import choice
 from serving.console.models import MOST_REASON, Digest, Reader
 from serving.console.pages import ROOT
 from serving.console.tries import TRIED, begin_trial, shown_trial, trials_of
-from serving.drafts import WRITTEN, Draft
+from serving.governance import committee, documents, drafts
+from serving.governance.drafts import WRITTEN, Draft
 from serving.policy.findings import Severity
 from serving.registry import repository
 from serving.registry import service as registry

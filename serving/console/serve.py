@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from serving import logs
+from serving.process import logs
 from serving.serve import open_store, probe
 from serving.settings import Settings
 

@@ -14,7 +14,7 @@ from serving.console.pages import language_of
 from serving.console.pictures import picture
 from serving.console.trials import Trial, Trials, TrialState
 from serving.console.words import named, say
-from serving.drafts import Draft
+from serving.governance.drafts import Draft
 from serving.policy.load import read_policy
 from serving.registry.model import Kind
 from serving.swaps.model import Backtest, Expected

@@ -11,7 +11,7 @@ from serving.console.asking import Visit
 from serving.console.pages import language_of
 from serving.console.pictures import picture
 from serving.console.words import say
-from serving.weighing import Weighed
+from serving.governance.weighing import Weighed
 from training.promotion import ReportFigures
 
 DIGITS = 4

@@ -11,7 +11,6 @@ import numpy as np
 
 from features.calendar import DAY
 from features.matrix import FeatureMatrix
-from serving import tracing
 from serving.decisions.budgets import Full
 from serving.decisions.decider import Decision, decide_many
 from serving.decisions.linking import Referral
@@ -23,6 +22,7 @@ from serving.decisions.reserving import made_of
 from serving.decisions.together import by_versions, told_apart
 from serving.decisions.writer import GroupWriter
 from serving.policy.model import Outcome
+from serving.process import tracing
 
 _Result = TypeVar("_Result")
 Found = Answer | Full | Exception

@@ -15,7 +15,6 @@ from features.contracts.model import SubjectKind
 from features.errors import YidaiError
 from features.matrix import FeatureMatrix
 from features.timeline.packed import PackedTimeline, unpack
-from serving import tracing
 from serving.consents.check import check_consent
 from serving.decisions import repository
 from serving.decisions.arms import ARM_KEY, arm_of
@@ -40,6 +39,7 @@ from serving.decisions.schemas import check_loan
 from serving.decisions.together import by_versions, told_apart
 from serving.policy.days import day_of
 from serving.policy.facts import age_years
+from serving.process import tracing
 from serving.settings import Settings
 from serving.store.keys import KeyRing
 from serving.store.vault import UnknownSubject

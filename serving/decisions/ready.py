@@ -11,7 +11,6 @@ from uuid import UUID
 import msgspec
 
 from features.matrix import FeatureMatrix
-from serving import tracing
 from serving.access.model import Authority
 from serving.decisions.case import Case, CaseSource
 from serving.decisions.linking import Link
@@ -20,6 +19,7 @@ from serving.decisions.receipt import seal_receipt
 from serving.decisions.repository import NewDecision, Taken
 from serving.decisions.reserving import Made, Trial
 from serving.decisions.schemas import Asked, DecisionRequest, KeyReused
+from serving.process import tracing
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from serving import inventory, operations
-from serving.analyst import TrainedModel, versions_of
-from serving.promotion import GatesMissed, Promoted
+from serving import operations
+from serving.governance import inventory
+from serving.governance.analyst import TrainedModel, versions_of
+from serving.governance.promotion import GatesMissed, Promoted
 from serving.registry.governance import ModelEntry
 from serving.settings import Settings
 from training.promotion import NEVER_WAIVED

@@ -20,13 +20,13 @@ from features.errors import Unavailable
 from features.terminal import console, progress
 from serving import operations, show
 from serving.access.model import Role
-from serving.analyst import ACCESS, SCORED, TrainedModel, Trainer, mlflow_environment
 from serving.analytics.nightly import report_book
 from serving.clock import wall_clock
 from serving.demo.access import PEOPLE, passwords, tokens
 from serving.demo.agreements import borrowers, consented, sign
 from serving.demo.processes import Api, answers, free_port, running, wait_until
 from serving.demo.promoting import put_in_force
+from serving.governance.analyst import ACCESS, SCORED, TrainedModel, Trainer, mlflow_environment
 from serving.log import operations as sealed_log
 from serving.log.cli import summary
 from serving.serve import open_store

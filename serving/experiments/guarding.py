@@ -6,9 +6,9 @@ from pathlib import Path
 
 import msgspec
 
-from serving import committee
 from serving.experiments import reading
 from serving.experiments.comparing import Rail, Shown, Verdict
+from serving.governance import committee
 from serving.settings import Settings
 from serving.stops import operations as stops
 from serving.stops.model import AlreadyStopped, NothingToStop, Scope, StopKind

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from features.calendar import DAY
 from serving.access.model import Permission
-from serving.naming import whole_id
+from serving.governance.naming import whole_id
 from serving.offers.model import OfferRow, OfferState
 from serving.offers.view import OfferView
 from serving.operations import authority

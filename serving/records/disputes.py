@@ -25,13 +25,13 @@ from serving.access.repository import new_id
 from serving.consents.check import person_number
 from serving.consents.online import WorkingSet
 from serving.consents.repository import lock_subject
+from serving.process.telling import NumberInText, holds_number
 from serving.rights.writing import open_text, seal_text
 from serving.store.access_log import live_door
 from serving.store.audit import record_async
 from serving.store.keys import KeyRing
 from serving.store.session import tenant_connection
 from serving.store.vault import subject_of_async
-from serving.telling import NumberInText, holds_number
 
 ANSWER_DAYS = 20
 """Within which a dispute is answered (REG-CR-09)."""

@@ -140,7 +140,7 @@ def approve(
 
 def activate(database: Database, authority: Authority, slot: str, name: str, now: int) -> None:
     """Make an approved version the one in force from now on; what was in force ends. No gate is asked: see
-    ``serving.promotion``.
+    ``serving.governance.promotion``.
 
     Raises:
         as ``put_in_force``.

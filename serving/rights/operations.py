@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from serving.access.model import Permission
-from serving.naming import whole_id
+from serving.governance.naming import whole_id
 from serving.operations import authority
 from serving.rights.again import Again
 from serving.rights.notice import Notice

@@ -7,7 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from features.errors import Conflict, Invalid, NotFound
-from serving.telling import holds_number
+from serving.process.telling import holds_number
 
 MOST_REASON = 200
 """Characters of the operator's reason, which stands in receipts."""

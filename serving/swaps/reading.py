@@ -11,12 +11,13 @@ import numpy as np
 from features.errors import Invalid
 from features.matrix import FeatureMatrix
 from features.terminal import Step
-from serving import committee, operations
+from serving import operations
 from serving.access.model import Actor, Authority, Permission
-from serving.analyst import training_door
 from serving.backtest import History, read_history
 from serving.clock import wall_clock
 from serving.decisions.live import BUNDLE, NothingActive
+from serving.governance import committee
+from serving.governance.analyst import training_door
 from serving.policy.policy import Policy
 from serving.registry import repository
 from serving.registry import service as registry

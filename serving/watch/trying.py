@@ -17,12 +17,13 @@ from features.definitions.plan import FeaturePlan
 from features.errors import Invalid
 from features.terminal import Step
 from features.timeline.door import Door
-from serving import documents, operations
+from serving import operations
 from serving.access.model import Authority, Permission
-from serving.analyst import training_door
 from serving.clock import wall_clock
+from serving.governance import documents
+from serving.governance.analyst import training_door
+from serving.governance.promotion import Promoted
 from serving.policy.findings import Finding, error
-from serving.promotion import Promoted
 from serving.registry import repository
 from serving.registry import service as registry
 from serving.registry.model import Kind

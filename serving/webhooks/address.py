@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from features.errors import Invalid
-from serving.telling import holds_number
+from serving.process.telling import holds_number
 
 _LONGEST = 500
 _REMEDY = "Name an https:// URL that the internet can reach; YIDAI_WEBHOOKS_PRIVATE=yes lets private ones be called."

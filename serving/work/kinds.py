@@ -16,11 +16,11 @@ from serving.analytics import nightly
 from serving.cases import escalating
 from serving.decisions.live import NothingActive
 from serving.experiments import guarding
+from serving.governance.promotion import MIRROR
 from serving.identity import operations as identity
 from serving.log import operations as sealed_log
 from serving.offers import repository as offers
 from serving.operations import champion, derive_for, moment_of
-from serving.promotion import MIRROR
 from serving.quality.sources import judge
 from serving.records import operations as records
 from serving.records.drop import DropFolder

@@ -6,8 +6,8 @@ import signal
 import threading
 from collections.abc import Collection, Iterator
 
-from serving import logs
 from serving.clock import wall_clock
+from serving.process import logs
 from serving.serve import open_store
 from serving.settings import Settings
 from serving.store.session import owner_transaction

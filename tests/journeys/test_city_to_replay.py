@@ -18,9 +18,8 @@ from features.city.make import make_city
 from features.definitions.plan import FeaturePlan
 from features.matrix import FeatureMatrix, Missing
 from features.timeline.lake import Lake
-from serving import inventory, operations
+from serving import operations
 from serving.access.model import Role
-from serving.analyst import Trainer
 from serving.analytics import monitor, nightly
 from serving.clock import wall_clock
 from serving.decisions import repository
@@ -29,6 +28,8 @@ from serving.demo.access import tokens
 from serving.demo.agreements import CATEGORIES
 from serving.demo.promoting import put_in_force
 from serving.demo.run import REQUEST, applicants
+from serving.governance import inventory
+from serving.governance.analyst import Trainer
 from serving.registry import repository as registry_rows
 from serving.registry.model import Kind
 from serving.registry.service import OwnApproval, artifact

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from serving.access.model import Permission
-from serving.promotion import attach, promote, rollback
+from serving.governance.promotion import attach, promote, rollback
 from serving.registry.model import EvidenceKind, Kind, Verdict
 from serving.registry.service import active_at, approve, submit
 from tests.serving.world import PLAN, Bank, scorecard

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from serving import inventory, operations
+from serving import operations
+from serving.governance import inventory
 from serving.registry.governance import ModelEntry
 from serving.registry.model import EvidenceKind, Kind
 from serving.work.kinds import KINDS

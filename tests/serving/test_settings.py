@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from features.calendar import instant
-from serving.given import TwoSecrets, UnreadableSecret, variable_of
+from serving.process.given import TwoSecrets, UnreadableSecret, variable_of
 from serving.settings import (
     Settings,
     UnknownSetting,

@@ -13,7 +13,7 @@ from features.calendar import DAY, NEVER, NULL, instant
 from features.timeline.events import EventTable
 from serving.borrowers.model import LEAST_REASON, WeakReason, checked_reason, masked
 from serving.borrowers.timeline import A_PAGE, MONTHS, timeline
-from serving.telling import NumberInText
+from serving.process.telling import NumberInText
 from tests.serving.world import GOOD, PLAN
 
 NAMES = ("bank_transaction", "social_insurance", "bureau_repayment")

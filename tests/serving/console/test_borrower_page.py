@@ -11,9 +11,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from serving.access.model import Permission, Role
-from serving.access_reading import ReadRow, told
-from serving.access_reading import asked as question
 from serving.borrowers.timeline import A_PAGE
+from serving.commands.access_reading import ReadRow, told
+from serving.commands.access_reading import asked as question
 from serving.watch.signals import Level
 from tests.serving.alerts.desk import forget_alerts, raised, sighting, stored
 from tests.serving.analytics.desk import kept_reports

@@ -13,7 +13,7 @@ from features.calendar import iso
 from serving.access.model import Role
 from serving.console.trials import MOST, Trial, Trials
 from serving.console.words import words
-from serving.drafts import WRITTEN, shipped_text
+from serving.governance.drafts import WRITTEN, shipped_text
 from serving.policy.findings import Severity
 from serving.registry.model import Kind
 from serving.watch.signals import Group

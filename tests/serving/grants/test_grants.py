@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 from features.calendar import iso
 from features.contracts.model import Text
 from features.errors import Unavailable
-from serving import committee
 from serving.cli import app
 from serving.clock import wall_clock
+from serving.governance import committee
 from serving.grants.model import Granted
 from serving.grants.operations import TooLong, grant
 from serving.grants.reading import COLUMNS, NoColumn, UnreadableLine

@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from serving import seen
-from serving.logs import JsonLines, Text
+from serving.process import seen
+from serving.process.logs import JsonLines, Text
 from tests.serving.world import GOOD, Bank, Client, problem
 
 

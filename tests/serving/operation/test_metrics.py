@@ -13,15 +13,15 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from serving.figures import SHARED, page
-from serving.metrics import FOLDER, share
+from serving.process.figures import SHARED, page
+from serving.process.metrics import FOLDER, share
 from serving.store.session import owner_transaction
 from tests.serving.world import GOOD, Bank, Client, asking
 
 ROOT = Path(__file__).parents[3]
 PART = """
 import os, sys
-from serving.metrics import Metrics, forget_dead
+from serving.process.metrics import Metrics, forget_dead
 forget_dead()
 metrics = Metrics()
 metrics.decisions.labels("approve", "false").inc(int(sys.argv[1]))

@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from serving import tracing
+from serving.process import tracing
 from tests.serving.world import GOOD, Bank, application, asking
 
 ROOT = Path(__file__).parents[3]

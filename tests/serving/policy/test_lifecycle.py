@@ -10,11 +10,11 @@ import pytest
 
 from features.calendar import DAY
 from features.canonical import canonical_bytes
-from serving import promotion
 from serving.access.model import Permission
+from serving.governance import promotion
+from serving.governance.promotion import GatesMissed, NothingBefore
 from serving.policy.findings import BrokenPolicy
 from serving.policy.load import HOUSING, policy_from_yaml
-from serving.promotion import GatesMissed, NothingBefore
 from serving.registry import repository
 from serving.registry.fitting import TwoPolicies
 from serving.registry.model import Kind

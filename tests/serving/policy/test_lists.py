@@ -14,8 +14,8 @@ from features.canonical import canonical_bytes
 from features.contracts.model import Text
 from features.errors import Integrity, YidaiError
 from serving.access.model import Permission
-from serving.committee import list_document
 from serving.decisions.replay import ReplayStatus, replay
+from serving.governance.committee import list_document
 from serving.policy.lists import ListKind, read_list
 from serving.registry.model import Kind
 from serving.registry.service import WrongSlot

@@ -8,10 +8,10 @@ from uuid import UUID
 import pytest
 
 from features.identity.numbers import uscc_check_digit
-from serving import committee
 from serving.access.model import Permission
 from serving.decisions.replay import ReplayStatus, replay
-from serving.exchange import weigh
+from serving.governance import committee
+from serving.governance.exchange import weigh
 from serving.policy.load import CITY, TAX_LOAN, draft_from_yaml, policy_from_yaml
 from serving.registry.model import Kind
 from tests.serving.feeding import ingest

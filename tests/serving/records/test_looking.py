@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from features.calendar import DAY, instant, iso
 from features.timeline.door import FileLog
-from serving.features_cli import show_features
+from serving.commands.features import show_features
 from serving.operations import show_subject
 from serving.records.looking import Shown
 from serving.store.access_log import Wanted, entries

@@ -13,7 +13,7 @@ from serving.cli import app
 from serving.policy.load import CITY, HOUSING
 from serving.swaps.reading import Asked, NoModel, run
 from tests.features.conftest import small_city
-from tests.serving.test_fairness import bundle, settings
+from tests.serving.governance.test_fairness import bundle, settings
 
 __all__ = ["settings", "small_city"]
 

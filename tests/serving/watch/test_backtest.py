@@ -22,7 +22,7 @@ from serving.watch.months import Month, Onset, month_ends
 from serving.watch.signals import SHIPPED
 from serving.watch.trying import run_backtest
 from tests.features.conftest import small_city
-from tests.serving.test_fairness import settings
+from tests.serving.governance.test_fairness import settings
 from tests.serving.watch.test_analysis import NESTED, document
 
 __all__ = ["settings", "small_city"]
