@@ -12,6 +12,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from features.errors import YidaiError
 
@@ -46,13 +47,22 @@ def progress(title: str) -> Iterator[Step]:
 
 
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table for people."""
+    """A table for people, in which nothing is cut; in a pipe a line a row, with tabs between its cells."""
+    if not sys.stdout.isatty():
+        lines = ([title], columns, *rows)
+        sys.stdout.write("".join("\t".join(map(_plain, line)) + "\n" for line in lines))
+        return
     table = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
     console.print(table)
+
+
+def _plain(cell: object) -> str:
+    """A cell as a program takes it: without marks of style, on one line."""
+    return " ".join(Text.from_markup(str(cell)).plain.split())
 
 
 def show_json(value: Any) -> None:

@@ -146,6 +146,9 @@ async def _no_page(request: Request, error: Exception) -> Response:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"][1:])
         return _told(request, 422, "invalid_request", f"{first['msg']}.", place, "", 0)
+    if isinstance(error, RequestValidationError) and error.errors()[0]["loc"][0] == "query":
+        first = error.errors()[0]
+        return _told(request, 422, "wrong_filter", "", str(first["loc"][1]), "", 0)
     status = error.status_code if isinstance(error, HTTPException) else 404
     code = {404: "no_such_page", 405: "method_not_allowed"}.get(status, "http_error")
     return _told(request, status, code, "", "", "", 0)

@@ -44,7 +44,7 @@ def fact(value: object, unit: str, language: Language) -> str:
         return named(language, "missing", value)
     if not isinstance(value, int | float):
         return "–"
-    return f"{value:,.2f}".rstrip("0").rstrip(".") + (f" {unit}" if unit else "")
+    return f"{value:,.2f}".rstrip("0").rstrip(".") + (f" {named(language, 'unit', unit)}" if unit else "")
 
 
 def _told(names: Names, code: str, language: Language) -> str:

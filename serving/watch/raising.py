@@ -50,7 +50,11 @@ class Values:
         place, nowhere = np.asarray(rows, dtype=np.intp), [False] * len(rows)
         known = self.known[name][place].tolist() if name in self.known else nowhere
         refused = self.refused[name][place].tolist() if name in self.refused else nowhere
-        values = self.values[name][place].tolist() if name in self.values else [np.nan] * len(rows)
+        values = (
+            self.values[name][place].astype(np.float64).tolist()
+            if name in self.values
+            else [np.nan] * len(rows)
+        )
         return [
             "NOT_AUTHORISED" if shut else _text(value, form) if there else "–"
             for shut, there, value in zip(refused, known, values, strict=True)

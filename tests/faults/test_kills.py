@@ -67,6 +67,8 @@ def kill_database(bank: Bank, load: Load, seconds: float = 0.1) -> None:
     work(load, MANY, 0)
 
 
+@pytest.mark.campaign
+@pytest.mark.skipif(SLICE, reason="the slice kills in test_campaign")
 def test_one_death_of_each(bank: Bank, api: Api, load: Load) -> None:
     before = stored(bank)
     with load.running(4):

@@ -43,7 +43,7 @@ def test_alerts_stand_by_level_and_filters_hold(bank: Bank, signed: Sign) -> Non
     assert "L-B" not in only
     assert only.index("L-C") < only.index("L-A")
     assert "L-A" not in ada.get("/inbox?level=red&level=orange").text
-    assert ada.get("/inbox?level=purple").status_code == 404
+    assert ada.get("/inbox?level=purple").status_code == 422
 
 
 def test_one_action_on_many_tells_who_was_refused(bank: Bank, signed: Sign) -> None:

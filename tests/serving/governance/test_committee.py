@@ -144,7 +144,7 @@ def test_the_policy_in_force_is_written_as_a_file_that_is_the_same_policy(bank: 
 
 
 def test_a_policy_of_the_first_schema_is_written_as_it_was_stored(bank: Bank, tmp_path: Path) -> None:
-    data = (Path(__file__).parent / "policy" / "golden" / "policy_1.json").read_bytes()
+    data = (Path(__file__).parents[1] / "policy" / "golden" / "policy_1.json").read_bytes()
     name = submit(
         bank.database, bank.authority("analyst", Permission.SUBMIT), Kind.POLICY, data, bank.clock()
     )
