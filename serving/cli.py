@@ -20,6 +20,7 @@ from serving.batch.cli import decide
 from serving.cases import cli as cases
 from serving.classes.cli import classes_app
 from serving.commands.access_log import access_log
+from serving.commands.deeds import deeds
 from serving.commands.features import show_features
 from serving.commands.policy import policy_app
 from serving.commands.signals import signals_app
@@ -99,6 +100,7 @@ app.command("backtest")(backtest)
 app.command("grants")(grants)
 app.command("prefill")(prefill)
 app.command("access-log")(access_log)
+audit_app.command("deeds")(deeds)
 
 OTHER_VARIABLES = ("YIDAI_DATASETS", "YIDAI_DEBUG", "YIDAI_CAMPAIGN", "YIDAI_PICTURES")
 """Variables that other parts read: public data, stack traces, the length of the long tests, the pictures of the docs."""

@@ -60,10 +60,12 @@ def create_token(
     *,
     expires_at: int | None = None,
     scope: Scope | None = None,
+    by: UUID | None = None,
 ) -> str:
     """A new bearer token for an actor, who is created if need be. It is shown once and never stored.
 
-    It may do what the actor's roles grant, or as much of that as its ``scope`` says.
+    It may do what the actor's roles grant, or as much of that as its ``scope`` says. ``by`` is who made it, nobody known
+    where a command did.
 
     Raises:
         RolesDiffer: an actor of that name has other roles.
@@ -96,11 +98,13 @@ def create_token(
             ),
         )
         connection.execute("SELECT set_config('yidai.tenant', %s, true)", (tenant,))
-        record(connection, tenant, now, None, "token.created", name, roles=wanted)
+        record(connection, tenant, now, by, "token.created", name, roles=wanted)
     return token
 
 
-def revoke_tokens(database: Database, tenant: str, name: str, now: int, key: str = "") -> int:
+def revoke_tokens(
+    database: Database, tenant: str, name: str, now: int, key: str = "", by: UUID | None = None
+) -> int:
     """End every token of an actor, or the one whose hash begins with ``key``; returns how many.
 
     Raises:
@@ -118,7 +122,7 @@ def revoke_tokens(database: Database, tenant: str, name: str, now: int, key: str
             (now, found[0], key),
         )
         connection.execute("SELECT set_config('yidai.tenant', %s, true)", (tenant,))
-        record(connection, tenant, now, None, "token.revoked", name)
+        record(connection, tenant, now, by, "token.revoked", name)
         return done.rowcount
 
 

@@ -106,15 +106,17 @@ async def session_of(pool: asyncpg.Pool, secret: str, now: int, idle: int) -> Se
     return Session(actor, row["csrf"], row["ends_at"], row["must_change"])
 
 
-def end(database: Database, actor: Actor, secret: str, now: int) -> None:
-    """End one's own session; again is no fault."""
+def end(database: Database, secret: str, now: int) -> None:
+    """End the session that a secret opens; again, or one that there is not, is no fault."""
     with owner_transaction(database) as connection:
         done = connection.execute(
-            "UPDATE console_session SET ended_at = %s WHERE session_hash = %s AND actor_id = %s AND ended_at IS NULL",
-            (now, token_hash(secret), actor.actor_id),
-        )
-        if done.rowcount:
-            note(connection, actor.tenant, actor.actor_id, "session.ended", now)
+            "UPDATE console_session s SET ended_at = %s FROM actor a"
+            " WHERE a.actor_id = s.actor_id AND s.session_hash = %s AND s.ended_at IS NULL"
+            " RETURNING a.tenant_id, a.actor_id",
+            (now, token_hash(secret)),
+        ).fetchone()
+        if done is not None:
+            note(connection, done[0], done[1], "session.ended", now)
 
 
 def sessions_of(database: Database, tenant: str, now: int, lasting: Lasting) -> list[SessionRow]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from features.calendar import DAY
 from features.errors import Conflict, NotFound
@@ -77,7 +78,13 @@ def keys_of(database: Database, tenant: str, now: int) -> list[Key]:
 
 
 def rotate_token(
-    database: Database, tenant: str, name: str, now: int, overlap: int, lasts: int | None = None
+    database: Database,
+    tenant: str,
+    name: str,
+    now: int,
+    overlap: int,
+    lasts: int | None = None,
+    by: UUID | None = None,
 ) -> str:
     """A new key with the scope of the old one, which opens for ``overlap`` µs more and then no longer.
 
@@ -108,7 +115,7 @@ def rotate_token(
             (token_hash(secret), actor, now, ends, permissions, products),
         )
         connection.execute("SELECT set_config('yidai.tenant', %s, true)", (tenant,))
-        record(connection, tenant, now, None, "token.rotated", name, old_until=now + overlap)
+        record(connection, tenant, now, by, "token.rotated", name, old_until=now + overlap)
     return secret
 
 

@@ -55,6 +55,8 @@ def asked(
     Raises:
         Invalid: another kind or purpose, or an instant that is none.
     """
+    if "\0" in actor:
+        raise Invalid("no name holds a NUL.", place="--actor", remedy="Leave it out.")
     if kind and kind not in {SubjectKind.PERSON, SubjectKind.LEGAL_PERSON}:
         raise Invalid(f"there is no kind {kind!r}.", place="--subject", remedy="Say person or legal_person.")
     if purpose and purpose not in set(Purpose):
@@ -85,7 +87,8 @@ def told(settings: Settings, database: Database, asker: Authority, question: Ask
     with tenant_transaction(database, asker.tenant) as connection:
         found = entries(connection, wanted)
     beside = [one for one in FileLog(settings.lake_root).entries() if _fits(one, wanted)]
-    return [_row(one) for one in sorted([*found, *beside], key=lambda one: one.at)[: wanted.most]]
+    both = sorted([*found, *beside], key=lambda one: one.at, reverse=wanted.newest)
+    return [_row(one) for one in both[: wanted.most]]
 
 
 def _subject(settings: Settings, database: Database, asker: Authority, question: Asked) -> int:

@@ -173,15 +173,29 @@ async def form_of(visit: Visit) -> Sent:
 
     Raises:
         ForeignForm: it does not hold the session's own token, or comes from another site.
+        WrongField: something in it is no text.
     """
     origin, request = request_origin(visit.request), visit.request
     if request.headers.get("origin", origin) != origin:
         raise ForeignForm
     form = await request.form(max_files=0, max_fields=MOST_FIELDS, max_part_size=1_048_576)
     given = form.get("csrf", "")
-    if not isinstance(given, str) or not hmac.compare_digest(given.encode(), visit.session.csrf.encode()):
+    told = given.encode(errors="replace") if isinstance(given, str) else b""
+    if not hmac.compare_digest(told, visit.session.csrf.encode()):
         raise ForeignForm
+    for name, value in form.multi_items():
+        if not _storable(name) or (isinstance(value, str) and not _storable(value)):
+            raise WrongField(name, "it holds half a character, which no text has.")
     return Sent(visit, form)
+
+
+def _storable(text: str) -> bool:
+    """Whether a text is one in UTF-8: a form of another charset may carry halves of surrogate pairs."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def request_origin(request: Request) -> str:

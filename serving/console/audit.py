@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -14,8 +15,10 @@ from fastapi import APIRouter, Depends, Query, Response
 from features.calendar import NEVER, instant
 from features.consent import Purpose
 from serving.access.model import Permission
-from serving.commands import access_reading
+from serving.commands import access_reading, deeds_reading
+from serving.commands.access_reading import Asked, ReadRow
 from serving.console.asking import Sent, Visit, opening, sending
+from serving.console.commands import command
 from serving.console.pages import HEADERS, ROOT
 from serving.decisions.reading import DecidedByPerson
 from serving.decisions.replay import Replayed, replay
@@ -30,6 +33,8 @@ Auditor = Annotated[Visit, Depends(opening(Permission.READ_ACCESS_LOG))]
 Order = Annotated[Sent, Depends(sending(Permission.READ_ACCESS_LOG))]
 Text = Annotated[str, Query(max_length=64)]
 MOST_READS = 200
+MOST_DEEDS = 100
+Place = Annotated[int | None, Query(ge=0, lt=2**63)]
 NOTHING = dict.fromkeys(("who", "outcome", "model", "since", "until"), "")
 
 
@@ -108,28 +113,59 @@ async def verify_log(sent: Order) -> Response:
 
 @router.get("/access")
 async def access(
-    visit: Auditor, who: Text = "", purpose: Text = "", since: Text = "", until: Text = ""
-) -> Response:
-    """Who read whose records, what of them, when and why."""
-    return await _reads(
-        visit, access_reading.asked("", "", who, purpose, since, until, MOST_READS), who, purpose
-    )
+    visit: Auditor, who: Text = "", purpose: Text = "", since: Text = "", until: Text = "",
+    before: Place = None, skip: Annotated[int, Query(ge=0, le=100_000)] = 0,
+) -> Response:  # fmt: skip
+    """Who read whose records, what of them, when and why, the newest first. A page begins at the moment ``before`` (µs), without
+    the ``skip`` reads of that moment that the page before has shown.
+    """
+    question = access_reading.asked("", "", who, purpose, since, until, MOST_READS)
+    if before is not None:
+        ends = min(question.wanted.until, before + 1)
+        question = replace(question, wanted=replace(question.wanted, until=ends))
+    asked = {"who": who, "purpose": purpose, "since": since, "until": until}
+    return await _reads(visit, question, asked, skip)
 
 
 @router.post("/access")
 async def access_of_subject(sent: Order) -> Response:
     """Who read the records of one person."""
-    question = access_reading.asked("person", sent.text("number", 32), "", "", "", "", MOST_READS)
-    return await _reads(sent.visit, question, "", "")
+    since, until = (sent.text(name, 64, needed=False) for name in ("since", "until"))
+    question = access_reading.asked("person", sent.text("number", 32), "", "", since, until, MOST_READS)
+    return await _reads(sent.visit, question, {})
 
 
-async def _reads(visit: Visit, question: access_reading.Asked, who: str, purpose: str) -> Response:
-    authority = visit.authority(Permission.READ_ACCESS_LOG)
+@router.get("/deeds")
+async def deeds(
+    visit: Auditor, who: Text = "", action: Text = "", since: Text = "", until: Text = "", after: Place = None
+) -> Response:
+    """Who did what to which object, the newest first."""
+    wanted = deeds_reading.asked(who, action, since, until, after, MOST_DEEDS)
+    found = await command(visit, Permission.READ_ACCESS_LOG, deeds_reading.told, wanted)
+    asked = {"who": who, "action": action, "since": since, "until": until}
+    more = urlencode(asked | {"after": str(found[-1].entry)}) if len(found) == MOST_DEEDS else ""
+    return visit.page("audit_deeds.html", deeds=found, asked=asked, more=more)
+
+
+async def _reads(visit: Visit, question: Asked, asked: dict[str, str], skip: int = 0) -> Response:
+    """A page of reads; one more is asked for, which tells whether there is another page. Without what was ``asked`` in the
+    address there is none to lead to: a person's number is in no address.
+    """
+    authority, last = visit.authority(Permission.READ_ACCESS_LOG), skip + MOST_READS
     settings, database = visit.services.settings, visit.request.app.state.database
+    question = replace(question, wanted=replace(question.wanted, most=last + 1, newest=True))
     found = await asyncio.to_thread(access_reading.told, settings, database, authority, question)
+    more, shown = len(found) > last, found[:last]
     return visit.page(
-        "audit_access.html", reads=found, who=who, purpose=purpose, purposes=tuple(Purpose), most=MOST_READS
-    )
+        "audit_access.html", reads=shown[skip:], asked=NOTHING | {"purpose": ""} | asked, purposes=tuple(Purpose),
+        most=MOST_READS if more else 0, more=urlencode(asked | _place_of(shown)) if more and asked else "",
+    )  # fmt: skip
+
+
+def _place_of(shown: Sequence[ReadRow]) -> dict[str, str]:
+    """Where the next page begins: at the moment of the last read, without those of that moment that were shown."""
+    when = shown[-1].when
+    return {"before": str(instant(when)), "skip": str(sum(one.when == when for one in shown))}
 
 
 async def _find(visit: Visit, asked: Search) -> Sequence[FoundDecision]:

@@ -64,11 +64,12 @@ async def sign_in(
     password: Annotated[str, Form(max_length=1_000)],
     target: Annotated[str, Form(max_length=2_000)] = "",
 ) -> Response:
-    """A new session by name and password; what session there was is no longer used."""
+    """A new session by name and password; the one that the browser had ends."""
     _ours(request)
     attempt = _attempt(request, tenant.strip(), name.strip(), password)
     database, now = request.app.state.database, held.clock()
     secret = await asyncio.to_thread(accounts.sign_in, database, attempt, now, lasting(held.settings))
+    await _end_held(request, held)
     answer = _begun(go(local_target(target)), held.settings, secret)
     if not attempt.browser:
         _remember(answer, request, attempt)
@@ -79,8 +80,7 @@ async def sign_in(
 async def sign_out(request: Request, sent: Annotated[Sent, Depends(sending_any)]) -> Response:
     """End the session, in the store and in the browser."""
     held, name = sent.visit.services, cookie_name(sent.visit.services.settings)
-    secret, actor = request.cookies[name], sent.visit.session.actor
-    await asyncio.to_thread(sessions.end, request.app.state.database, actor, secret, held.clock())
+    await _end_held(request, held)
     answer = go(f"{ROOT}/sign-in")
     answer.delete_cookie(name, path="/", secure=_secure(held.settings), httponly=True, samesite="lax")
     return answer
@@ -119,6 +119,7 @@ async def from_provider(request: Request, held: Held) -> Response:
         provider.finish, request.app.state.database, returned, state, _agent(request), held.clock(),
         lasting(held.settings),
     )  # fmt: skip
+    await _end_held(request, held)
     answer = _begun(go(target), held.settings, secret)
     answer.delete_cookie(cookie, path="/", secure=_secure(held.settings), httponly=True, samesite="lax")
     return answer
@@ -162,6 +163,13 @@ async def language(
         LANGUAGE_COOKIE, to.value, max_age=_YEAR, path=ROOT, secure=secure, httponly=True, samesite="lax"
     )
     return answer
+
+
+async def _end_held(request: Request, held: Services) -> None:
+    """End the session whose cookie came with a request: nobody could end it any more once another is in its place."""
+    secret = request.cookies.get(cookie_name(held.settings))
+    if secret:
+        await asyncio.to_thread(sessions.end, request.app.state.database, secret, held.clock())
 
 
 def _begun(answer: Response, settings: Settings, secret: str) -> Response:

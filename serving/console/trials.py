@@ -11,12 +11,21 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from features.errors import YidaiError
+from features.errors import Conflict, YidaiError
 from features.terminal import Step
 from serving.registry.model import Kind
 
 MOST = 40
 log = logging.getLogger("yidai")
+
+
+class TrialWaits(Conflict):
+    """A back-test more of somebody's whose last one has not begun."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a back-test of yours waits to begin.", remedy="Send the text again when it has begun."
+        )
 
 
 class TrialState(StrEnum):
@@ -49,6 +58,10 @@ class Trial:
         """Whether nothing more happens."""
         return self.state in {TrialState.DONE, TrialState.FAILED}
 
+    def waits_for(self, tenant: str, by: str) -> bool:
+        """Whether it has not begun, and is a person's."""
+        return self.state is TrialState.WAITING and (self.tenant, self.by) == (tenant, by)
+
     def tell(self, step: str, *_: int) -> None:
         """What it does now."""
         self.step = step
@@ -56,14 +69,20 @@ class Trial:
 
 @dataclass(slots=True)
 class Trials:
-    """A process's back-tests; the oldest that are over go first."""
+    """A process's back-tests; the oldest that are over go first, and of each person's only one waits."""
 
     _held: OrderedDict[str, Trial] = field(default_factory=OrderedDict)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def begin(self, trial: Trial, run: Callable[[Step], Any]) -> Trial:
-        """Run it as soon as the one before is over; returns at once."""
+        """Run it as soon as the one before is over; returns at once.
+
+        Raises:
+            TrialWaits: one of the same person has not begun.
+        """
+        if any(one.waits_for(trial.tenant, trial.by) for one in self._held.values()):
+            raise TrialWaits
         for name in [name for name, one in self._held.items() if one.over][: len(self._held) - MOST + 1]:
             del self._held[name]
         self._held[trial.name] = trial

@@ -59,6 +59,7 @@ def begin_trial(visit: Visit, draft: Draft, before: bytes | None) -> Trial:
 
     Raises:
         NothingBefore, OthersLake: it cannot be.
+        TrialWaits: one of the same person has not begun.
     """
     if before is None:
         raise NothingBefore

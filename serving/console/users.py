@@ -61,7 +61,7 @@ async def person(name: str, visit: Administrator) -> Response:
     return visit.page(
         "user.html", user=found, keys=keys, sessions=[one for one in live if one.name == name], roles=tuple(Role),
         able=able, provider=_provider(visit.request) is not None, permissions=tuple(Permission),
-        oneself=name == visit.session.actor.name,
+        oneself=name == visit.session.actor.name, system=users.SYSTEMS.issuperset(found.roles),
     )  # fmt: skip
 
 
@@ -105,9 +105,8 @@ async def _link(sent: Sent, name: str) -> None:
 
 async def _revoke(sent: Sent, name: str) -> None:
     visit = sent.visit
-    await _done(
-        visit, repository.revoke_tokens, *_about(visit, name), visit.services.clock(), sent.text("key", 64)
-    )
+    key, now = sent.text("key", 64), visit.services.clock()
+    await _done(visit, repository.revoke_tokens, *_about(visit, name), now, key, _by(visit))
 
 
 async def _first_password(sent: Sent, name: str) -> Response:
@@ -121,6 +120,7 @@ async def _first_password(sent: Sent, name: str) -> Response:
 
 
 async def _new_key(sent: Sent, name: str) -> Response:
+    """A key for a system: with one for a person, an administrator could be that person unnoticed."""
     visit, days = sent.visit, sent.text("days", 4)
     if not days.isdecimal() or not 1 <= int(days) <= 3_650:
         raise WrongField("days", "1 to 3650 are possible.")
@@ -131,8 +131,12 @@ async def _new_key(sent: Sent, name: str) -> Response:
         roles = {one.name: one.roles for one in users.users_of(database, tenant, now) if one.ended_at is None}
         if name not in roles:
             raise UnknownActor(tenant, name)
+        if not users.SYSTEMS.issuperset(roles[name]):
+            raise users.KeyOfPerson(name)
         ends, scope = now + int(days) * DAY, Scope.of(only, ())
-        return repository.create_token(database, tenant, name, roles[name], now, expires_at=ends, scope=scope)
+        return repository.create_token(
+            database, tenant, name, roles[name], now, expires_at=ends, scope=scope, by=_by(visit)
+        )
 
     return visit.page("secret.html", name=name, secret=await _done(visit, make), kind="key")
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from serving.log.model import Verification
 
 audit_app = typer.Typer(
-    help="The sealed log of receipts: that none was changed, removed, inserted or reordered.",
+    help="The sealed log of receipts, that none was changed, removed, inserted or reordered; and who did what.",
     no_args_is_help=True,
 )
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]

@@ -39,12 +39,15 @@ WHERE at >= %(since)s AND at < %(until)s
   AND (%(subject)s::bigint IS NULL OR subjects IS NULL OR %(subject)s = ANY (subjects))
   AND (%(purpose)s::text IS NULL OR purpose = %(purpose)s)
   AND (%(actor)s::text IS NULL OR coalesce(name_of_actor(actor), actor) = %(actor)s)
-ORDER BY at, who LIMIT %(most)s"""
+"""
+_OLDEST = "ORDER BY at, who LIMIT %(most)s"
+_NEWEST = "ORDER BY at DESC, who, purpose, datasets, subjects LIMIT %(most)s"
+"""Reads of one moment always in one order, so that pages meet without gap."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What an auditor asks for; None asks for all. Instants in µs, ``until`` excluded."""
+    """What an auditor asks for; None asks for all. Instants in µs, ``until`` excluded; ``newest`` first, or the oldest."""
 
     subject: int | None = None
     actor: str | None = None
@@ -52,14 +55,16 @@ class Wanted:
     since: int = 0
     until: int = NEVER
     most: int = 1_000
+    newest: bool = False
 
 
 def entries(connection: Connection, wanted: Wanted) -> list[Entry]:
-    """Reads of the tenant, oldest first; reads of everybody's records are of each subject too."""
+    """Reads of the tenant, in the order that is wanted; reads of everybody's records are of each subject too."""
     asked = {
         name: getattr(wanted, name) for name in ("subject", "actor", "purpose", "since", "until", "most")
     }
-    rows = connection.execute(ENTRIES, asked).fetchall()
+    order = _NEWEST if wanted.newest else _OLDEST
+    rows = connection.execute(ENTRIES + order, asked).fetchall()
     return [_entry(row) for row in rows]
 
 

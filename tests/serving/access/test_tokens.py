@@ -172,6 +172,17 @@ def test_the_commands_make_list_rotate_and_end_keys(bank: Bank, monkeypatch: pyt
     assert not any(secret in text for (text,) in rows for secret in (first, second))
 
 
+def test_who_made_rotated_and_ended_a_key_is_in_the_audit_log(bank: Bank) -> None:
+    by, database = bank.authority("administrator", Permission.ADMINISTER).actor.actor_id, bank.database
+    create_token(database, "city", "noted", [ENGINEER], NOW, by=by)
+    rotate_token(database, "city", "noted", NOW, 0, by=by)
+    revoke_tokens(database, "city", "noted", NOW, by=by)
+    with owner_transaction(database) as owner:
+        asked = "SELECT action, actor_id FROM audit_log WHERE object = 'noted' ORDER BY entry"
+        told = owner.execute(asked).fetchall()
+    assert told == [("token.created", by), ("token.rotated", by), ("token.revoked", by)]
+
+
 def test_a_permission_that_does_not_exist_is_refused_with_those_that_do(bank: Bank) -> None:
     with pytest.raises(Invalid, match=r"there is no permission 'decied'.*decide"):
         operations.create_access(bank.settings, "x", ["analyst"], permissions=["decied"])

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from uuid import uuid4
 
 import pytest
 
+from features.timeline.door import Entry
 from serving.access.model import Role
 from serving.log.operations import seal_all
+from serving.store.access_log import CommandLog
+from serving.store.session import tenant_transaction
 from tests.serving.cases.desk import decided
 from tests.serving.console.conftest import Sign
 from tests.serving.console.desk import text_of
@@ -92,8 +97,31 @@ def test_who_saw_what_and_why_is_told_and_a_person_is_asked_for_by_form(signed: 
     mine = aud.post("/audit/access", number=GOOD)
     assert "integration_engineer" in text_of(mine)
     assert GOOD not in mine.text
+    early = aud.post("/audit/access", number=GOOD, until="2020-01-01")
+    assert "integration_engineer" not in text_of(early)
     assert aud.get("/audit/access?purpose=gossip").status_code == 422
     assert made
+
+
+def test_reads_are_told_newest_first_and_page_by_page_without_gap(bank: Bank, signed: Sign) -> None:
+    aud, noon = signed("aud", Role.AUDITOR), bank.clock() + 10**9
+    reads = [
+        Entry(noon + max(0, place - 230), f"reader {place:03}", "city", "audit", (), (), (), (), (), None)
+        for place in range(410)
+    ]
+    with tenant_transaction(bank.database, "city") as connection:
+        for each in reads:
+            CommandLog(connection, "city").write(each)
+    seen, address = [], "/audit/access?purpose=audit"
+    while address:
+        page = aud.get(address).text
+        seen += re.findall(r"reader \d{3}", page)
+        after = re.search(r'rel="next" href="/console([^"]+)"', page)
+        address = unescape(after[1]) if after else ""
+    assert len(seen) == 410
+    assert seen[:179] == [f"reader {place:03}" for place in range(409, 230, -1)]
+    assert set(seen[179:]) == {f"reader {place:03}" for place in range(231)}
+    assert aud.get("/audit/access?before=x").status_code == 422
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def test_no_page_asks_the_store_more_often_for_more_rows(bank: Bank, client: Cli
 
     def all_pages() -> dict[str, int]:
         theirs = [(ada, path) for path in pages(bank)]
-        theirs += [(root, "/users"), (zhao, "/audit"), (zhao, "/audit/access")]
+        theirs += [(root, "/users"), (zhao, "/audit"), (zhao, "/audit/access"), (zhao, "/audit/deeds")]
         return {path: asked(guest, path) for guest, path in theirs}
 
     more(bank, client, 4)

@@ -20,6 +20,7 @@ from tests.serving.console.conftest import Sign
 from tests.serving.console.desk import Guest
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
+UTF7 = {"content-type": "multipart/form-data; boundary=x; charset=utf-7"}
 TEXTS = st.text(max_size=40)
 
 
@@ -130,3 +131,31 @@ def test_whatever_is_asked_for_leads_to_a_page_of_the_console(text: str) -> None
     assert found.startswith("/console/")
     assert not {"\\", "\n", "\t", "\r"} & set(found)
     assert "//" not in found
+
+
+def in_utf7(fields: dict[str, str]) -> bytes:
+    """A form in a charset that can say half a character."""
+    parts = [
+        b'--x\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n'
+        % (name.encode("utf-7"), value.encode("utf-7"))
+        for name, value in fields.items()
+    ]
+    return b"".join(parts) + b"--x--\r\n"
+
+
+@pytest.mark.parametrize(("field", "status"), [("name", 422), ("role", 422), ("csrf", 403), ("\ud800", 422)])
+def test_half_a_character_in_a_form_of_another_charset_is_the_senders_fault(
+    signed: Sign, field: str, status: int
+) -> None:
+    root = signed("root", Role.ADMINISTRATOR)
+    fields = {"csrf": root.csrf(), "name": "whole", "role": "auditor", field: "\ud800"}
+    answer = root.http.post("/console/users", content=in_utf7(fields), headers=UTF7)
+    assert answer.status_code == status
+    assert root.get("/users/whole").status_code == 404
+
+
+@pytest.mark.parametrize("field", ["tenant", "name", "password", "target"])
+def test_half_a_character_at_the_sign_in_is_the_senders_fault(guest: Guest, field: str) -> None:
+    fields = {"tenant": "city", "name": "ada", "password": "x", field: "\ud800"}
+    answer = guest.http.post("/console/sign-in", content=in_utf7(fields), headers=UTF7)
+    assert answer.status_code in {401, 422}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import threading
 import time
 from html import unescape
 
@@ -11,7 +13,7 @@ import pytest
 
 from features.calendar import iso
 from serving.access.model import Role
-from serving.console.trials import MOST, Trial, Trials
+from serving.console.trials import MOST, Trial, Trials, TrialState, TrialWaits
 from serving.console.words import words
 from serving.governance.drafts import WRITTEN, shipped_text
 from serving.policy.findings import Severity
@@ -158,7 +160,7 @@ def test_pages_lead_to_each_other_and_unknown_ones_are_not_found(signed: Sign, d
 async def test_back_tests_are_a_tenants_own_and_the_oldest_go_first() -> None:
     trials = Trials()
     made = [
-        trials.begin(Trial("city", "mia", Kind.POLICY, "x", n), lambda tell: tell("step"))
+        trials.begin(Trial("city", f"mia {n}", Kind.POLICY, "x", n), lambda tell: tell("step"))
         for n in range(MOST + 5)
     ]
     await trials.rest()
@@ -169,6 +171,26 @@ async def test_back_tests_are_a_tenants_own_and_the_oldest_go_first() -> None:
     assert trials.of("city", made[-1].name) is made[-1]
     await trials.rest()
     assert last.found == 1
+
+
+async def test_of_each_person_one_back_test_waits_and_no_more() -> None:
+    trials, loop, begun, go = Trials(), asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+    def hold(_: object) -> bool:
+        loop.call_soon_threadsafe(begun.set)
+        return go.wait(20)
+
+    trials.begin(Trial("city", "mia", Kind.POLICY, "x", 0), hold)
+    await begun.wait()
+    trials.begin(Trial("city", "mia", Kind.POLICY, "y", 1), lambda _: 1)
+    with pytest.raises(TrialWaits):
+        trials.begin(Trial("city", "mia", Kind.POLICY, "z", 2), lambda _: 1)
+    for tenant, name in (("city", "ann"), ("other", "mia")):
+        trials.begin(Trial(tenant, name, Kind.POLICY, "z", 2), lambda _: 1)
+    go.set()
+    await trials.rest()
+    assert trials.begin(Trial("city", "mia", Kind.POLICY, "z", 3), lambda _: 1).state is TrialState.WAITING
+    await trials.rest()
 
 
 def test_values_have_names() -> None:

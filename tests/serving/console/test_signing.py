@@ -145,6 +145,19 @@ def test_signing_out_ends_the_session_in_the_store_too(signed: Sign) -> None:
     assert guest.get("/inbox").status_code == 303
 
 
+def test_signing_in_again_in_a_browser_ends_the_session_that_it_had(bank: Bank, signed: Sign) -> None:
+    guest, other = signed("ada", Role.RISK_OFFICER), signed("ada", Role.RISK_OFFICER)
+    person(bank, "ben", Role.RISK_OFFICER)
+    before = guest.http.cookies["yidai_session"]
+    assert guest.sign_in("ben", "wrong wrong wrong").status_code == 401
+    assert guest.get("/inbox").status_code == 200, "who fails ends nothing"
+    assert guest.sign_in("ben").status_code == 303
+    assert guest.get("/inbox").status_code == 200
+    guest.http.cookies.set("yidai_session", before)
+    assert guest.get("/inbox").status_code == 303
+    assert other.get("/inbox").status_code == 200, "another browser's stays"
+
+
 def test_an_administrator_ends_sessions_and_other_roles_end_them_too(bank: Bank, signed: Sign) -> None:
     guest = signed("ada", Role.RISK_OFFICER)
     assert end_sessions(bank.database, "city", "ada", bank.clock()) >= 1

@@ -7,7 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from serving.access.model import Role
+from serving.access.model import NobodyKnown, Role
+from serving.access.repository import actor_of
 from tests.serving.console.conftest import Sign
 from tests.serving.console.desk import Guest, text_of
 from tests.serving.world import Bank, Client
@@ -97,3 +98,48 @@ def test_another_tenants_people_are_unknown(signed: Sign) -> None:
     assert root.get("/users/stranger").status_code == 404
     assert root.post("/users/stranger/end").status_code == 404
     assert "stranger" not in root.get("/users").text
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.INTEGRATION_ENGINEER])
+def test_no_key_is_made_for_a_person(signed: Sign, role: Role) -> None:
+    root, name = signed("root", Role.ADMINISTRATOR), f"keyless {role}"
+    root.post("/users", name=name, role=[role.value, "integration_engineer"])
+    assert 'name="days"' not in root.get(f"/users/{name}").text
+    refused = root.post(f"/users/{name}/key", days="90")
+    assert refused.status_code == 409
+    assert "yidai tokens create" in text_of(refused)
+
+
+def test_a_key_of_a_system_does_not_outlive_its_becoming_a_person(
+    bank: Bank, signed: Sign, client: Client
+) -> None:
+    root = signed("root", Role.ADMINISTRATOR)
+    root.post("/users", name="climber", role=["integration_engineer"])
+    bank.tokens["climber"] = secret(root.post("/users/climber/key", days="90").text)
+    root.post("/users/climber/roles", role=["integration_engineer"])
+    assert client.as_("climber").ask("GET", f"/v1/decisions/{uuid4()}").status_code == 404
+    root.post("/users/climber/roles", role=["integration_engineer", "risk_officer"])
+    with pytest.raises(NobodyKnown):
+        actor_of(bank.database, bank.tokens["climber"], bank.clock())
+    root.post("/users/climber/roles", role=["integration_engineer"])
+    with pytest.raises(NobodyKnown):
+        actor_of(bank.database, bank.tokens["climber"], bank.clock())
+
+
+def test_one_session_of_a_person_is_ended_and_the_other_stays(signed: Sign) -> None:
+    root, first = signed("root", Role.ADMINISTRATOR), signed("una", Role.RISK_OFFICER)
+    keys = re.findall(r'name="key" value="([0-9a-f]{12})"', root.get("/users/una").text)
+    second = signed("una", Role.RISK_OFFICER)
+    assert len(keys) == 1
+    assert root.post("/users/una/sessions", key=keys[0]).status_code == 303
+    assert first.get("/inbox").status_code == 303
+    assert second.get("/inbox").status_code == 200
+
+
+def test_a_name_that_is_a_number_or_looks_like_anothers_is_refused(signed: Sign) -> None:
+    root = signed("root", Role.ADMINISTRATOR)
+    numbered = root.post("/users", name="110105199001011237", role=["auditor"])
+    assert numbered.status_code == 422
+    assert "110105199001011237" not in numbered.text
+    assert root.post("/users", name="Root", role=["auditor"]).status_code == 409
+    assert root.post("/users", name="..", role=["auditor"]).status_code == 422

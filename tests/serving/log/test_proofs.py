@@ -186,7 +186,7 @@ def test_every_command_and_request_of_the_auditors_page(
             if kept:
                 Path(kept).write_text(said, encoding="utf-8")
         done += 1
-    assert done == len(re.findall(r"^\$ ", "\n".join(told), re.MULTILINE)) == 9
+    assert done == len(re.findall(r"^\$ ", "\n".join(told), re.MULTILINE)) == 10
 
 
 def test_after_a_migration_back_and_forth_all_replays_and_is_sealed_anew(client: Client, bank: Bank) -> None:
