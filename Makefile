@@ -66,7 +66,9 @@ format:  ## put the code into its form
 	@$(BIN)/ruff check --fix-only -q . && $(BIN)/ruff format -q .
 
 serve: setup  ## the decision API on http://127.0.0.1:8100, the console on http://127.0.0.1:8200, and a worker
-	@trap 'kill $$(jobs -p) 2>/dev/null' EXIT; $(BIN)/yidai worker & $(BIN)/yidai console & $(BIN)/yidai serve
+	@if test -z "$${YIDAI_AS_OF+set}" && test -f "$$YIDAI_HOME/demo/as_of"; then \
+	  export YIDAI_AS_OF="$$(cat "$$YIDAI_HOME/demo/as_of")"; echo "the sample city as of $$YIDAI_AS_OF; YIDAI_AS_OF= make serve stands on today"; fi; \
+	trap 'kill $$(jobs -p) 2>/dev/null' EXIT; $(BIN)/yidai worker & $(BIN)/yidai console & $(BIN)/yidai serve
 
 mlflow: setup  ## the MLflow server of the analysts on http://127.0.0.1:5100
 	@$(BIN)/yidai mlflow

@@ -107,7 +107,7 @@ async def open_services(settings: Settings, database: Database, clock: Clock) ->
     opener = Opener(keys, disputes)
     records = RecordService(pool, database, keys, online, lake, clock)
     sources = _sources(settings, pool, keys, records, clock)
-    book = LineBook(pool, database, keys, online, lake, clock, settings.tenant)
+    book = LineBook(pool, database, keys, online, lake, clock, settings.tenant, settings.seen_at)
     decisions = DecisionService(settings, pool, keys, lives, writer, clock, sources)
     return Services(
         settings=settings,

@@ -191,16 +191,22 @@ class BorrowerService:
     def _loans(
         self, tenant: str, tables: Mapping[str, EventTable], names: list[str], now: int
     ) -> list[LoanView]:
-        """The borrower's loans of this tenant, the latest granted first."""
-        records = Records(tables, now)
+        """The borrower's loans of this tenant, the latest granted first: those of a sample as of its moment, what was told
+        of since as of now.
+        """
         named = {code_of(name): name for name in names}
-        codes = records.loans.loan
+        codes = Records(tables, now).loans.loan
         if tenant == self._settings.tenant and not set(codes.tolist()) <= named.keys():
             named = self._lake.names("loan_grant", "loan_id") | self._lake.names("loan", "loan_id") | named
         own = np.array([code for code in codes.tolist() if code in named], dtype=np.int64)
+        told = {
+            code: (loan, events, at)
+            for at in dict.fromkeys((now, self._settings.seen_at(now)))
+            for code, loan, events in histories(Records(tables, at), own)
+        }
         found = [
-            view(named[code], loan, events, position(loan, events, now))
-            for code, loan, events in histories(records, own)
+            view(named[code], loan, events, position(loan, events, at))
+            for code, (loan, events, at) in told.items()
         ]
         return sorted(found, key=lambda one: one.granted_at, reverse=True)
 

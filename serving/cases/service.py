@@ -60,6 +60,16 @@ class CaseService:
             authority, Wanted(states, wanted.product, before, wanted.after, wanted.most)
         )  # fmt: skip
 
+    async def listed(self, authority: Authority, case_id: UUID) -> CaseRow:
+        """One case as lists tell it.
+
+        Raises:
+            UnknownCase.
+        """
+        authority.holds(Permission.READ_CASES)
+        async with tenant_connection(self._pool, authority.tenant) as connection:
+            return await repository.get(connection, case_id)
+
     async def view(self, authority: Authority, case_id: UUID) -> CaseView:
         """One case with its evidence; the read is logged.
 

@@ -115,6 +115,7 @@ def create_console(settings: Settings, database: Database, clock: Clock = wall_c
 
 def _add_files(app: FastAPI) -> None:
     @app.get("/")
+    @app.get(ROOT)
     async def root() -> Response:
         return RedirectResponse(f"{ROOT}/", 303, headers=HEADERS)
 

@@ -8,19 +8,21 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Response
 
 from features.calendar import NEVER
+from features.errors import Conflict, Forbidden, Invalid
 from serving.access.model import Permission
 from serving.cases.api import place_of
-from serving.cases.model import CaseState, PersonOutcome, Terms, Verdict
+from serving.cases.model import CaseState, PersonOutcome, Terms, Verdict, WrongState
 from serving.cases.reasons import MOST_TEXT, person_reasons
 from serving.cases.repository import Wanted
 from serving.console.asking import Sent, Visit, WrongField, go, opening, sending
 from serving.console.borrowers import borrowers
-from serving.console.forms import amount
+from serving.console.forms import FRESH, CameBack, amount, came_back
 from serving.console.pages import ROOT
 
 router = APIRouter(prefix=f"{ROOT}/cases")
 Reader = Annotated[Visit, Depends(opening(Permission.READ_CASES))]
 Deciding = Annotated[Sent, Depends(sending(Permission.DECIDE_CASES))]
+FIELDS = ("outcome", "limit_yuan", "rate_percent", "reason_code", "reason")
 A_PAGE = 50
 
 
@@ -53,13 +55,19 @@ async def queue(
 @router.get("/{case_id}")
 async def case(case_id: UUID, visit: Reader) -> Response:
     """Decision, reasons, facts, policy trace, what the applicant says, what may be granted; the read is logged."""
+    return await _page(visit, case_id)
+
+
+async def _page(visit: Visit, case_id: UUID, back: CameBack = FRESH) -> Response:
+    """The case, and where a form was refused, why and what stood in it."""
     view = await visit.services.cases.view(visit.authority(Permission.READ_CASES), case_id)
     name, borrower = visit.session.actor.name, None
     if visit.may(Permission.HANDLE_ALERTS):
         handler = visit.authority(Permission.HANDLE_ALERTS)
         borrower = await borrowers(visit.request).case_of_decision(handler, view.case.decision_id)
     return visit.page(
-        "case.html", view=view, borrower=borrower, case=view.case, evidence=view.evidence, decision=view.evidence.decision,
+        "case.html", back.status, back=back, typed=back.typed, view=view, borrower=borrower, case=view.case,
+        evidence=view.evidence, decision=view.evidence.decision,
         reasons=tuple(person_reasons().values()), mine=view.case.taken_by == name, most_text=MOST_TEXT,
         proposed_by_me=view.case.proposed_by == name,
     )  # fmt: skip
@@ -75,11 +83,19 @@ async def take(case_id: UUID, sent: Deciding) -> Response:
 
 @router.post("/{case_id}/decide")
 async def decide(case_id: UUID, sent: Deciding) -> Response:
-    """Approve or decline, with a reason of the list and in words; above an amount it waits for a second person."""
-    outcome, code = _outcome(sent), sent.text("reason_code", 64)
-    terms = _terms(sent) if outcome is PersonOutcome.APPROVE else None
-    verdict = Verdict(outcome, code, sent.text("reason", MOST_TEXT), sent.text("seen", 64), terms)
-    await sent.visit.services.deciding.decide(sent.visit.authority(Permission.DECIDE_CASES), case_id, verdict)
+    """Approve or decline, with a reason of the list and in words; above an amount it waits for a second person. Where it is
+    refused, the form comes back as it was sent.
+    """
+    visit = sent.visit
+    try:
+        verdict = _verdict(sent)
+        try:
+            await visit.services.deciding.decide(visit.authority(Permission.DECIDE_CASES), case_id, verdict)
+        except WrongState:
+            if not await _decided_so(visit, case_id, verdict):
+                raise
+    except (Conflict, Forbidden, Invalid) as refusal:
+        return await _page(visit, case_id, came_back(sent, FIELDS, refusal))
     return go(f"{ROOT}/cases/{case_id}")
 
 
@@ -90,6 +106,21 @@ async def second(case_id: UUID, sent: Deciding) -> Response:
     authority = sent.visit.authority(Permission.DECIDE_CASES)
     await sent.visit.services.deciding.second(authority, case_id, sent.text("seen", 64), agree=agree)
     return go(f"{ROOT}/cases/{case_id}")
+
+
+async def _decided_so(visit: Visit, case_id: UUID, verdict: Verdict) -> bool:
+    """Whether this person has just decided it so: a form that was sent twice."""
+    found = await visit.services.cases.listed(visit.authority(Permission.READ_CASES), case_id)
+    said = (found.taken_by, found.outcome, found.reason_code)
+    return found.state is CaseState.DECIDED and said == (
+        visit.session.actor.name, verdict.outcome.value, verdict.reason_code
+    )  # fmt: skip
+
+
+def _verdict(sent: Sent) -> Verdict:
+    outcome, code = _outcome(sent), sent.text("reason_code", 64)
+    terms = _terms(sent) if outcome is PersonOutcome.APPROVE else None
+    return Verdict(outcome, code, sent.text("reason", MOST_TEXT), sent.text("seen", 64), terms)
 
 
 def _outcome(sent: Sent) -> PersonOutcome:

@@ -75,11 +75,15 @@ def language_of(request: Request) -> Language:
 
 
 def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """A page in the person's language; the session's own values (``visit``) are None where nobody has signed in."""
-    language = language_of(request)
+    """A page in the person's language; the session's own values (``visit``) are None where nobody has signed in.
+
+    ``today`` is a sample's moment, by which ages are told; what is due is due by ``now``.
+    """
+    language, held = language_of(request), services(request)
+    now = held.clock()
     shown = {
         "visit": None, "language": language, "t": partial(say, language), "named": partial(named, language),
-        "signal": partial(signal_name, language), "now": services(request).clock(),
+        "signal": partial(signal_name, language), "now": now, "today": held.settings.seen_at(now),
         "form_key": partial(secrets.token_urlsafe, 16),
         "doors": doors(request), "root": ROOT, "path": request.url.path, "query": request.url.query, "static": static_address,
     }  # fmt: skip

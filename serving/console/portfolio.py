@@ -9,6 +9,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from features.canonical import digest
+from features.errors import Conflict, Forbidden, Invalid, NotFound
 from serving.access.model import Permission
 from serving.analytics.answers import MONTHS, NoReport, PortfolioPage
 from serving.analytics.issues import MOST, MOST_REASON
@@ -16,7 +18,7 @@ from serving.analytics.model import VINTAGE_DAYS
 from serving.analytics.page import month_lines, part_lines, roll_lines
 from serving.classes.document import RiskClass
 from serving.classes.model import MOST_REASON as MOST_WHY
-from serving.classes.model import ClassPage, NoMonth, Ruling
+from serving.classes.model import ClassPage, ClassRow, NoMonth, Ruling
 from serving.classes.movement import Provisions
 from serving.console import drawing
 from serving.console.asking import Sent, Visit, WrongField, go, opening, sending
@@ -24,12 +26,14 @@ from serving.console.forms import choice
 from serving.console.pages import ROOT, language_of
 from serving.console.pictures import picture
 from serving.console.words import say
+from serving.process.telling import tellable
 
 router = APIRouter(prefix=f"{ROOT}/portfolio")
 Reader = Annotated[Visit, Depends(opening(Permission.READ_LOANS))]
 Knower = Annotated[Visit, Depends(opening(Permission.READ_REGISTRY))]
 Text = Annotated[str, Query(max_length=64)]
 A_PAGE, YEAR = 50, 12
+MOST_DIGITS, MOST_LOAN = 12, 64
 
 
 @router.get("")
@@ -59,9 +63,13 @@ async def classes(
         found = await visit.services.classes.some(
             authority, "", risk_class or None, after, A_PAGE, unconfirmed=not whole
         )
+    asked = urlencode({"risk_class": risk_class, "whole": str(whole).lower()})
+    if after and found is not None and not found.classes:  # the last page, all of which was confirmed
+        return go(f"{ROOT}/portfolio/classes?{asked}")
     return visit.page(
         "classes.html", found=found, tiers=tuple(RiskClass), chosen=risk_class, whole=whole, most_reason=MOST_WHY,
-        asked=urlencode({"risk_class": risk_class, "whole": str(whole).lower()}), me=visit.session.actor.name,
+        asked=asked, me=visit.session.actor.name,
+        here=visit.request.url.query, plain=[] if found is None else [one for one in found.classes if _plain(one)],
     )  # fmt: skip
 
 
@@ -77,7 +85,27 @@ async def rule(sent: Annotated[Sent, Depends(sending(Permission.CLASSIFY_LOANS))
     )  # fmt: skip
     authority = sent.visit.authority(Permission.CLASSIFY_LOANS)
     await sent.visit.services.classes.confirm(authority, sent.text("loan", 64), ruling, sent.key)
-    return go(f"{ROOT}/portfolio/classes")
+    return go(_same_list(sent))
+
+
+@router.post("/classes/shown")
+async def confirm_shown(sent: Annotated[Sent, Depends(sending(Permission.CLASSIFY_LOANS))]) -> Response:
+    """Confirm what a page shows, each as it was proposed; who is refused is told why, and the others are confirmed."""
+    rows, month = [_row_of(text) for text in sent.texts("row")[:A_PAGE]], sent.text("month", 7)
+    if not rows:
+        raise WrongField("row", "no class is named.")
+    authority, key, refused = sent.visit.authority(Permission.CLASSIFY_LOANS), sent.key, []
+    for loan, version, proposed in rows:
+        ruling, name = Ruling(proposed, "", month, version), digest(f"{key} {loan}".encode())
+        try:
+            await sent.visit.services.classes.confirm(authority, loan, ruling, name)
+        except (Conflict, Forbidden, Invalid, NotFound) as refusal:
+            refused.append((loan, refusal.code, tellable(refusal.message)))
+    if not refused:
+        return go(_same_list(sent))
+    return sent.visit.page(
+        "classes_done.html", done=len(rows) - len(refused), refused=refused, back=_same_list(sent)
+    )
 
 
 @router.get("/issues")
@@ -94,6 +122,30 @@ async def close(issue_id: UUID, sent: Annotated[Sent, Depends(sending(Permission
     authority = sent.visit.authority(Permission.SUBMIT)
     await sent.visit.services.analytics.close(authority, issue_id, sent.text("reason", MOST_REASON))
     return go(f"{ROOT}/portfolio/issues")
+
+
+def _same_list(sent: Sent) -> str:
+    """The list from which a form came, with its filter and its place."""
+    query = sent.visit.request.url.query
+    return f"{ROOT}/portfolio/classes{'?' if query else ''}{query}"
+
+
+def _plain(one: ClassRow) -> bool:
+    """Whether one person confirms it as proposed without undoing what another has proposed."""
+    return not (one.confirmed or one.left_by or one.pending)
+
+
+def _row_of(text: str) -> tuple[str, int, RiskClass]:
+    version, _, rest = text.partition(":")
+    proposed, _, loan = rest.partition(":")
+    if (
+        "\0" in text
+        or not version.isdecimal()
+        or len(version) > MOST_DIGITS
+        or not 0 < len(loan) <= MOST_LOAN
+    ):
+        raise WrongField("row", "open the list again.")
+    return loan, int(version), choice(RiskClass, proposed, "row")
 
 
 async def _provisions(visit: Visit) -> Provisions | None:

@@ -98,6 +98,7 @@ class Demo:
             console.print(f"{folder}: {summary}.")
         ends_at = int(msgspec.json.decode((folder / "city.json").read_bytes())["ends_at"])
         self.settings = replace(self.settings, as_of=ends_at)
+        leave_moment(self.settings.home, ends_at)
         console.print(
             f"Its last record is of {iso(months_before(ends_at, 1))[:7]}; we stand on {iso(ends_at)}."
         )
@@ -218,14 +219,19 @@ class Demo:
         console.print(
             f"Done in {seconds:.0f} s. Open next:\n"
             f"  the console              make serve   then http://127.0.0.1:{self.settings.console_port}/console/   "
-            f"as {PEOPLE[Role.RISK_OFFICER]} (passwords: {home}/demo/passwords.json)\n"
-            f"  the API and its page     YIDAI_AS_OF={as_of} make serve   then http://127.0.0.1:{self.settings.port}/docs\n"
+            f"as of {as_of}, as {PEOPLE[Role.RISK_OFFICER]} (passwords: {home}/demo/passwords.json)\n"
+            f"  the API and its page     the same     then http://127.0.0.1:{self.settings.port}/docs\n"
             f"  the models' account      make mlflow   then http://127.0.0.1:{self.settings.mlflow_port}\n"
             f"  the validation reports   {home}/models/{PORTFOLIO}/*/*/report.html\n"
             f"  what is in force         YIDAI_TOKEN=... yidai models list   (tokens: {home}/demo/tokens.json)\n"
             f"  your own data            docs/portfolio.md",
             soft_wrap=True,
         )
+
+
+def leave_moment(home: Path, as_of: int) -> None:
+    """Where `make serve` finds as of when (µs) a home's sample city is looked at, unless it is told."""
+    (home / "demo" / "as_of").write_text(f"{iso(as_of)}\n", encoding="utf-8")
 
 
 def applicants(city: Path) -> Iterator[str]:

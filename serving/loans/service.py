@@ -58,14 +58,17 @@ Tables = Mapping[str, EventTable]
 
 
 class LoanService(RecordKeeper):
-    """The use cases of /v1/loans, for one process. ``own`` is the tenant whose feeds the lake holds."""
+    """The use cases of /v1/loans, for one process. ``own`` is the tenant whose feeds the lake holds, ``seen_at`` gives the
+    moment of a sample in place of now.
+    """
 
     def __init__(
         self, pool: asyncpg.Pool, database: Database, keys: KeyRing, online: WorkingSet, lake: Lake,
-        clock: Callable[[], int], own: str,
+        clock: Callable[[], int], own: str, seen_at: Callable[[int], int] = lambda now: now,
     ) -> None:  # fmt: skip
         super().__init__(pool, database, keys, online, lake, clock)
         self.own = own
+        self._seen_at = seen_at
 
     async def grant(self, authority: Authority, key: str | None, given: Given) -> Recorded:
         """A grant that was made elsewhere; a key grants once.
@@ -143,7 +146,7 @@ class LoanService(RecordKeeper):
         return Recorded(loan_id, event.id, view(loan_id, loan, [*events, event], found))
 
     async def read(self, authority: Authority, loan_id: str, as_of: int | None) -> LoanView:
-        """Where a loan stood, as it was known then; now, where no moment is given.
+        """Where a loan stood, as it was known then; now, where no moment is given: a sample's loan as of the sample's moment.
 
         Raises:
             UnknownLoan: the tenant has none of this id, or it was not known then.
@@ -153,10 +156,16 @@ class LoanService(RecordKeeper):
         at = self._moment(as_of)
         async with tenant_connection(self._pool, authority.tenant) as connection:
             subject = await self._subject(connection, authority, loan_id)
-            return _seen(await self._tables(connection, authority, subject), loan_id, at)
+            tables = await self._tables(connection, authority, subject)
+        try:
+            return _seen(tables, loan_id, at)
+        except UnknownLoan:
+            if as_of is not None:
+                raise
+        return _seen(tables, loan_id, self._clock())
 
     async def book(self, authority: Authority, wanted: Wanted) -> BookPage:
-        """A page of the tenant's whole book.
+        """A page of the tenant's whole book; of a sample as of its moment, where none is given.
 
         Raises:
             InTheFuture: of the moment.
@@ -176,7 +185,7 @@ class LoanService(RecordKeeper):
         now = self._clock()
         if as_of is not None and as_of > now:
             raise InTheFuture("as_of", as_of, now)
-        return now if as_of is None else as_of
+        return self._seen_at(now) if as_of is None else as_of
 
     def _whole(self, door: Door, at: int) -> WholeBook:
         return whole_book(door.whole(self._book, BOOK, needed=BOOK).tables, at)

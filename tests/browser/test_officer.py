@@ -69,8 +69,8 @@ def test_two_officers_on_one_alert_and_the_second_is_told(bank: Bank, opened: Op
         page.fill("textarea[name=reason]", "Went there.")
     one.click("button.main")
     other.click("button.main")
-    expect(other.locator("h1")).to_have_text("Somebody has just worked on this alert")
-    other.click("text=Back")
+    expect(other.get_by_role("alert")).to_contain_text("Somebody has just worked on this alert")
+    expect(other.locator("textarea[name=reason]")).to_have_value("Went there.")
     expect(other.locator("ol.story")).to_contain_text("Went there.")
     assert kinds(bank, name_of(bank, "LN-1002")).count("visit") == 1
 

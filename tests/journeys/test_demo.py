@@ -48,6 +48,7 @@ def test_the_demo_runs_and_runs_again_without_harm(tmp_path: Path) -> None:
             ):
                 assert word in said, word
             assert "different" not in said
+            assert (tmp_path / "demo" / "as_of").read_text(encoding="utf-8").startswith("2026-07-01")
             assert "Traceback" not in said + done.stderr
         assert time == "first" or "is there already" in said
         assert time == "first" or "0 alerts are new" in said

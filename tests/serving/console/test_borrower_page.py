@@ -22,7 +22,7 @@ from tests.serving.classes.desk import classed
 from tests.serving.console.conftest import Sign
 from tests.serving.console.desk import text_of
 from tests.serving.feeding import ingest, subject_of, vault_of
-from tests.serving.loans.desk import drawn
+from tests.serving.loans.desk import drawn, feed_loan
 from tests.serving.policy.test_tax_loan import firm_number
 from tests.serving.world import GOOD, LATE, MIDDLE, PLAN, POOR, YOUNG, Bank, Client
 
@@ -232,3 +232,13 @@ def test_a_village_is_told_beside_the_whole_book(bank: Bank, signed: Sign) -> No
     assert "L-D" not in page.text
     assert "/console/villages/V1" in ada.get("/inbox").text
     assert ada.get("/villages/nowhere").status_code == 404
+
+
+def test_a_samples_loan_is_as_late_as_its_alert_says_on_the_day_of_the_sample(
+    bank: Bank, signed: Sign, tmp_path: Path
+) -> None:
+    feed_loan(bank, tmp_path, "FEED 9")
+    case, ada = opened(bank, LATE, "FEED 9"), signed("ada", Role.RISK_OFFICER)
+    text = text_of(ada.get(f"/borrowers/{case}"))
+    assert "As of 2024-12-31" in text
+    assert "Days past due 30 " in text

@@ -109,3 +109,32 @@ def test_an_auditor_reads_and_decides_nothing(signed: Sign, referred: str) -> No
     assert "not decide it" in text_of(auditor.get(f"/cases/{referred}"))
     assert auditor.post(f"/cases/{referred}/take").status_code == 403
     assert signed("chen", Role.ANALYST).get("/cases").status_code == 403
+
+
+def test_the_second_half_of_a_double_click_leads_to_the_page(signed: Sign, referred: str) -> None:
+    ada, ann = signed("ada", Role.RISK_OFFICER), signed("ann", Role.RISK_OFFICER)
+    ada.post(f"/cases/{referred}/take")
+    fields = decline(ada, referred)
+    for _ in range(2):
+        answer = ada.post(f"/cases/{referred}/decide", **fields)
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/console/cases/{referred}")
+    other = fields | {"reason_code": "RV_CONSENT_WITHDRAWN"}
+    assert ada.post(f"/cases/{referred}/decide", **other).status_code == 409, "it was decided otherwise"
+    assert ann.post(f"/cases/{referred}/decide", **fields).status_code == 409, "somebody else decided it"
+
+
+def test_a_refused_decision_comes_back_as_it_was_sent(signed: Sign, referred: str) -> None:
+    ada = signed("ada", Role.RISK_OFFICER)
+    ada.post(f"/cases/{referred}/take")
+    typed = {"outcome": "approve", "reason_code": "RV_INCOME_PROVED", "reason": WORDS, "limit_yuan": "much", "rate_percent": "9.75"}  # fmt: skip
+    answer = ada.post(f"/cases/{referred}/decide", seen=seen(ada, referred), **typed)
+    assert answer.status_code == 422
+    assert 'role="alert"' in answer.text
+    for said in (
+        WORDS,
+        'value="much"',
+        'value="9.75"',
+        '"RV_INCOME_PROVED" selected',
+        'value="approve" required checked',
+    ):
+        assert said in answer.text, said

@@ -69,6 +69,11 @@ def test_no_address_is_answered_by_a_redirect_that_names_a_host(guest: Guest) ->
         assert guest.http.get(path).headers.get("location", "/console").startswith("/console"), path
 
 
+def test_the_console_without_its_slash_leads_to_it(guest: Guest) -> None:
+    answer = guest.get("")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/console/")
+
+
 @pytest.mark.parametrize("name", [
     "../app.py", "..%2fapp.py", "%2e%2e/app.py", "....//app.py", "/etc/passwd", "app.py", "console.css/..", "console.css%00",
 ])  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +12,7 @@ from serving.watch.signals import Level
 from tests.serving.alerts.desk import forget_alerts, kinds, name_of, raised, sighting, stored
 from tests.serving.console.conftest import Sign
 from tests.serving.console.desk import text_of
-from tests.serving.world import Bank
+from tests.serving.world import GOOD, Bank
 
 HOSTILE = "<script>alert(1)</script>\u202eyad\u2066 " + "长" * 400
 
@@ -95,3 +96,50 @@ def test_hostile_notes_stay_text(bank: Bank, signed: Sign) -> None:
     too_long = ada.post(f"/alerts/{alert}", kind="note", reason="x" * 10_000, version="2")
     assert too_long.status_code == 422
     assert "500 are the most" in text_of(too_long)
+
+
+def test_a_samples_alert_is_as_old_as_on_the_day_of_the_sample(bank: Bank, signed: Sign) -> None:
+    raised(bank, [sighting("L-A")], at="2024-12-28T00:00:00")
+    assert "3 d " in text_of(signed("ada", Role.RISK_OFFICER).get("/inbox"))
+    forget_alerts(bank)
+    raised(bank, [sighting("L-A")])
+    assert " today " in text_of(signed("ada", Role.RISK_OFFICER).get("/inbox"))
+
+
+def test_a_refused_form_comes_back_as_it_was_sent(bank: Bank, signed: Sign) -> None:
+    raised(bank, [sighting("L-A")])
+    ada, alert, old = (
+        signed("ada", Role.RISK_OFFICER),
+        name_of(bank, "L-A"),
+        version(bank, "L-A").split(":")[1],
+    )
+    typed = {
+        "kind": "visit",
+        "reason": 'Went "there".',
+        "result": "Nobody in.",
+        "assignee": "ann",
+        "verdict": "correct",
+    }
+    wrong = ada.post(f"/alerts/{alert}", until="tomorrow", version=old, **typed)
+    assert wrong.status_code == 422
+    for said in ("tomorrow", "Went &#34;there&#34;.", "Nobody in.", "ann", '"visit" selected'):
+        assert said in wrong.text, said
+    assert 'role="alert"' in wrong.text
+    assert kinds(bank, alert) == ["raised"]
+    assert ada.post(f"/alerts/{alert}", kind="call", reason="Called.", version=old).status_code == 303
+    late = ada.post(f"/alerts/{alert}", kind="visit", reason="Went there.", version=old)
+    assert late.status_code == 409
+    assert "Went there." in late.text
+    now = re.search(r'name="version" value="(\d+)"', late.text)
+    assert now
+    assert ada.post(f"/alerts/{alert}", kind="visit", reason="Went there.", version=now[1]).status_code == 303
+    numbered = ada.post(f"/alerts/{alert}", kind="note", reason=f"It is {GOOD}.", version="3")
+    assert numbered.status_code == 422
+    assert GOOD not in numbered.text
+
+
+def test_other_alerts_of_a_borrower_are_told_without_marks(bank: Bank, signed: Sign) -> None:
+    raised(bank, [sighting("L-A"), sighting("L-B")])
+    page = signed("ada", Role.RISK_OFFICER).get(f"/alerts/{name_of(bank, 'L-A')}").text
+    assert "L-B" in page
+    assert "checkbox" not in page

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from serving.access.model import Role
 from serving.console.pages import HEADERS
 from serving.store.session import tenant_transaction
@@ -94,3 +96,57 @@ def test_an_issue_is_closed_once_with_a_reason(bank: Bank, signed: Sign) -> None
     assert ada.post(f"/portfolio/issues/{others}", reason="Not ours.").status_code == 404
     assert "More young people apply." in text_of(ada.get("/portfolio/issues?closed=true"))
     assert signed("zhao", Role.AUDITOR).post(f"/portfolio/issues/{issue}", reason="No.").status_code == 403
+
+
+def test_a_ruling_comes_back_to_the_list_that_was_shown(bank: Bank, signed: Sign) -> None:
+    classed(bank, "L-F")
+    ada, here = signed("ada", Role.RISK_OFFICER), "?risk_class=special_mention&whole=false&after=L-E"
+    page = ada.get(f"/portfolio/classes{here}").text
+    assert f'action="/console/portfolio/classes{here.replace("&", "&amp;")}"' in page
+    fields = {"loan": "L-F", "month": "2024-11", "version": "1", "risk_class": "special_mention"}
+    sent = ada.post(f"/portfolio/classes{here}", **fields)
+    assert (sent.status_code, sent.headers["location"]) == (303, f"/console/portfolio/classes{here}")
+    past = ada.get("/portfolio/classes?after=zzz")
+    assert past.headers["location"] == "/console/portfolio/classes?risk_class=&whole=false"
+
+
+def test_a_page_is_confirmed_at_once_as_proposed_and_who_is_refused_is_told(bank: Bank, signed: Sign) -> None:
+    for loan in ("M-A", "M-B", "M-C", "M-D"):
+        classed(bank, loan, month="2025-01")
+    ada, ann = signed("ada", Role.RISK_OFFICER), signed("ann", Role.RISK_OFFICER)
+    better = {
+        "loan": "M-C",
+        "month": "2025-01",
+        "version": "1",
+        "risk_class": "normal",
+        "reason": "It is paid.",
+    }
+    assert ada.post("/portfolio/classes", **better).status_code == 303
+    page = ann.get("/portfolio/classes?whole=true").text
+    rows = re.findall(r'name="row" value="([^"]+)"', page)
+    assert [row.rpartition(":")[2] for row in rows] == ["M-A", "M-B", "M-D"], (
+        "a better class waits for a person"
+    )
+    assert 'action="/console/portfolio/classes/shown?whole=true"' in page
+    worse = {"loan": "M-B", "month": "2025-01", "version": "1", "risk_class": "loss", "reason": "Gone."}
+    assert ada.post("/portfolio/classes", **worse).status_code == 303
+    told = ann.post("/portfolio/classes/shown?whole=true", row=rows, month="2025-01", key="once")
+    assert told.status_code == 200
+    assert "2 are confirmed." in text_of(told)
+    assert "M-B The class has changed" in text_of(told)
+    again = ann.post(
+        "/portfolio/classes/shown?whole=true", row=[rows[0], rows[2]], month="2025-01", key="once"
+    )
+    assert again.headers["location"] == "/console/portfolio/classes?whole=true"
+    assert [said(bank, loan) for loan in ("M-A", "M-B", "M-C", "M-D")] == [
+        ("special_mention", True), ("loss", True), ("special_mention", False), ("special_mention", True),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "row", ["", "x:normal:L-A", "1:perhaps:L-A", "1:normal:", "1:normal:" + "L" * 65, "1:normal:L\0"]
+)
+def test_a_row_that_no_page_shows_is_refused_and_nothing_is_confirmed(signed: Sign, row: str) -> None:
+    ada, auditor = signed("ada", Role.RISK_OFFICER), signed("zhao", Role.AUDITOR)
+    assert ada.post("/portfolio/classes/shown", row=row, month="2025-01").status_code == 422
+    assert auditor.post("/portfolio/classes/shown", row=row, month="2025-01").status_code == 403

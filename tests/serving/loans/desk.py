@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
 
-from tests.serving.world import GOOD, Client
+from tests.serving.feeding import ingest
+from tests.serving.world import GOOD, LATE, Bank, Client
 
 GRANT = {"id_number": GOOD, "granted_at": "2024-06-01", "limit_fen": 120_000, "repayment": "equal"}
 SCHEDULE = [
@@ -16,6 +18,7 @@ SCHEDULE = [
     {"due_on": "2024-08-05", "principal_fen": 40_000, "interest_fen": 400},
     {"due_on": "2024-09-05", "principal_fen": 40_000, "interest_fen": 200},
 ]
+FEED = "id_number loan_id application_id granted_at drawn_at due_on ended_at principal annual_rate_ppm term_months state published_at"
 DRAWDOWN = {"at": "2024-06-05T10:00:00", "amount_fen": 120_000, "schedule": SCHEDULE}
 
 
@@ -57,6 +60,13 @@ def drawn(client: Client) -> Desk:
     got = desk.tell("drawdowns", **DRAWDOWN)
     assert got.status_code == 201, got.text
     return desk
+
+
+def feed_loan(bank: Bank, folder: Path, loan: str) -> None:
+    """A loan of ``LATE`` in the bank's feeds, of which the last line was due on 1 December 2024."""
+    made = "2024-08-01T09:00:00"
+    row = [LATE, loan, "A1", made, made, "2024-12-01", "", 9000, 60000, 4, "active", made]
+    ingest(bank, folder, "loan", FEED, [row])
 
 
 def total(parts: dict[str, int]) -> int:

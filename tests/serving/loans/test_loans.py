@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from features.canonical import code_of
 from features.timeline.lake import Lake
 from serving.store.session import owner_transaction, tenant_transaction
 from serving.watch.book import names
-from tests.serving.loans.desk import DRAWDOWN, Desk, drawn, total
+from tests.serving.loans.desk import DRAWDOWN, Desk, drawn, feed_loan, total
 from tests.serving.world import Bank, Client
+
+LATER = "2025-01-02T09:30:00+08:00"
 
 
 def test_a_loan_is_granted_drawn_and_paid(client: Client) -> None:
@@ -166,9 +169,10 @@ def test_the_watch_names_a_loan_that_was_granted_here(client: Client, bank: Bank
 def test_the_book_is_paged_and_chosen_by_band_and_state(client: Client) -> None:
     late, paid = drawn(client), drawn(client)
     paid.pay("2024-06-20", 121_200)
+    now = {"as_of": paid.read()["as_of"]}
     rows, after = [], ""
     while True:
-        got = client.ask("GET", "/v1/loans", params={"most": 3, "after": after}).json()
+        got = client.ask("GET", "/v1/loans", params={"most": 3, "after": after, **now}).json()
         rows += got["rows"]
         if not (after := got["after"]):
             break
@@ -178,8 +182,8 @@ def test_the_book_is_paged_and_chosen_by_band_and_state(client: Client) -> None:
     assert found[late.loan] == {
         "loan_id": late.loan, "owed_fen": total(one["owed"]), "overdue_fen": total(one["overdue"]), "refused": 0,
     } | {name: one[name] for name in ("state", "dpd", "bucket", "balance_fen", "mob", "first_payment_default", "times_late")}  # fmt: skip
-    settled = client.ask("GET", "/v1/loans", params={"state": "settled"}).json()["rows"]
-    worst = client.ask("GET", "/v1/loans", params={"bucket": "90+"}).json()["rows"]
+    settled = client.ask("GET", "/v1/loans", params={"state": "settled", **now}).json()["rows"]
+    worst = client.ask("GET", "/v1/loans", params={"bucket": "90+", **now}).json()["rows"]
     assert paid.loan in {row["loan_id"] for row in settled}
     assert late.loan in {row["loan_id"] for row in worst}
     assert not {row["loan_id"] for row in settled} & {row["loan_id"] for row in worst}
@@ -190,3 +194,17 @@ def test_another_tenant_has_no_such_loan_and_an_empty_book(client: Client) -> No
     other = client.as_("stranger")
     assert other.ask("GET", f"/v1/loans/{desk.loan}").status_code == 404
     assert other.ask("GET", "/v1/loans").json()["rows"] == []
+
+
+def test_a_samples_loan_and_book_are_read_as_of_its_moment(
+    client: Client, bank: Bank, tmp_path: Path
+) -> None:
+    feed_loan(bank, tmp_path, "SAMPLE 1")
+    ours = drawn(client)
+    one = client.ask("GET", "/v1/loans/SAMPLE 1").json()
+    assert (one["as_of"][:10], one["dpd"]) == ("2024-12-31", 30)
+    assert client.ask("GET", "/v1/loans/SAMPLE 1", params={"as_of": LATER}).json()["dpd"] == 32
+    book = client.ask("GET", "/v1/loans").json()
+    assert book["as_of"][:10] == "2024-12-31"
+    assert [(row["loan_id"], row["dpd"]) for row in book["rows"]] == [("SAMPLE 1", 30)]
+    assert ours.read()["dpd"] == 181, "what was told of since is read as of now"

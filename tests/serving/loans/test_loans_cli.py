@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from tests.serving.cases.test_cases_cli import told, yidai
-from tests.serving.feeding import ingest
-from tests.serving.loans.desk import drawn
-from tests.serving.world import LATE, Bank, Client
+from tests.serving.loans.desk import drawn, feed_loan
+from tests.serving.world import Bank, Client
 
-LOAN = "id_number loan_id application_id granted_at drawn_at due_on ended_at principal annual_rate_ppm term_months state published_at"  # fmt: skip
 NOW = "2025-01-02T12:00:00+08:00"
 
 
@@ -25,8 +23,7 @@ def test_a_loan_is_shown_as_over_http_and_for_people(client: Client, bank: Bank)
 
 def test_the_book_holds_the_loans_of_the_banks_feeds_too(client: Client, bank: Bank, tmp_path) -> None:
     desk = drawn(client)
-    made = "2024-08-01T09:00:00"
-    ingest(bank, tmp_path, "loan", LOAN, [[LATE, "FEED 1", "A1", made, made, "2024-12-01", "", 9000, 60000, 4, "active", made]])  # fmt: skip
+    feed_loan(bank, tmp_path, "FEED 1")
     book = told(bank, "auditor", "loans", "book", "--as-of", NOW, "--bucket", "31-60")
     assert [(row["loan_id"], row["dpd"], row["balance_fen"]) for row in book["rows"]] == [
         ("FEED 1", 32, 900_000)
