@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -18,7 +19,13 @@ from tests.serving.console.test_monitoring_page import keep
 from tests.serving.desk import Desk, comparison, fairness, model, report
 from tests.serving.world import Bank
 
-pytestmark = [pytest.mark.campaign, pytest.mark.usefixtures("nothing_promised")]
+pytestmark = [
+    pytest.mark.campaign,
+    pytest.mark.usefixtures("nothing_promised"),
+    pytest.mark.skipif(
+        os.environ.get("YIDAI_CAMPAIGN") == "slice", reason="not in the slice of the long runs"
+    ),
+]
 PAGES = (
     "/models",
     "/models/slots/bundle.risk",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -26,7 +27,13 @@ from tests.serving.feeding import subject_of
 from tests.serving.loans.desk import drawn
 from tests.serving.world import AS_OF, GOOD, LATE, NOW, Bank, Client
 
-pytestmark = [pytest.mark.campaign, pytest.mark.usefixtures("nothing_promised")]
+pytestmark = [
+    pytest.mark.campaign,
+    pytest.mark.usefixtures("nothing_promised"),
+    pytest.mark.skipif(
+        os.environ.get("YIDAI_CAMPAIGN") == "slice", reason="not in the slice of the long runs"
+    ),
+]
 MANY = 10_000
 WHY = "The playbook asks for a call."
 SAID = {

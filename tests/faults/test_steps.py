@@ -66,7 +66,7 @@ def test_a_worker_is_killed_before_each_step_of_sealing(bank: Bank, api: Api, pe
         def decide(step: int) -> None:
             assert client.decide(*people[step % len(people)]).status_code == 201
 
-        assert killed_at_every(bank, "seal", 12 if SLICE else 1, decide) > 1
+        assert killed_at_every(bank, "seal", 24 if SLICE else 1, decide) > 1
     the_log_verifies(bank)
 
 
