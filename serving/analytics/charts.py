@@ -1,35 +1,43 @@
-"""The pictures of a loan book as SVG text, in the colours of the reports."""
+"""The pictures of a loan book as SVG text, in the colours of the reports. The drawing library is loaded by the first of them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from features.loans.whole import BUCKETS
 from serving.analytics.model import PortfolioView
-from training.charts import bands_area, lines_chart
 
-_BANDS = [band.value for band in BUCKETS]
+MOST_VINTAGES = 8
 
 
-def bands_chart(found: PortfolioView) -> str:
+def bands_chart(found: PortfolioView, title: str = "late loans") -> str:
     """Late loans by band and month; those that are not late would hide them."""
-    months = [month.month for month in found.months]
+    from training.charts import bands_area  # noqa: PLC0415 - seconds
+
     late = {
-        band: [float(m.bands[place].loans) for m in found.months]
-        for place, band in enumerate(_BANDS)
+        band.value: [float(month.bands[place].loans) for month in found.months]
+        for place, band in enumerate(BUCKETS)
         if place
     }
-    return bands_area(months, late, "late loans")
+    return bands_area([month.month for month in found.months], late, title)
 
 
-def npl_chart(found: PortfolioView) -> str:
-    """The share of the balance over 90 days past due by month."""
-    points = [(month.month, month.npl) for month in found.months]
-    return lines_chart(
-        {"NPL": [(month, value) for month, value in points if value is not None]}, "share of balance"
-    )
+def npl_chart(books: Mapping[str, PortfolioView], title: str = "share of balance") -> str:
+    """The share of the balance over 90 days past due by month, a line a book."""
+    from training.charts import lines_chart  # noqa: PLC0415
+
+    lines = {
+        name: [(month.month, month.npl) for month in book.months if month.npl is not None]
+        for name, book in books.items()
+    }
+    return lines_chart(lines, title)
 
 
-def vintages_chart(found: PortfolioView, over: int, most: int = 8) -> str:
+def vintages_chart(found: PortfolioView, over: int, title: str, along: str = "months on book") -> str:
     """Share ever later than that by months on book, of the largest vintages; nothing where there is none."""
-    own = sorted((v for v in found.vintages if v.over == over), key=lambda v: -v.loans)[:most]
-    lines = {v.month: list(enumerate(v.share)) for v in sorted(own, key=lambda v: v.month)}
-    return lines_chart(lines, f"ever over {over} days", "months on book") if lines else ""
+    from training.charts import lines_chart  # noqa: PLC0415
+
+    own = sorted((one for one in found.vintages if one.over == over), key=lambda one: -one.loans)
+    shown = sorted(own[:MOST_VINTAGES], key=lambda one: one.month)
+    lines = {one.month: list(enumerate(one.share)) for one in shown}
+    return lines_chart(lines, title, along) if lines else ""

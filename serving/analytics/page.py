@@ -7,6 +7,7 @@ from html import escape
 from importlib.resources import files
 
 from features.loans.whole import BUCKETS
+from serving.analytics.charts import bands_chart, npl_chart, vintages_chart
 from serving.analytics.model import PartView, PortfolioView, RollView
 from training.tables import gallery, table
 
@@ -47,14 +48,14 @@ def roll_lines(rolls: tuple[RollView, ...]) -> list[tuple[object, ...]]:
 
 def render(found: PortfolioView) -> str:
     """The page as HTML text; it fetches nothing."""
-    from serving.analytics.charts import bands_chart, npl_chart, vintages_chart  # noqa: PLC0415 - seconds
-
     charts = {
         "Open loans by days past due": bands_chart(found),
-        "Balance over 90 days past due": npl_chart(found),
+        "Balance over 90 days past due": npl_chart({"NPL": found}),
     }
     for over in (30, 90):
-        charts[f"Ever over {over} days, by month of drawdown"] = vintages_chart(found, over)
+        charts[f"Ever over {over} days, by month of drawdown"] = vintages_chart(
+            found, over, f"ever over {over} days"
+        )
     page = string.Template((files("training") / "report.html").read_text(encoding="utf-8"))
     body = (
         _head(found),

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from features.canonical import digest
 from features.errors import Conflict, Forbidden, Invalid, NotFound
 from serving.access.model import Permission
+from serving.analytics import charts
 from serving.analytics.answers import MONTHS, NoReport, PortfolioPage
 from serving.analytics.issues import MOST, MOST_REASON
 from serving.analytics.model import VINTAGE_DAYS
@@ -20,7 +21,6 @@ from serving.classes.document import RiskClass
 from serving.classes.model import MOST_REASON as MOST_WHY
 from serving.classes.model import ClassPage, ClassRow, NoMonth, Ruling
 from serving.classes.movement import Provisions
-from serving.console import drawing
 from serving.console.asking import Sent, Visit, WrongField, go, opening, sending
 from serving.console.forms import choice
 from serving.console.pages import ROOT, language_of
@@ -162,7 +162,7 @@ def _shown(visit: Visit, page: PortfolioPage) -> dict[str, Any]:
     whole = say(language, "portfolio.npl")
     curves = {
         over: picture(
-            visit, may, drawing.vintages, found, over, say(language, "portfolio.ever", days=over),
+            visit, may, charts.vintages_chart, found, over, say(language, "portfolio.ever", days=over),
             say(language, "portfolio.on_book"),
         )
         for over in VINTAGE_DAYS
@@ -172,8 +172,8 @@ def _shown(visit: Visit, page: PortfolioPage) -> dict[str, Any]:
         "month_rows": month_lines(found)[::-1], "rolls": roll_lines(found.rolls[-YEAR:]),
         "to": found.rolls[-1].to if found.rolls else (), "parts": {k: part_lines(v) for k, v in found.parts.items()},
         "last": found.months[-1], "vintages": sorted(found.vintages, key=lambda one: (one.over, one.month))[::-1],
-        "bands_picture": picture(visit, may, drawing.bands, found, late),
-        "npl_picture": picture(visit, may, drawing.npl, {whole: found}, whole),
+        "bands_picture": picture(visit, may, charts.bands_chart, found, late),
+        "npl_picture": picture(visit, may, charts.npl_chart, {whole: found}, whole),
         "curves": curves,
         "cured": sum(roll.cured for roll in found.rolls[-YEAR:]), "late": sum(roll.late for roll in found.rolls[-YEAR:]),
     }  # fmt: skip

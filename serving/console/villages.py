@@ -9,9 +9,9 @@ from fastapi import APIRouter, Depends, Path, Response
 
 from serving.access.model import Permission
 from serving.alerts.repository import Wanted
+from serving.analytics import charts
 from serving.analytics.answers import NoReport
 from serving.analytics.model import PortfolioView
-from serving.console import drawing
 from serving.console.asking import Visit, opening
 from serving.console.borrowers import borrowers
 from serving.console.pages import ROOT, language_of
@@ -50,4 +50,4 @@ def _picture(visit: Visit, name: str, here: PortfolioView | None, whole: Portfol
         return ""
     language = language_of(visit.request)
     lines = {name: here, say(language, "portfolio.whole"): whole}
-    return picture(visit, Permission.READ_LOANS, drawing.npl, lines, say(language, "portfolio.npl"))
+    return picture(visit, Permission.READ_LOANS, charts.npl_chart, lines, say(language, "portfolio.npl"))
