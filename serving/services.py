@@ -29,6 +29,7 @@ from serving.consents.prefill import PrefillService
 from serving.consents.service import ConsentService
 from serving.decisions.live import LiveCache
 from serving.decisions.reading import DecisionReader
+from serving.decisions.searching import DecisionSearch
 from serving.decisions.service import DecisionService
 from serving.decisions.writer import GroupWriter
 from serving.loans.lines import LineBook
@@ -65,6 +66,7 @@ class Services:
     decisions: DecisionService
     batch: BatchService
     reader: DecisionReader
+    search: DecisionSearch
     consents: ConsentService
     prefill: PrefillService
     records: RecordService
@@ -117,6 +119,7 @@ async def open_services(settings: Settings, database: Database, clock: Clock) ->
         decisions=decisions,
         batch=BatchService(decisions, metrics),
         reader=DecisionReader(pool, keys, clock),
+        search=DecisionSearch(pool, keys, clock),
         consents=ConsentService(pool, keys, online, clock),
         prefill=PrefillService(settings, pool, keys, lives, clock),
         records=records,

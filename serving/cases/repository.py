@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -16,13 +16,20 @@ _COLUMNS = """
 case_id, decision_id, origin, system_outcome, grade, codes, product, amount_fen, opened_at, due_at, requested_at, state,
 name_of_actor(taken_by::text) AS taken_by, taken_at, name_of_actor(proposed_by::text) AS proposed_by, proposed_at,
 decided_at, linked_id, outcome, reason_code, override, level"""
+_KNOWN = """(SELECT key_of_subject(d.subject_id) FROM decision d
+    WHERE d.tenant_id = c.tenant_id AND d.decision_id = c.decision_id) IS NOT NULL"""
+"""Who was erased while a case waited is waited for no more."""
 _LIST = f"""
 SELECT {_COLUMNS} FROM review_case c
-WHERE (state = 'decided' OR (SELECT key_of_subject(d.subject_id) FROM decision d
-                             WHERE d.tenant_id = c.tenant_id AND d.decision_id = c.decision_id) IS NOT NULL)
+WHERE (state = 'decided' OR {_KNOWN})
   AND ($1::text[] IS NULL OR state = ANY ($1)) AND ($2::text IS NULL OR product = $2) AND due_at < $3
   AND (due_at, case_id) > ($4::bigint, $5::uuid)
 ORDER BY due_at, case_id LIMIT $6"""  # noqa: S608 - our own columns
+_WAITING = f"""
+SELECT count(*), count(*) FILTER (WHERE due_at < $1),
+       count(*) FILTER (WHERE state = 'awaiting_second' AND proposed_by IS DISTINCT FROM $2)
+FROM review_case c
+WHERE state <> 'decided' AND {_KNOWN}"""  # noqa: S608
 _GET = f"SELECT {_COLUMNS} FROM review_case WHERE case_id = $1"  # noqa: S608
 _OF_DECISION = f"SELECT {_COLUMNS} FROM review_case WHERE decision_id = $1"  # noqa: S608
 _LOCK = """
@@ -61,6 +68,16 @@ class Wanted:
     most: int = 50
 
 
+class Waiting(NamedTuple):
+    """Cases that are not decided: how many, how many overdue, and how many another person than the one who looks has proposed
+    to decide.
+    """
+
+    cases: int
+    overdue: int
+    second: int
+
+
 @dataclass(frozen=True, slots=True)
 class Locked:
     """A case under its row's lock; people by id."""
@@ -88,6 +105,11 @@ async def some(connection: asyncpg.Connection, wanted: Wanted) -> list[CaseRow]:
     due, name = wanted.after
     rows = await connection.fetch(_LIST, states, wanted.product, wanted.due_before, due, name, wanted.most)
     return [_row(row) for row in rows]
+
+
+async def waiting(connection: asyncpg.Connection, actor: UUID, now: int) -> Waiting:
+    """What waits for a decision, for somebody who looks at a moment (µs)."""
+    return Waiting(*(await connection.fetchrow(_WAITING, now, actor)))
 
 
 async def get(connection: asyncpg.Connection, case_id: UUID) -> CaseRow:

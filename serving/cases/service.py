@@ -15,7 +15,7 @@ from serving.cases.evidence import Evidence
 from serving.cases.granting import left_of_cap
 from serving.cases.model import CaseRow, CaseState, CaseTaken, NothingToReview, ReviewOfReview
 from serving.cases.opening import Opened, Opener
-from serving.cases.repository import Wanted
+from serving.cases.repository import Waiting, Wanted
 from serving.decisions.linking import LinkKind
 from serving.decisions.repository import get_on
 from serving.settings import Settings
@@ -51,6 +51,12 @@ class CaseService:
         authority.holds(Permission.READ_CASES)
         async with tenant_connection(self._pool, authority.tenant) as connection:
             return await repository.some(connection, wanted)
+
+    async def waiting(self, authority: Authority) -> Waiting:
+        """What waits for a decision."""
+        authority.holds(Permission.READ_CASES)
+        async with tenant_connection(self._pool, authority.tenant) as connection:
+            return await repository.waiting(connection, authority.actor.actor_id, self._clock())
 
     async def overdue(self, authority: Authority, wanted: Wanted) -> list[CaseRow]:
         """Those that should have been decided by now."""

@@ -19,14 +19,13 @@ from serving.commands import access_reading, deeds_reading
 from serving.commands.access_reading import Asked, ReadRow
 from serving.console.asking import Sent, Visit, opening, sending
 from serving.console.commands import command
-from serving.console.pages import HEADERS, ROOT
+from serving.console.pages import ROOT
 from serving.decisions.reading import DecidedByPerson
 from serving.decisions.replay import Replayed, replay
-from serving.decisions.searching import A_PAGE, DecisionSearch, FoundDecision, Search
+from serving.decisions.searching import A_PAGE, FoundDecision, Search
 from serving.log.model import NothingSealed, NotSealed
 from serving.log.verify import verify
 from serving.policy.model import Outcome
-from serving.store.keys import KeyRing
 
 router = APIRouter(prefix=f"{ROOT}/audit")
 Auditor = Annotated[Visit, Depends(opening(Permission.READ_ACCESS_LOG))]
@@ -93,7 +92,7 @@ async def receipt(decision_id: UUID, visit: Auditor) -> Response:
     """The receipt's canonical bytes, to be kept."""
     opened = await visit.services.reader.receipt(visit.authority(Permission.READ_RECEIPTS), decision_id)
     kept = {"Content-Disposition": f'attachment; filename="receipt-{decision_id}.json"'}
-    return Response(opened.data, media_type="application/json", headers=HEADERS | kept)
+    return Response(opened.data, media_type="application/json", headers=kept)
 
 
 @router.get("/log")
@@ -105,9 +104,8 @@ async def log_page(visit: Auditor) -> Response:
 @router.post("/log")
 async def verify_log(sent: Order) -> Response:
     """Compute the whole log again from the stored rows."""
-    visit, authority = sent.visit, sent.visit.authority(Permission.READ_LOG)
-    database, now = visit.request.app.state.database, visit.services.clock()
-    found = await asyncio.to_thread(verify, database, authority, (), _silent, now)
+    visit = sent.visit
+    found = await command(visit, Permission.READ_LOG, verify, (), _silent, visit.services.clock())
     return await _log(visit, found)
 
 
@@ -169,9 +167,7 @@ def _place_of(shown: Sequence[ReadRow]) -> dict[str, str]:
 
 
 async def _find(visit: Visit, asked: Search) -> Sequence[FoundDecision]:
-    held = visit.services
-    finder = DecisionSearch(held.pool, KeyRing.open(held.settings.key_file), held.clock)
-    return await finder.find(visit.authority(Permission.READ_RECEIPTS), asked)
+    return await visit.services.search.find(visit.authority(Permission.READ_RECEIPTS), asked)
 
 
 async def _one(visit: Visit, text: str) -> Sequence[FoundDecision]:
@@ -180,8 +176,7 @@ async def _one(visit: Visit, text: str) -> Sequence[FoundDecision]:
         name = UUID(text.strip())
     except ValueError:
         return []
-    found = await _find(visit, Search(after=UUID(int=min(name.int + 1, 2**128 - 1))))
-    return [each for each in found if each.decision_id == name]
+    return await _find(visit, Search(decision=name))
 
 
 async def _decision(visit: Visit, decision_id: UUID, replayed: Replayed | None) -> Response:

@@ -68,6 +68,7 @@ class Search:
     since: int = 0
     until: int = NEVER
     after: UUID | None = None
+    decision: UUID | None = None
 
 
 class DecisionSearch:
@@ -102,6 +103,8 @@ class DecisionSearch:
             clauses.append(f"d.outcome = {given(search.outcome)}")
         if search.model:
             clauses.append(_IN_FORCE.format(given(_digest(search.model))))
+        if search.decision is not None:
+            clauses.append(f"d.decision_id = {given(search.decision)}")
         if search.after is not None:
             clauses.append(f"d.decision_id < {given(search.after)}")
         statement = _SEARCH.format(" AND ".join(clauses), given(A_PAGE))

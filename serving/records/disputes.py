@@ -45,6 +45,7 @@ UPDATE dispute SET verdict = $2, answered_by = $3, answered_at = $4, answer = $5
 WHERE dispute_id = $1 AND verdict IS NULL"""
 _GET = f"SELECT {_COLUMNS} FROM dispute WHERE dispute_id = $1"  # noqa: S608 - our own columns
 _OPEN = f"SELECT {_COLUMNS} FROM dispute WHERE verdict IS NULL AND due_at < $1 ORDER BY due_at, dispute_id"  # noqa: S608
+_WAITING = "SELECT count(*), count(*) FILTER (WHERE due_at < $1) FROM dispute WHERE verdict IS NULL"
 _OF_SUBJECT = f"SELECT {_COLUMNS} FROM dispute WHERE subject_id = $1 ORDER BY raised_at, dispute_id"  # noqa: S608
 
 
@@ -203,6 +204,13 @@ class DisputeService:
         before = self._clock() if overdue else NEVER
         async with tenant_connection(self._pool, authority.tenant) as connection:
             return [await self._told(connection, row) for row in await connection.fetch(_OPEN, before)]
+
+    async def waiting(self, authority: Authority) -> tuple[int, int]:
+        """How many wait for an answer, and how many of them are overdue."""
+        authority.holds(Permission.HANDLE_DISPUTES)
+        async with tenant_connection(self._pool, authority.tenant) as connection:
+            whole, late = await connection.fetchrow(_WAITING, self._clock())
+        return whole, late
 
     async def get(self, connection: asyncpg.Connection, dispute_id: UUID) -> Dispute:
         """One dispute of the connection's tenant.
