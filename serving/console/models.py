@@ -11,7 +11,7 @@ from serving.access.model import Permission
 from serving.console.asking import Sent, Visit, WrongField, go, opening, sending
 from serving.console.commands import command
 from serving.console.forms import choice
-from serving.console.pages import HEADERS, ROOT
+from serving.console.pages import ROOT
 from serving.console.weights import blocks, compared, pictures_of
 from serving.governance import dossier, inventory, promotion
 from serving.governance.standing import BUNDLE
@@ -33,7 +33,7 @@ SHOWN_AS_FILE = {
     "fairness.html": "text/html; charset=utf-8",
     "model_card.md": "text/markdown; charset=utf-8",
 }
-OF_A_REPORT = HEADERS | {
+OF_A_REPORT = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; "
     "base-uri 'none'; form-action 'none'; sandbox",
 }
@@ -142,13 +142,18 @@ async def version(digest: Digest, visit: Reader) -> Response:
 @router.post("/{digest}/approve")
 async def approve(digest: Digest, sent: Annotated[Sent, Depends(sending(Permission.APPROVE))]) -> Response:
     """Yes or no to somebody else's version; the server refuses its author, whatever the page offered."""
+    await say_verdict(digest, sent)
+    return go(f"{ROOT}/models/{digest}")
+
+
+async def say_verdict(digest: str, sent: Sent) -> None:
+    """The yes or no of a form to a version; a no needs its reason."""
     verdict = choice(Verdict, sent.text("verdict", 10), "verdict")
     reason = sent.text("reason", MOST_REASON, needed=verdict is Verdict.REFUSED)
     now = sent.visit.services.clock()
     await command(
         sent.visit, Permission.APPROVE, registry.approve, digest, now, verdict=verdict, reason=reason
     )
-    return go(f"{ROOT}/models/{digest}")
 
 
 @router.post("/{digest}/promote")
@@ -179,7 +184,7 @@ async def whole_dossier(digest: Digest, visit: Reader) -> Response:
     """All that was known of a version when it was approved and promoted, in one archive."""
     data = dossier.archive(await _files(visit, digest))
     named = {"Content-Disposition": f'attachment; filename="dossier-{digest[:12]}.zip"'}
-    return Response(data, media_type="application/zip", headers=HEADERS | named)
+    return Response(data, media_type="application/zip", headers=named)
 
 
 async def _files(visit: Visit, digest: str) -> dict[str, bytes]:

@@ -13,7 +13,7 @@ from serving.access.model import Permission
 from serving.console.asking import Sent, Visit, WrongField, go, opening, sending
 from serving.console.commands import command
 from serving.console.forms import choice
-from serving.console.models import MOST_REASON, Digest, Reader
+from serving.console.models import MOST_REASON, Digest, Reader, say_verdict
 from serving.console.pages import ROOT
 from serving.console.tries import TRIED, begin_trial, shown_trial, trials_of
 from serving.governance import committee, documents, drafts
@@ -21,7 +21,7 @@ from serving.governance.drafts import WRITTEN, Draft
 from serving.policy.findings import Severity
 from serving.registry import repository
 from serving.registry import service as registry
-from serving.registry.model import Kind, Verdict
+from serving.registry.model import Kind
 from serving.registry.overview import VersionState, overview, periods, state_of
 from serving.store.session import tenant_transaction
 
@@ -114,12 +114,7 @@ async def version(digest: Digest, visit: Reader) -> Response:
 @router.post("/versions/{digest}/approve")
 async def approve(digest: Digest, sent: Annotated[Sent, Depends(sending(Permission.APPROVE))]) -> Response:
     """Yes or no to somebody else's version; the server refuses its author."""
-    verdict = choice(Verdict, sent.text("verdict", 10), "verdict")
-    reason = sent.text("reason", MOST_REASON, needed=verdict is Verdict.REFUSED)
-    now = sent.visit.services.clock()
-    await command(
-        sent.visit, Permission.APPROVE, registry.approve, digest, now, verdict=verdict, reason=reason
-    )
+    await say_verdict(digest, sent)
     return go(f"{ROOT}/policy/versions/{digest}")
 
 
