@@ -38,7 +38,7 @@ from serving.console.asking import PasswordFirst, cookie_name, request_origin
 from serving.console.guard import Guarded
 from serving.console.judged import Judgements
 from serving.console.live import Inboxes
-from serving.console.pages import HEADERS, ROOT, page, static_address, statics
+from serving.console.pages import ROOT, page, static_address, statics
 from serving.console.trials import Trials
 from serving.process import seen
 from serving.process.observing import Observed
@@ -117,7 +117,7 @@ def _add_files(app: FastAPI) -> None:
     @app.get("/")
     @app.get(ROOT)
     async def root() -> Response:
-        return RedirectResponse(f"{ROOT}/", 303, headers=HEADERS)
+        return RedirectResponse(f"{ROOT}/", 303)
 
     @app.get("/health/live")
     async def live() -> dict[str, str]:
@@ -129,7 +129,7 @@ def _add_files(app: FastAPI) -> None:
             raise HTTPException(404)
         media = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}[name.rpartition(".")[2]]
         kept = {"Cache-Control": "public, max-age=31536000, immutable"}
-        return Response(statics()[name], media_type=media, headers=HEADERS | kept)
+        return Response(statics()[name], media_type=media, headers=kept)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
@@ -137,7 +137,7 @@ async def _refused(request: Request, error: Exception) -> Response:
     if isinstance(error, SessionOver):
         return _to_sign_in(request)
     if isinstance(error, PasswordFirst):
-        return RedirectResponse(f"{ROOT}/password", 303, headers=HEADERS)
+        return RedirectResponse(f"{ROOT}/password", 303)
     place, remedy = tellable(error.place), tellable(error.remedy)
     return _told(request, error.status, error.code, tellable(error.message), place, remedy, error.retry_after)
 
@@ -176,8 +176,8 @@ def _to_sign_in(request: Request) -> Response:
     held = request.app.state.services.settings
     over = "&over=1" if request.cookies.get(cookie_name(held)) else ""
     if request.headers.get("accept", "") == "text/event-stream":
-        return Response(status_code=401, headers=HEADERS)
-    return RedirectResponse(f"{ROOT}/sign-in?target={quote(target)}{over}", 303, headers=HEADERS)
+        return Response(status_code=401)
+    return RedirectResponse(f"{ROOT}/sign-in?target={quote(target)}{over}", 303)
 
 
 def _back(request: Request) -> str:

@@ -15,7 +15,7 @@ from starlette.datastructures import FormData, UploadFile
 from features.errors import Forbidden, Invalid
 from serving.access.model import GRANTED, Authority, Permission
 from serving.access.sessions import Lasting, Session, SessionOver, session_of
-from serving.console.pages import HEADERS, ROOT, page
+from serving.console.pages import ROOT, page
 from serving.process.seen import asked_by
 from serving.services import Services, services
 from serving.settings import Settings
@@ -212,4 +212,4 @@ def local_target(text: str) -> str:
 
 def go(target: str) -> RedirectResponse:
     """The page to be shown after a form was taken."""
-    return RedirectResponse(target, 303, headers=HEADERS)
+    return RedirectResponse(target, 303)

@@ -20,7 +20,7 @@ from serving.alerts.service import Target
 from serving.console.asking import Sent, Visit, WrongField, opening, sending
 from serving.console.forms import amount, choice
 from serving.console.live import Inboxes
-from serving.console.pages import HEADERS, ROOT
+from serving.console.pages import ROOT
 from serving.watch.signals import Level
 
 router = APIRouter(prefix=ROOT)
@@ -68,7 +68,7 @@ async def act_on_many(sent: Annotated[Sent, Depends(sending(Permission.HANDLE_AL
 async def events(request: Request, visit: Officer, since: Annotated[int, Query(ge=0)] = 0) -> Response:
     """Server-sent events: how many alerts are new since the page was made. Enhancement only."""
     stream = inboxes(request).news(visit.services.pool, visit.session.actor.tenant, since)
-    return StreamingResponse(stream, media_type="text/event-stream", headers=HEADERS)
+    return StreamingResponse(stream, media_type="text/event-stream")
 
 
 def inboxes(request: Request) -> Inboxes:

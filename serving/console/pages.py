@@ -35,7 +35,9 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Cache-Control": "no-store",
 }
-"""A page runs and shows what is ours only, is not framed, and no cache keeps it."""
+"""What each answer carries that says nothing else (``serving.console.guard``): a page runs and shows what is ours only, is not
+framed, and no cache keeps it.
+"""
 _HERE = ZoneInfo("Asia/Shanghai")
 
 
@@ -88,7 +90,7 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
         "doors": doors(request), "root": ROOT, "path": request.url.path, "query": request.url.query, "static": static_address,
     }  # fmt: skip
     text = environment().get_template(template).render(shown | values)
-    return HTMLResponse(text, status, headers=HEADERS)
+    return HTMLResponse(text, status)
 
 
 @cache

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 
 from serving.access.model import Permission
 from serving.console.asking import Visit, visiting
-from serving.console.pages import HEADERS, ROOT
+from serving.console.pages import ROOT
 
 router = APIRouter(prefix=f"{ROOT}/pictures")
 MOST_ASKED, MOST_BYTES = 5_000, 64 * 1_048_576
@@ -96,4 +96,4 @@ async def shown(
     if asked is None or asked.tenant != visit.session.actor.tenant:
         raise HTTPException(404)
     visit.authority(asked.permission)
-    return Response(await held.bytes_of(name), media_type="image/svg+xml", headers=HEADERS)
+    return Response(await held.bytes_of(name), media_type="image/svg+xml")

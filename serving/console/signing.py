@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 
@@ -22,7 +22,7 @@ from serving.console.asking import (
     request_origin,
     sending_any,
 )
-from serving.console.pages import HEADERS, LANGUAGE_COOKIE, ROOT, page
+from serving.console.pages import LANGUAGE_COOKIE, ROOT, page
 from serving.console.words import Language
 from serving.services import Services, services
 from serving.settings import Settings
@@ -82,7 +82,7 @@ async def sign_out(request: Request, sent: Annotated[Sent, Depends(sending_any)]
     held, name = sent.visit.services, cookie_name(sent.visit.services.settings)
     await _end_held(request, held)
     answer = go(f"{ROOT}/sign-in")
-    answer.delete_cookie(name, path="/", secure=_secure(held.settings), httponly=True, samesite="lax")
+    _drop(answer, held.settings, name)
     return answer
 
 
@@ -97,10 +97,7 @@ async def to_provider(
         provider.start, request.app.state.database, local_target(target), held.clock()
     )
     answer = page(request, "leaving.html", url=url)
-    answer.set_cookie(
-        _named(held.settings, "yidai_sign_in"), state, max_age=600, path="/", secure=_secure(held.settings), httponly=True,
-        samesite="lax",
-    )  # fmt: skip
+    _keep(answer, held.settings, _named(held.settings, "yidai_sign_in"), state, 600)
     return answer
 
 
@@ -121,7 +118,7 @@ async def from_provider(request: Request, held: Held) -> Response:
     )  # fmt: skip
     await _end_held(request, held)
     answer = _begun(go(target), held.settings, secret)
-    answer.delete_cookie(cookie, path="/", secure=_secure(held.settings), httponly=True, samesite="lax")
+    _drop(answer, held.settings, cookie)
     return answer
 
 
@@ -158,10 +155,7 @@ async def language(
     """Pages in the other language from now on."""
     _ours(request)
     answer = go(local_target(target))
-    secure = _secure(services(request).settings)
-    answer.set_cookie(
-        LANGUAGE_COOKIE, to.value, max_age=_YEAR, path=ROOT, secure=secure, httponly=True, samesite="lax"
-    )
+    _keep(answer, services(request).settings, LANGUAGE_COOKIE, to.value, _YEAR, path=ROOT)
     return answer
 
 
@@ -173,11 +167,7 @@ async def _end_held(request: Request, held: Services) -> None:
 
 
 def _begun(answer: Response, settings: Settings, secret: str) -> Response:
-    answer.set_cookie(
-        cookie_name(settings), secret, max_age=settings.console_session_hours * 3600, path="/",
-        secure=_secure(settings), httponly=True, samesite="lax",
-    )  # fmt: skip
-    answer.headers.update(HEADERS)
+    _keep(answer, settings, cookie_name(settings), secret, settings.console_session_hours * 3600)
     return answer
 
 
@@ -189,14 +179,25 @@ def _attempt(request: Request, tenant: str, name: str, password: str) -> Attempt
 
 def _remember(answer: Response, request: Request, attempt: Attempt) -> None:
     """Tell this browser from others from now on: it is nobody's proof, and opens nothing."""
-    settings, made = (
-        services(request).settings,
-        browsers.mark(request.app.state.browsers, attempt.tenant, attempt.name),
+    settings, key = services(request).settings, request.app.state.browsers
+    made = browsers.mark(key, attempt.tenant, attempt.name)
+    _keep(
+        answer, settings, _named(settings, "yidai_browser"), made, _DAYS_KNOWN * 24 * 3600, samesite="strict"
     )
+
+
+def _keep(
+    answer: Response, settings: Settings, name: str, value: str, seconds: int, *, path: str = "/",
+    samesite: Literal["lax", "strict"] = "lax",
+) -> None:  # fmt: skip
+    """Let the browser keep a cookie that no script reads, over https only where the console is opened by it."""
     answer.set_cookie(
-        _named(settings, "yidai_browser"), made, max_age=_DAYS_KNOWN * 24 * 3600, path="/", secure=_secure(settings),
-        httponly=True, samesite="strict",
-    )  # fmt: skip
+        name, value, max_age=seconds, path=path, secure=_secure(settings), httponly=True, samesite=samesite
+    )
+
+
+def _drop(answer: Response, settings: Settings, name: str) -> None:
+    answer.delete_cookie(name, path="/", secure=_secure(settings), httponly=True, samesite="lax")
 
 
 def _named(settings: Settings, name: str) -> str:
