@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Response
 
 from features.errors import Conflict, Forbidden, Invalid
 from serving.access.model import Permission
-from serving.alerts.machine import LEVELS, AlertState
+from serving.alerts.machine import AlertState
 from serving.alerts.model import AFTERWARDS, ActionKind, FeedbackVerdict
 from serving.console.asking import Sent, Visit, WrongField, go, opening, sending
 from serving.console.forms import FRESH, CameBack, came_back
@@ -50,5 +50,5 @@ async def _page(visit: Visit, alert_id: UUID, back: CameBack = FRESH) -> Respons
     kinds = [kind for kind in ActionKind if not released or kind in AFTERWARDS]
     return visit.page(
         "alert.html", back.status, view=view, alert=view.alert, kinds=kinds,
-        verdicts=tuple(FeedbackVerdict), ranks=("", *LEVELS), back=back, typed=back.typed,
+        verdicts=tuple(FeedbackVerdict), back=back, typed=back.typed,
     )  # fmt: skip

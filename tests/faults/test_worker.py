@@ -34,7 +34,6 @@ list(worker.drain())
 """
 """Every statement, commit and rename is a step; the process dies before the one with the given number."""
 SLICE = os.environ.get("YIDAI_CAMPAIGN") == "slice"
-PARTS = 1
 
 
 def started(bank: Bank, *words: str, **more: str) -> subprocess.Popen[bytes]:
@@ -97,7 +96,7 @@ def test_a_worker_that_is_killed_leaves_its_jobs_to_the_next(bank: Bank, api: Ap
 @pytest.mark.campaign
 @pytest.mark.skipif(SLICE, reason="not in the slice of the long runs")
 def test_a_worker_is_killed_before_each_of_its_steps(bank: Bank, api: Api) -> None:
-    killed_at_every(bank, api, "M", PARTS)
+    killed_at_every(bank, api, "M", 1)
 
 
 def test_the_command_ends_in_order_when_it_is_asked_to(bank: Bank, api: Api) -> None:
