@@ -149,15 +149,20 @@ class WorkingSet:
         return len(subjects)
 
     async def shown_by(
-        self, connection: asyncpg.Connection, plan: FeaturePlan, subjects: Collection[int]
+        self,
+        connection: asyncpg.Connection,
+        plan: FeaturePlan,
+        subjects: Collection[int],
+        datasets: Collection[str] | None = None,
     ) -> list[int]:
-        """Who is online and whose timeline shows records of these subjects, ascending."""
+        """Who is online and whose timeline shows records of these subjects, in ``datasets`` or in any, ascending."""
         if not await connection.fetchval(repository.ANYBODY_ONLINE):
             return []
         tenant = await connection.fetchval("SELECT current_setting('yidai.tenant')")
         access = Access(ACTOR, Purpose.UPKEEP, tenant, self._clock())
+        links = _links(plan, datasets)
         async with live_door(self._lake, connection, access) as door:
-            found = {*subjects, *await asyncio.to_thread(_seers, door, plan, sorted(subjects))}
+            found = {*subjects, *await asyncio.to_thread(_seers, door, plan, sorted(subjects), links)}
         return [int(row[0]) for row in await connection.fetch(repository.ONLINE_OF, sorted(found))]
 
     async def plan_if_any(self, tenant: str, now: int) -> FeaturePlan | None:
@@ -191,11 +196,23 @@ def _hydrate(
     return tables, pin_of(tables.values()).joined(*(view.pin for view in views.values()))
 
 
-def _seers(door: Door, plan: FeaturePlan, subjects: list[int]) -> set[int]:
-    """Who may see records of these subjects through a link, as far as the definitions use views."""
+def _links(plan: FeaturePlan, datasets: Collection[str] | None) -> list[tuple[str, str, Reach]]:
+    """The links through which the definitions show one of these datasets, or which one of them tells; None for all.
+
+    A record that no view shows changes nobody's timeline but its subject's.
+    """
+    used = [v for name, v in plan.views.items() if name in plan.datasets or v.own]
+    if datasets is not None:
+        used = [v for v in used if v.dataset in datasets or v.source in datasets]
+    return sorted({(v.source, v.field, v.reach) for v in used})
+
+
+def _seers(
+    door: Door, plan: FeaturePlan, subjects: list[int], links: Iterable[tuple[str, str, Reach]]
+) -> set[int]:
+    """Who may see records of these subjects through one of these links."""
     found: set[int] = set()
-    links = {(v.source, v.field, v.reach) for name, v in plan.views.items() if name in plan.datasets or v.own}
-    for source, field, reach in sorted(links):
+    for source, field, reach in links:
         contract = plan.contracts[source]
         if reach is Reach.OWNER:
             found |= set(door.rows(contract, subjects).columns[field].tolist())

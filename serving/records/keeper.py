@@ -60,7 +60,9 @@ class RecordKeeper:
             last = await repository.insert(connection, contract, batch, authority.actor.actor_id, now)
             await heard(connection, contract.dataset, min(int(batch.raw.known_from.max()), now))
         if plan is not None:
-            shown = await self._online.shown_by(connection, plan, subjects)
+            shown = await self._online.shown_by(
+                connection, plan, subjects, {contract.dataset for contract, _ in parts}
+            )
             await lock_subjects(connection, shown)
             for subject in shown:
                 await self._online.refresh(connection, authority.tenant, subject, plan, now)
