@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.calendar import DAY, NEVER, NULL, month_index, month_start
-from features.contracts.model import Contract, FieldType, History
+from features.contracts.model import Contract, FieldType, History, SubjectKind
 from features.timeline.events import RETRACTED, EventTable, Int64, Pin, RawEvents
 
 _NUMBERS = {FieldType.ID_NUMBER, FieldType.USCC}
@@ -82,9 +82,15 @@ def expired(contract: Contract, raw: RawEvents, now: int) -> NDArray[np.bool_]:
 
 
 def linked_fields(contract: Contract) -> tuple[str, ...]:
-    """The fields that hold other subjects."""
+    """The fields that hold other subjects, or the household that somebody is a member of."""
     places = {link.field for link in contract.links}
     return tuple(f.name for f in contract.fields if f.type in _NUMBERS or f.name in places)
+
+
+def named_fields(contract: Contract) -> tuple[str, ...]:
+    """The fields that hold subjects whom the vault knows: a household's number is a code, and nobody's name."""
+    households = {link.field for link in contract.links if link.to is SubjectKind.HOUSEHOLD}
+    return tuple(name for name in linked_fields(contract) if name not in households)
 
 
 def forget(contract: Contract, raw: RawEvents, erased: Int64) -> RawEvents:

@@ -15,12 +15,14 @@ import asyncpg
 import numpy as np
 from numpy.typing import NDArray
 
+from features.calendar import NULL
 from features.contracts.model import Contract
 from features.errors import NotFound, Unavailable
 from features.identity.held import held_records, texts_of
 from features.timeline.events import TAIL
 from features.timeline.ingest import events_of, keep_findings
 from features.timeline.lake import Batch, first_of_each, row_hash
+from features.timeline.life import named_fields
 from serving.access.model import Authority, Permission
 from serving.access.repository import new_id
 from serving.decisions.gathering import Gatherer
@@ -163,7 +165,7 @@ class RecordService(RecordKeeper):
             last = await repository.lock_counter(connection)
             pairs = [(part.contract, batch) for part, batch in zip(parts, batches, strict=True)]
             everybody = _everybody(pairs)
-            if await repository.any_erased(connection, everybody):
+            if await repository.any_erased(connection, _named(pairs)):
                 return None
             fresh = [await self._fresh(connection, contract.dataset, batch) for contract, batch in pairs]
             new = [(c, batch.take(rows)) for (c, batch), rows in zip(pairs, fresh, strict=True) if rows.any()]
@@ -206,8 +208,18 @@ async def _log(
         )  # fmt: skip
 
 
+def _named(pairs: Sequence[tuple[Contract, Batch]]) -> list[int]:
+    """Subjects, and those of their rows whom the vault knows."""
+    found: set[int] = set()
+    for contract, batch in pairs:
+        found.update(batch.raw.subject.tolist())
+        for name in named_fields(contract):
+            found.update(batch.raw.columns[name].tolist())
+    return sorted(found - {NULL})
+
+
 def _everybody(pairs: Sequence[tuple[Contract, Batch]]) -> list[int]:
-    """Subjects, and those whom their rows name."""
+    """Subjects, and those whom their rows name, households too."""
     found: set[int] = set()
     for contract, batch in pairs:
         found.update(batch.raw.subject.tolist(), *links_of(contract, batch.raw))

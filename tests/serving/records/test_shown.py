@@ -18,6 +18,7 @@ COURT = {
     "published_at": "2024-11-05T09:00:00",
 }
 FROZEN = {"frozen_on": "2024-11-01", "released_on": "", "authority": "court", "amount": 900, "published_at": "2024-11-05T09:00:00"}  # fmt: skip
+MOVED = {"household_no": "H2", "role": "head", "village": "V2", "registered_since": "2024-06-01", "published_at": "2024-06-05T09:00:00"}  # fmt: skip
 BOTH, ONE = {"GOOD", "LATE"}, {"GOOD"}
 
 
@@ -54,6 +55,8 @@ def rows_of(bank: Bank) -> dict[str, tuple[int, bytes, int]]:
         ("account_freeze", {"freeze_no": "F2", **FROZEN, "published_at": "2024-09-05T09:00:00"}, ONE),
         ("court_case", {"case_id": "C1", **COURT}, BOTH),
         ("court_case", {"case_id": "C1", **COURT, "amount": 700, "published_at": "2024-12-05T09:00:00"}, BOTH),
+        ("population_register", MOVED, BOTH | {"MIDDLE"}),
+        ("court_case", {"case_id": "C2", **COURT}, BOTH | {"MIDDLE"}),
     ],
 )  # fmt: skip
 def test_everybody_s_row_is_what_reading_all_anew_makes_of_it(
