@@ -72,6 +72,10 @@ class FeatureMatrix:
         """The chosen rows, all columns."""
         return FeatureMatrix(self.columns, self.values[rows], self.missing[rows])
 
+    def column(self, place: int) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+        """Values and missing kinds of one column, side by side: looked at often they are in reach."""
+        return np.ascontiguousarray(self.values[:, place]), np.ascontiguousarray(self.missing[:, place])
+
     def select(self, names: tuple[str, ...]) -> FeatureMatrix:
         """The named columns, in that order."""
         at = {name: position for position, name in enumerate(self.names)}

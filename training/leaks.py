@@ -109,7 +109,7 @@ def _binned(sample: Sample) -> dict[int, Binned]:
     """Bins of each column that has a value, by its place."""
     found = {}
     for place, column in enumerate(sample.matrix.columns):
-        values, missing = sample.matrix.values[:, place], sample.matrix.missing[:, place]
+        values, missing = sample.matrix.column(place)
         if (missing == Missing.PRESENT).any():
             found[place] = bin_column(column, values, missing, sample.target, BinSettings())
     return found
@@ -118,7 +118,7 @@ def _binned(sample: Sample) -> dict[int, Binned]:
 def _suspects(sample: Sample, binned: dict[int, Binned]) -> tuple[Suspect, ...]:
     found = []
     for place, bins in binned.items():
-        woe = bins.transform(sample.matrix.values[:, place], sample.matrix.missing[:, place])
+        woe = bins.transform(*sample.matrix.column(place))
         value = auc(sample.target, woe).value
         if value > TOO_GOOD:
             found.append(Suspect(sample.matrix.columns[place].name, round(value, 6)))

@@ -34,6 +34,17 @@ def reach(sources: Sequence[str], datasets: Sequence[str]) -> Flags:
     return found
 
 
+def silenced(struck: Flags, reached: Flags) -> Flags:
+    """Which columns fall silent in each row: ``struck`` [rows, sources] of those that ``reached`` [sources, columns] tells.
+
+    The product of the two, without a multiplication of flags, which no library of numbers hurries.
+    """
+    out = np.zeros((len(struck), reached.shape[1]), dtype=bool)
+    for source, columns in enumerate(reached):
+        out[:, columns] |= struck[:, source, None]
+    return out
+
+
 def strike(
     generator: np.random.Generator, rows: int, sources: int, share: float | NDArray[np.float64]
 ) -> Flags:

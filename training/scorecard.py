@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from features.matrix import Column, ColumnKind, FeatureMatrix, Missing
 from training.binning import Binned, BinSettings, bin_column
 from training.bundle import FIXED, Bins, BundleColumn
-from training.masking import is_optional, reach, strike_some
+from training.masking import is_optional, reach, silenced, strike_some
 from training.sample import Sample, Unlearnable
 
 Floats = NDArray[np.float64]
@@ -100,7 +100,7 @@ def bin_sample(sample: Sample, settings: BinSettings, min_iv: float = 0.003) -> 
     sample.check()
     binned, columns = [], []
     for place, column in enumerate(sample.matrix.columns):
-        values, missing = sample.matrix.values[:, place], sample.matrix.missing[:, place]
+        values, missing = sample.matrix.column(place)
         fitted = bin_column(column, values, missing, sample.target, settings)
         if fitted.iv >= min_iv and len([c for c in fitted.counts if sum(c)]) > 1:
             binned.append(fitted)
@@ -204,7 +204,7 @@ def _masked(
     copies = int(np.clip(MANY_ROWS // len(woe), 1, MOST_COPIES))
     reached, generator = reach(sources, datasets), np.random.default_rng(SEED)
     struck = [strike_some(generator, len(woe), len(sources)) for _ in range(copies)]
-    return np.vstack([np.where(one @ reached, means, woe) for one in struck]), copies
+    return np.vstack([np.where(silenced(one, reached), means, woe) for one in struck]), copies
 
 
 def card_parts(
@@ -255,7 +255,7 @@ def _woe(card: Scorecard, matrix: FeatureMatrix) -> Floats:
     out = np.empty((len(matrix.values), len(card.columns)))
     for place, (column, fitted, mean) in enumerate(zip(card.columns, card.binned, card.means, strict=True)):
         source = at[column.name]
-        missing = matrix.missing[:, source]
-        woe = fitted.transform(matrix.values[:, source], missing)
+        values, missing = matrix.column(source)
+        woe = fitted.transform(values, missing)
         out[:, place] = np.where(missing > Missing.NO_RECORD, mean, woe)
     return out

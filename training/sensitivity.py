@@ -9,9 +9,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from features.matrix import Missing
+from features.matrix import FeatureMatrix, Missing
 from training.bundle import FIXED, Bundle, Scorer, probability
-from training.masking import Flags, is_optional, reach
+from training.masking import Flags, is_optional, reach, silenced
 from training.sample import Sample
 from training.validation import auc, log_loss
 
@@ -49,11 +49,21 @@ class Withheld(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A model and the rows that it has not seen; ``reached`` bool [sources, columns]."""
+    """A model and the rows that it has not seen, ``chosen`` of which it reads; ``reached`` bool [sources, columns],
+    ``full`` their log-odds with everything known.
+    """
 
     scorer: Scorer
     rows: Sample
+    chosen: FeatureMatrix
     reached: Flags
+    full: Int64
+
+    @staticmethod
+    def of(scorer: Scorer, rows: Sample, sources: Sequence[str]) -> _Part:
+        chosen = rows.matrix.select(scorer.columns)
+        full = scorer.log_odds(chosen.values, chosen.missing)
+        return _Part(scorer, rows, chosen, reach(sources, scorer.datasets), full)
 
 
 def sensitivity(
@@ -74,17 +84,14 @@ def sensitivity(
     unsure = any(isinstance(one.uncertainty, msgspec.UnsetType) for one, _ in held)
     if not sources or unsure or not 0 < bads < rows:
         return Withheld(level, half, ())
-    parts = [
-        _Part(scorer, own, reach(sources, scorer.datasets))
-        for scorer, (_, own) in zip(scorers, held, strict=True)
-    ]
+    parts = [_Part.of(scorer, own, sources) for scorer, (_, own) in zip(scorers, held, strict=True)]
     return Withheld(level, half, tuple(_lines(parts, sources)))
 
 
 def _lines(parts: Sequence[_Part], sources: Sequence[str]) -> list[WithheldLine]:
     generator = np.random.default_rng(SEED)
     struck = [generator.random((len(one.rows), len(sources))) < 0.5 for one in parts]
-    halves = [own @ one.reached for own, one in zip(struck, parts, strict=True)]
+    halves = [silenced(own, one.reached) for own, one in zip(struck, parts, strict=True)]
     lines = [
         _line(HALF, parts, halves),
         _line(ALL, parts, [np.atleast_2d(one.reached.any(axis=0)) for one in parts]),
@@ -105,10 +112,10 @@ def _line(what: str, parts: Sequence[_Part], silent: Sequence[Flags]) -> Withhel
 
 def _seen(part: _Part, silent: Flags) -> tuple[Floats, Int64, Flags]:
     """PD without the ``silent`` cells, how far the score moved, and whether that lies within the interval."""
-    scorer, chosen = part.scorer, part.rows.matrix.select(part.scorer.columns)
+    scorer, chosen = part.scorer, part.chosen
     missing: NDArray[np.uint8] = np.where(silent, Missing.SOURCE_DOWN, chosen.missing).astype(np.uint8)
     score = scorer.log_odds(np.where(missing == Missing.PRESENT, chosen.values, 0.0), missing)
-    off = score - scorer.log_odds(chosen.values, chosen.missing)
+    off = score - part.full
     half = scorer.half_width(missing, only_withheld=True)
     within = np.zeros(len(off), dtype=np.bool_) if half is None else np.abs(off) <= half
     return probability(score, scorer.bundle.scale.floor), off, within

@@ -243,11 +243,20 @@ def add_values(
     """Add the value of every tree to ``out`` [rows], without telling whose it is.
 
     At a comparison of a ``neutral`` column both branches count: averaged by training cover, which gives what
-    ``contribute`` adds up to, or with ``worst`` 1 the riskier one: no value of the column could give more.
+    ``contribute`` adds up to, or with ``worst`` 1 the riskier one: no value of the column could give more. Most rows
+    meet no such column on their way down a tree, and only where one does are all of its nodes looked at.
     """
     value = np.empty(MAX_NODES)
     for row in range(rows.shape[0]):
         for tree in range(len(counts)):
+            node = 0
+            while node >= 0 and neutral[row, inputs[tree, node]] == 0:
+                x = rows[row, inputs[tree, node]]
+                to_left = missing_left[tree, node] == 1 if np.isnan(x) else x <= thresholds[tree, node]
+                node = left[tree, node] if to_left else right[tree, node]
+            if node < 0:
+                out[row] += np.int64(np.rint(leaves[tree, -node - 1]))
+                continue
             for node in range(counts[tree] - 1, -1, -1):
                 l_place = left[tree, node]
                 r_place = right[tree, node]

@@ -22,7 +22,7 @@ from scipy.stats import norm
 from features.matrix import Missing
 from training.bundle import FIXED, SCHEMA, Bins, Bundle, Scorer, Uncertainty
 from training.calibration import sigmoid
-from training.masking import Flags, is_optional, reach, strike
+from training.masking import Flags, is_optional, reach, silenced, strike
 from training.sample import Rows, Sample
 
 Floats = NDArray[np.float64]
@@ -51,7 +51,7 @@ class _Held:
 
     def without(self, sources: Sequence[str], struck: Flags) -> Floats:
         """Log-odds [rows] with ``struck`` [rows, sources] withheld."""
-        cells = struck @ reach(sources, self.scorer.datasets)
+        cells = silenced(struck, reach(sources, self.scorer.datasets))
         return self._scored(np.where(cells, Missing.SOURCE_DOWN, self.missing).astype(np.uint8))
 
     def without_columns(self, dataset: str) -> Floats:
@@ -131,7 +131,7 @@ def _masked(held: Sequence[_Held], optional: tuple[str, ...], datasets: Sequence
         struck = strike(generator, rows, len(sources), generator.random((rows, 1)))
         full.append(one.full)
         partial.append(one.without(sources, struck))
-        hits.append(struck @ reached)
+        hits.append(silenced(struck, reached))
     return _Masked(np.concatenate(full), np.concatenate(partial), np.vstack(hits))
 
 

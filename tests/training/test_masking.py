@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.masking import MASKED_ROWS, MASKED_SOURCES, is_optional, reach, strike, strike_some
+from training.masking import MASKED_ROWS, MASKED_SOURCES, is_optional, reach, silenced, strike, strike_some
 
 DATASETS = ["tax", "tax@owner", "bank", "bank+tax@owner", "court+tax", "request"]
 
@@ -37,3 +37,9 @@ def test_sources_are_struck_whole_and_as_often_as_said() -> None:
     assert some.mean() == pytest.approx(MASKED_ROWS * MASKED_SOURCES, abs=0.01)
     each = np.array([[0.0], [1.0]])
     assert strike(np.random.default_rng(0), 2, 3, each).tolist() == [[False] * 3, [True] * 3]
+
+
+def test_a_row_loses_every_column_that_one_of_its_struck_sources_reaches() -> None:
+    reached = reach(["tax", "tax@owner", "court", "nobody"], DATASETS)
+    struck = strike(np.random.default_rng(3), 200, 4, 0.4)
+    assert (silenced(struck, reached) == ((struck.astype(int) @ reached.astype(int)) > 0)).all()
