@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 
 from features.calendar import iso
 from features.canonical import UNREADABLE, canonical_bytes, digest
-from features.contracts.load import BrokenDocument, load_contracts, read_yaml
+from features.contracts.documents import BrokenDocument, read_yaml
+from features.contracts.load import load_contracts
 from features.contracts.model import Contract, History, Text
 from features.definitions.columns import COMPOSITIONS, REQUEST, lay_columns
 from features.definitions.composites import Composite, Composites
@@ -93,8 +95,9 @@ class FeaturePlan:
         return frozenset(p.dataset for p in self._programs if any(grid == Grid.NOW for _, _, grid in p.slots))
 
     @staticmethod
+    @lru_cache(maxsize=8)
     def load(document: bytes) -> FeaturePlan:
-        """The plan in these bytes (``FeaturePlan.document``).
+        """The plan in these bytes (``FeaturePlan.document``); the same bytes are compiled once.
 
         Raises:
             Integrity: not a plan, or one that no longer compiles.
