@@ -25,7 +25,7 @@ from benchmarks.common import finish
 from benchmarks.portfolios import binned_regression, lightgbm_default
 from benchmarks.warning_city import City, Floats, Past, looked_at
 from benchmarks.warning_counts import BUDGET, Bench, Counted, paired, ratio_interval
-from features.contracts.load import read_yaml
+from features.contracts.documents import read_yaml
 from serving.watch.document import Group, SignalsDocument
 from serving.watch.models import Models
 from serving.watch.signals import SHIPPED

@@ -8,7 +8,8 @@ from pathlib import Path
 from uuid import UUID
 
 from features.canonical import canonical_bytes
-from features.contracts.load import BUILTIN, load_contracts, read_yaml
+from features.contracts.documents import read_yaml
+from features.contracts.load import BUILTIN, load_contracts
 from features.definitions.plan import BUILTIN as DEFINITIONS
 from features.definitions.plan import FeaturePlan, load_plan
 from features.errors import Invalid, Unavailable

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from features.contracts.load import BrokenDocument, read_yaml
+from features.contracts.documents import BrokenDocument, read_yaml
 from features.contracts.model import Text
 from features.errors import Invalid
 from features.matrix import Column, ColumnKind, Missing

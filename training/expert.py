@@ -18,7 +18,7 @@ import numpy as np
 
 from features.calendar import instant
 from features.canonical import canonical_bytes, code_of, digest
-from features.contracts.load import read_yaml
+from features.contracts.documents import read_yaml
 from features.contracts.model import Text
 from features.errors import Invalid
 from features.matrix import Column, ColumnKind

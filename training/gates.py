@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from features.contracts.load import read_yaml
+from features.contracts.documents import read_yaml
 from training.scale import MAX_SHARE
 from training.validation import GradeTest, Interval, Metrics
 

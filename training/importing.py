@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from features.canonical import UNREADABLE, code_of, digest
-from features.contracts.load import BrokenDocument, read_yaml
+from features.contracts.documents import BrokenDocument, read_yaml
 from features.errors import Invalid
 from features.matrix import Column, ColumnKind
 from training.bundle import MODEL_KINDS, Bundle, BundleColumn, Encoding, Scorer, with_vectors

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from features.contracts.load import convert, parse_yaml
+from features.contracts.documents import convert, parse_yaml
 from features.errors import Invalid
 
 SHIPPED = Path(__file__).with_name("monitoring.yaml")

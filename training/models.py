@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from features.contracts.load import convert
+from features.contracts.documents import convert
 from features.errors import Invalid
 from features.terminal import Step
 from training.boosting import Booster, constant_part, fit_booster, fold_boosters, tree_parts

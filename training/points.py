@@ -12,7 +12,7 @@ from math import log
 
 import msgspec
 
-from features.contracts.load import convert
+from features.contracts.documents import convert
 from training.documents import Bins, Bundle, BundleColumn, Line
 
 _FIXED = 1e9

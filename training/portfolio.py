@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 
 from features.contracts import load as contract_load
-from features.contracts.load import BrokenDocument, load_contracts, read_yaml
+from features.contracts.documents import BrokenDocument, read_yaml
+from features.contracts.load import load_contracts
 from features.contracts.model import Contract, Text
 from features.definitions import plan as definition_plan
 from features.definitions.model import DefinitionFile, PlanDocument

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.calendar import instant
-from features.contracts.load import read_yaml
+from features.contracts.documents import read_yaml
 from features.contracts.model import Text
 from training.bundle import Bundle
 from training.validation import Interval, auc

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from features.catalogue.model import Catalogue, OwnerKind
-from features.contracts.load import BrokenDocument, read_yaml
+from features.contracts.documents import BrokenDocument, read_yaml
 from features.contracts.model import Contract
 
 BUILTIN = Path(__file__).with_name("departments.yaml")

@@ -8,15 +8,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
-
-import msgspec
-import yaml
 
 from features.catalogue.model import Catalogue
 from features.consent import BASES, FITTING, Purpose
+from features.contracts.documents import BrokenDocument, read_yaml
 from features.contracts.model import Contract, Field, FieldType, History, SubjectKind, TimeSource
-from features.errors import Invalid
 
 BUILTIN = Path(__file__).parent
 """The folder of the contracts that Yidai ships."""
@@ -44,76 +40,7 @@ _LONGEST_LAG = 36_500
 """Days: a century. No source is later, and a lag of any size would overflow an instant."""
 FAIRNESS_TEST = Purpose.FAIRNESS_TEST.value
 """The only purpose for which protected attributes may be read."""
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML whose dates stay text, as our own calendar reads them, and where no key stands twice."""
-
-    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        node = super().compose_mapping_node(anchor)
-        seen: set[str] = set()
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            if key.value in seen:
-                problem = f"the key {key.value!r} stands twice"
-                raise yaml.composer.ComposerError(None, None, problem, key.start_mark)
-            seen.add(key.value)
-        return node
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
 _TIME_TYPES = {FieldType.MONTH, FieldType.DATE, FieldType.INSTANT}
-_Document = TypeVar("_Document")
-
-
-class BrokenDocument(Invalid):
-    """A YAML file that is not what it should be."""
-
-    def __init__(self, path: Path | str, problem: str, remedy: str = "") -> None:
-        super().__init__(problem, place=str(path), remedy=remedy)
-
-
-def read_yaml(path: Path, kind: type[_Document]) -> _Document:
-    """The document in a YAML file, checked against its type.
-
-    Raises:
-        BrokenDocument: not there, not YAML (with line and column), or not of that shape (with the field).
-    """
-    return convert(parse_yaml(path), kind, path)
-
-
-def parse_yaml(path: Path) -> Any:
-    """The plain value in a YAML file; see ``read_yaml``."""
-    try:
-        return parse_text(path.read_text(encoding="utf-8"), path)
-    except FileNotFoundError:
-        raise BrokenDocument(path, "there is no such file.", "Check the path.") from None
-    except UnicodeDecodeError:
-        raise BrokenDocument(path, "not valid YAML: it is not UTF-8 text.", "Mend that line.") from None
-
-
-def parse_text(text: str, path: Path | str) -> Any:
-    """As ``parse_yaml``, of a text; ``path`` is named in errors."""
-    try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
-    except RecursionError:
-        raise BrokenDocument(path, "it is nested too deeply.", "Take levels away.") from None
-    except (yaml.YAMLError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else path
-        told = getattr(error, "problem", None) or error
-        raise BrokenDocument(where, f"not valid YAML: {told}.", "Mend that line.") from None
-
-
-def convert(value: Any, kind: type[_Document], path: Path | str) -> _Document:
-    """A plain value as a document of that type; ``path`` is named in errors."""
-    try:
-        return msgspec.convert(value, kind)
-    except (msgspec.ValidationError, RecursionError, UnicodeEncodeError) as error:
-        raise BrokenDocument(path, f"{error}.", "Compare with the reference of this kind of file.") from None
 
 
 def load_contract(path: Path) -> Contract:
@@ -123,14 +50,19 @@ def load_contract(path: Path) -> Contract:
     return contract
 
 
+@cache
+def _shipped(path: Path) -> Contract:
+    contract = load_contract(path)
+    check_shipped(contract, path)
+    return contract
+
+
 def load_contracts(folders: Iterable[Path]) -> dict[str, Contract]:
     """All contracts of these folders by dataset; a later folder may not redefine an earlier dataset."""
     found: dict[str, Contract] = {}
     for folder in folders:
         for path in sorted(folder.glob("*.yaml")):
-            contract = load_contract(path)
-            if folder == BUILTIN:
-                check_shipped(contract, path)
+            contract = _shipped(path) if folder == BUILTIN else load_contract(path)
             if contract.dataset in found:
                 raise BrokenDocument(path, f"dataset {contract.dataset!r} is declared twice.", "Rename one.")
             found[contract.dataset] = contract

@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 
 from features.calendar import CHINA_OFFSET, DAY
-from features.contracts.load import read_yaml
+from features.contracts.documents import read_yaml
 from features.contracts.model import Contract
 from features.terminal import Step
 from features.timeline.events import Int64

@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from features.contracts.load import read_yaml
+from features.contracts.documents import read_yaml
 from features.contracts.model import Contract
 from features.quality.scores import accuracy, validity
 from features.timeline.ingest import FileReport, reports_of

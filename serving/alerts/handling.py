@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from features.calendar import DAY, local_date
-from features.contracts.load import read_yaml
+from features.contracts.documents import read_yaml
 from features.contracts.model import Text
 from features.errors import Invalid
 from serving.access.model import Role

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from features.contracts.load import read_yaml
+from features.contracts.documents import read_yaml
 from serving.cases.model import NoText, PersonOutcome, WrongReason
 
 FILE = Path(__file__).parent / "reasons.yaml"

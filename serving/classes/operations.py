@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from uuid import uuid4
 
-from features.contracts.load import convert, parse_yaml
+from features.contracts.documents import convert, parse_yaml
 from features.definitions.conditions import BrokenDefinition
 from features.definitions.plan import FeaturePlan
 from features.timeline.lake import Lake

@@ -213,7 +213,7 @@ def write_docs(
     out: Annotated[Path, typer.Option(help="The page to write.")] = Path("docs/reference/signals.md"),
 ) -> None:
     """Write the reference page of the shipped signals anew from the data."""
-    from features.contracts.load import read_yaml
+    from features.contracts.documents import read_yaml
     from serving.watch.reference import signals_page
     from serving.watch.signals import SHIPPED, SignalsDocument
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from features.calendar import iso
-from features.contracts.load import read_yaml
+from features.contracts.documents import read_yaml
 from features.contracts.model import Contract, SubjectKind
 from features.matrix import Missing
 from features.timeline.events import EventTable

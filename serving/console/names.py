@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from features.contracts.load import BUILTIN, parse_yaml
+from features.contracts.documents import parse_yaml
+from features.contracts.load import BUILTIN
 from features.definitions.plan import BUILTIN as DEFINITIONS
 from features.definitions.plan import load_plan
 from serving.alerts.spreading import GUARANTOR, HOUSEHOLD, VILLAGE

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from features.canonical import canonical_bytes, digest
-from features.contracts.load import read_yaml
+from features.contracts.documents import read_yaml
 from features.errors import Invalid
 from features.files import put_file
 from features.terminal import Step

@@ -10,7 +10,7 @@ import msgspec
 import yaml
 
 from features.canonical import canonical_bytes, digest
-from features.contracts.load import convert, parse_text
+from features.contracts.documents import convert, parse_text
 from features.definitions.plan import FeaturePlan
 from features.errors import Integrity, Invalid
 from serving.classes.checks import findings as class_findings

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from features.canonical import UNREADABLE, canonical_bytes
-from features.contracts.load import convert, parse_yaml
+from features.contracts.documents import convert, parse_yaml
 from features.errors import Integrity
 from features.matrix import Column
 from serving.policy.analysis import analyse

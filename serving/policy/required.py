@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from features.contracts.load import read_yaml
+from features.contracts.documents import read_yaml
 from serving.policy.days import first_day
 from serving.policy.facts import AML, IDENTITY, Aml, Identity
 from serving.policy.findings import Finding, error

@@ -15,7 +15,7 @@ import numpy as np
 from features.calendar import instant, iso, months_before
 from features.canonical import code_of
 from features.consent import Access, Purpose
-from features.contracts.load import read_yaml
+from features.contracts.documents import read_yaml
 from features.contracts.model import Contract, SubjectKind
 from features.errors import Conflict, Invalid
 from features.loans.rows import BOOK

@@ -15,7 +15,7 @@ import asyncpg
 import msgspec
 
 from features.canonical import UNREADABLE, canonical_bytes
-from features.contracts.load import convert, parse_yaml
+from features.contracts.documents import convert, parse_yaml
 from features.errors import Integrity
 from serving.alerts.handling import (
     HANDLING,

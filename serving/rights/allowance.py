@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from features.calendar import instant
-from features.contracts.load import read_yaml
+from features.contracts.documents import read_yaml
 
 FILE = Path(__file__).parent / "allowance.yaml"
 YEARLY, PAID = "yearly", "paid"

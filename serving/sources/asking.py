@@ -15,7 +15,7 @@ import msgspec
 
 from features.calendar import DAY, iso
 from features.consent import Consent, Purpose
-from features.contracts.load import BrokenDocument
+from features.contracts.documents import BrokenDocument
 from features.contracts.model import Contract, FieldType, SubjectKind
 from features.errors import Unavailable, YidaiError
 from features.timeline.packed import PackedTimeline, unpack

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 
-from features.contracts.load import BrokenDocument, read_yaml
+from features.contracts.documents import BrokenDocument, read_yaml
 
 Millis = Annotated[int, msgspec.Meta(ge=1, le=60_000)]
 Name = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{0,63}$")]

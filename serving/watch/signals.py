@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from features.canonical import UNREADABLE, canonical_bytes
-from features.contracts.load import convert, parse_yaml
+from features.contracts.documents import convert, parse_yaml
 from features.errors import Integrity, Invalid
 from serving.policy.findings import Finding
 from serving.watch.analysis import findings

@@ -11,7 +11,7 @@ import yaml
 
 from features.calendar import DAY, instant, months_before
 from features.canonical import canonical_bytes, digest
-from features.contracts.load import convert, parse_yaml
+from features.contracts.documents import convert, parse_yaml
 from features.definitions.conditions import BrokenDefinition
 from features.definitions.plan import FeaturePlan
 from features.errors import Invalid

@@ -10,8 +10,9 @@ from features.calendar import instant
 from features.canonical import canonical_bytes
 from features.catalogue.load import BUILTIN as CATALOGUE
 from features.catalogue.load import load_catalogue
+from features.contracts.documents import parse_yaml, read_yaml
 from features.contracts.load import BUILTIN as CONTRACTS
-from features.contracts.load import load_contract, load_contracts, parse_yaml, read_yaml
+from features.contracts.load import load_contract, load_contracts
 from features.definitions.model import DefinitionFile, PlanDocument
 from features.definitions.plan import BUILTIN as DEFINITIONS
 from features.definitions.plan import FeaturePlan

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.contracts.load import BrokenDocument
+from features.contracts.documents import BrokenDocument
 from features.errors import Invalid
 from features.matrix import Missing
 from tests.training.engines import bundle_of

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from features.canonical import code_of
-from features.contracts.load import BrokenDocument
+from features.contracts.documents import BrokenDocument
 from features.matrix import Missing
 from serving.cli import app
 from tests.training.conftest import write_flat

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from features.contracts.load import BrokenDocument
+from features.contracts.documents import BrokenDocument
 from training.gates import PROMOTION, load_gates, missed_gates, too_full
 from training.validation import GradeTest, Interval, Metrics
 

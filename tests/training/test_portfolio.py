@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from features.contracts.load import BrokenDocument
+from features.contracts.documents import BrokenDocument
 from features.errors import Invalid
 from tests.training.conftest import CONTRACT, write_flat
 from training.documents import MODEL_KINDS

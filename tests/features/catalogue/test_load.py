@@ -10,8 +10,9 @@ import yaml
 
 from features.catalogue.load import BUILTIN, load_catalogue
 from features.catalogue.model import OwnerKind
+from features.contracts.documents import BrokenDocument
 from features.contracts.load import BUILTIN as CONTRACTS_FOLDER
-from features.contracts.load import BrokenDocument, load_contracts
+from features.contracts.load import load_contracts
 
 CONTRACTS = load_contracts([CONTRACTS_FOLDER])
 CATALOGUE = load_catalogue(CONTRACTS)

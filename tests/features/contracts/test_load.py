@@ -9,13 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from features.contracts.load import (
-    FORBIDDEN_CATEGORIES,
-    BrokenDocument,
-    load_contract,
-    load_contracts,
-    parse_yaml,
-)
+from features.contracts.documents import BrokenDocument, parse_yaml
+from features.contracts.load import FORBIDDEN_CATEGORIES, load_contract, load_contracts
 
 GOOD: dict[str, Any] = {
     "schema": 1, "dataset": "wages", "department": "hrss", "title": {"zh": "工资", "en": "Wages"}, "subject": "person",
@@ -64,7 +59,7 @@ def test_the_good_one_is_good(tmp_path) -> None:
         (times(known_from={"field": "nowhere"}), r"times\.known_from: 'nowhere' is not a month"),
         (times(valid_to={"field": "pay"}), r"times\.valid_to: 'pay' is not a month"),
         (changed(history="static"), "a static dataset needs a note"),
-        ("schema: [1", r"broken\.yaml:1:\d+: not valid YAML"),
+        ("schema: [1", r"broken\.yaml:2:1: not valid YAML: did not find expected ',' or '\]'"),
         ("a: b: c", r"broken\.yaml:1:\d+: not valid YAML: mapping values"),
         ("- 1\n- 2", "Expected `object`, got `array`"),
     ],

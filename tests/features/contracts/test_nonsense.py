@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 
 from features.contracts.convert import REMEDIES, convert_column
-from features.contracts.load import BUILTIN, BrokenDocument, check_shipped, load_contract, load_contracts
+from features.contracts.documents import BrokenDocument
+from features.contracts.load import BUILTIN, check_shipped, load_contract, load_contracts
 from features.contracts.model import Field, FieldType
 from tests.features.contracts.test_load import GOOD, changed, put, times
 
@@ -54,6 +55,8 @@ def added(**field: Any) -> dict[str, Any]:
         ("schema: !!int one", "not valid YAML: invalid literal"),
         ("[" * 5000, "it is nested too deeply. Take levels away"),
         ("a: " + "{a: " * 5000, "it is nested too deeply"),
+        ("[" * 200_000 + "]" * 200_000, "it is nested too deeply"),
+        ("- " * 200_000, "it is nested too deeply"),
     ],
 )  # fmt: skip
 def test_nonsense_is_refused_with_field_and_remedy(tmp_path, document, message) -> None:

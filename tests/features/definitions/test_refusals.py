@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from features.contracts.load import BrokenDocument
+from features.contracts.documents import BrokenDocument
 from features.contracts.model import Contract
 from features.definitions.conditions import BrokenDefinition
 from features.definitions.model import DefinitionFile, PlanDocument

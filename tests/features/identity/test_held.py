@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from features.calendar import NEVER
-from features.contracts.load import BUILTIN, BrokenDocument, check_contract, load_contract
+from features.contracts.documents import BrokenDocument
+from features.contracts.load import BUILTIN, check_contract, load_contract
 from features.contracts.model import Contract, SubjectKind
 from features.identity.held import events_of
 from features.identity.numbers import person_check_digit

@@ -9,7 +9,8 @@ import pytest
 
 from features.calendar import NULL
 from features.canonical import code_of
-from features.contracts.load import BUILTIN, BrokenDocument, load_contract
+from features.contracts.documents import BrokenDocument
+from features.contracts.load import BUILTIN, load_contract
 from features.timeline.lake import Lake
 
 

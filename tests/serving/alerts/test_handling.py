@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from features.calendar import DAY, instant
-from features.contracts.load import read_yaml
+from features.contracts.documents import read_yaml
 from serving.alerts.handling import (
     HANDLING,
     PLAYBOOKS,

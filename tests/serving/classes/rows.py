@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from features.contracts.load import convert, parse_yaml
+from features.contracts.documents import convert, parse_yaml
 from serving.classes.document import ClassesDocument, Losses
 from serving.classes.losses import Exposures
 from serving.classes.parameters import SHIPPED, load_classes

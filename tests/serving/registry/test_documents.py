@@ -42,7 +42,7 @@ def test_a_policy_that_asks_for_an_unknown_feature_is_refused(bank: Bank) -> Non
 
 def shipped_signals() -> dict:
     """The signals that Yidai ships, as a document."""
-    from features.contracts.load import read_yaml
+    from features.contracts.documents import read_yaml
 
     return msgspec.json.decode(canonical_bytes(read_yaml(SHIPPED, SignalsDocument)))
 

@@ -12,7 +12,7 @@ import yaml
 
 from features.calendar import DAY, iso
 from features.canonical import canonical_bytes
-from features.contracts.load import read_yaml
+from features.contracts.documents import read_yaml
 from features.contracts.model import Text
 from features.errors import Integrity, Invalid
 from serving.alerts.handling import Due, Playbook, VillageRule

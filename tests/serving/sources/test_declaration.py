@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from features.contracts.load import BrokenDocument
+from features.contracts.documents import BrokenDocument
 from serving.sources.asking import open_sources
 from serving.sources.fetching import ADAPTERS
 from serving.sources.model import OnFailure, SourcesDocument, SourceSpec, State, read_sources

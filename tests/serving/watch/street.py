@@ -12,7 +12,7 @@ from psycopg.rows import dict_row
 
 from features.calendar import iso
 from features.canonical import canonical_bytes
-from features.contracts.load import read_yaml
+from features.contracts.documents import read_yaml
 from features.timeline.lake import Lake
 from serving.alerts.recording import Recorded
 from serving.registry.model import Kind

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.canonical import canonical_bytes
-from features.contracts.load import read_yaml
+from features.contracts.documents import read_yaml
 from serving.watch.analysis import findings
 from serving.watch.document import Level, SignalsDocument
 from serving.watch.evaluate import Values, evaluate

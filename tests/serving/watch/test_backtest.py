@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from features.calendar import DAY, instant, iso
-from features.contracts.load import read_yaml
+from features.contracts.documents import read_yaml
 from features.errors import Invalid
 from serving.cli import app
 from serving.watch.backtest import Backtest, counted, rate

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.canonical import canonical_bytes
-from features.contracts.load import read_yaml
+from features.contracts.documents import read_yaml
 from serving.watch.combining import combined
 from serving.watch.document import EARLY_PD, STANDING, Combination, Factor, Level, SignalsDocument
 from serving.watch.evaluate import evaluate

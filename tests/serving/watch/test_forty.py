@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from features.contracts.load import read_yaml
+from features.contracts.documents import read_yaml
 from serving.alerts.handling import playbooks
 from serving.watch.document import SignalsDocument
 from serving.watch.evaluate import evaluate, raised

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from features.calendar import iso, months_before
-from features.contracts.load import read_yaml
+from features.contracts.documents import read_yaml
 from features.timeline.events import EventTable, sort_events
 from serving.watch.book import open_book
 from serving.watch.document import EARLY_PD, SignalsDocument

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from features.contracts.load import read_yaml
+from features.contracts.documents import read_yaml
 from serving.watch.document import SignalsDocument
 from serving.watch.reference import rule, signals_page
 from serving.watch.signals import SHIPPED
