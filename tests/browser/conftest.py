@@ -13,18 +13,20 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from serving.access.model import Role
 from serving.console.app import create_console
-from tests.serving.conftest import address, bank, client, consent, nothing_promised, server, store
+from tests.serving.conftest import address, bank, client, consent, nothing_promised, ready_bank, server, store
 from tests.serving.console.desk import PASSWORD, person
 from tests.serving.world import Bank, running
 
-__all__ = ["address", "bank", "client", "consent", "nothing_promised", "server", "store"]
+__all__ = ["address", "bank", "client", "consent", "nothing_promised", "ready_bank", "server", "store"]
 Opened = Callable[..., Page]
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium, which `make browser` installs."""
+    """Debian's Chromium, which `make browser` installs; it ends with its module, since while it runs no other test of
+    the process may have an event loop of its own.
+    """
     path = shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
         pytest.skip("no Chromium: run `make browser`")

@@ -38,6 +38,7 @@ def stored(bank: Bank, keys: list[str]) -> set[str]:
     return {hashes[bytes(key)] for (key,) in rows}
 
 
+@pytest.mark.campaign
 def test_what_was_taken_is_answered_and_what_was_answered_is_stored(
     bank: Bank, people: list[tuple[str, str]], other: Api
 ) -> None:

@@ -108,6 +108,7 @@ async def flooded(
     return [task.result() for task in early], late
 
 
+@pytest.mark.campaign
 def test_a_flood_of_applications_is_shed_quickly_and_every_one_admitted_is_decided_once(
     bank: Bank, api: SmallApi, people: list[tuple[str, str]]
 ) -> None:

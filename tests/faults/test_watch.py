@@ -12,7 +12,7 @@ import pytest
 
 from features.calendar import DAY, iso
 from features.canonical import canonical_bytes
-from features.contracts.load import read_yaml
+from features.contracts.documents import read_yaml
 from serving.registry.model import Kind
 from serving.services import wall_clock
 from serving.store.session import owner_transaction, tenant_transaction
@@ -34,7 +34,7 @@ list(live.drain())
 """
 """Every statement and commit is a step; the process dies before the one with the given number."""
 SLICE = os.environ.get("YIDAI_CAMPAIGN") == "slice"
-APART = 34 if SLICE else 1
+APART = 20 if SLICE else 1
 FROZEN = "account_frozen"
 
 
@@ -98,7 +98,7 @@ def test_whoever_is_killed_loses_no_alert_and_doubles_none(bank: Bank, teller: C
         assert raised(bank).keys() >= loans
         step += APART
     assert set(raised(bank).values()) == {1}
-    assert len(loans) > 3
+    assert len(loans) > 2, "two were killed at least"
     print(f"{len(loans) - 1} kills, each before another of {step - APART} steps")
 
 

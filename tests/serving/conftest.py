@@ -1,7 +1,8 @@
-"""One embedded PostgreSQL a session, one migrated template, one database a module."""
+"""One embedded PostgreSQL a session, one migrated template and one bank in it, a copy of either for each module."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
@@ -16,7 +17,7 @@ from serving.store.engine import Database, open_database, stop_embedded
 from serving.store.migrate import migrate
 from serving.store.session import owner_transaction
 from tests.serving.sending import counts
-from tests.serving.world import GOOD, Bank, Client, make_bank
+from tests.serving.world import GOOD, Bank, Client, Clock, make_bank
 from tests.serving.world import serving as serving_bank
 
 _numbers = count(1)
@@ -31,12 +32,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     stop_embedded(settings)
 
 
-def clone(server: Settings, home: Path) -> tuple[Settings, Database]:
-    """A database of its own, copied from the template."""
+def clone(server: Settings, home: Path, template: str = "template") -> tuple[Settings, Database]:
+    """A database of its own, copied from a template."""
     name = f"module_{next(_numbers)}"
     admin = open_database(server).admin_url.replace("/template?", "/postgres?")
     with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     settings = replace(server, database_name=name)
     opened = open_database(settings)
     return replace(
@@ -50,10 +51,20 @@ def store(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> tuple[S
     return clone(server, tmp_path_factory.mktemp("home"))
 
 
+@pytest.fixture(scope="session")
+def ready_bank(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Bank:
+    """A bank that is ready to decide and that nobody asks: what modules copy."""
+    return make_bank(*clone(server, tmp_path_factory.mktemp("home")), tmp_path_factory.mktemp("city"))
+
+
 @pytest.fixture(scope="module")
-def bank(store: tuple[Settings, Database], tmp_path_factory: pytest.TempPathFactory) -> Bank:
+def bank(server: Settings, ready_bank: Bank, tmp_path_factory: pytest.TempPathFactory) -> Bank:
     """A bank that is ready to decide, for one module."""
-    return make_bank(*store, tmp_path_factory.mktemp("city"))
+    home = tmp_path_factory.mktemp("home")
+    settings, database = clone(server, home, ready_bank.settings.database_name)
+    shutil.copytree(ready_bank.settings.home, home, dirs_exist_ok=True)
+    own = replace(settings, as_of=ready_bank.settings.as_of, tenant=ready_bank.settings.tenant)
+    return Bank(own, database, dict(ready_bank.tokens), Clock(ready_bank.clock.now))
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from serving.access.model import Permission, Role
 from serving.access.repository import actor_of, create_tenant, create_token
 from serving.app import create_app
 from serving.policy.load import CITY, policy_from_yaml
+from serving.policy.policy import Policy
 from serving.registry.model import Kind
 from serving.registry.service import activate, approve, submit
 from serving.settings import Settings
@@ -74,19 +76,8 @@ def write_feeds(folder: Path) -> None:
     repayments: list[list[Any]] = []
     for person in ADULTS:
         for k, month in enumerate(months(14)):
-            bank.append(
-                [
-                    person,
-                    f"{person[-4:]}{k}",
-                    f"{month}-10T09:00:00",
-                    "in",
-                    inflow[person],
-                    "salary",
-                    "E1",
-                    5000,
-                    "",
-                ]
-            )
+            booked = f"{month}-10T09:00:00"
+            bank.append([person, f"{person[-4:]}{k}", booked, "in", inflow[person], "salary", "E1", 5000, ""])
             insurance.append([person, month, 4000, "E1", "paid", f"{month}-28T09:00:00"])
             late = 1 if k >= 14 - overdue.get(person, 0) else 0
             repayments.append([person, f"A{person[-4:]}", month, late, 900, 900, f"{month}-28T09:00:00"])
@@ -134,8 +125,8 @@ def scorecard(name: str, shift: float = 0.0, model_kind: str = "credit_approval"
 class Clock:
     """A clock that tests move."""
 
-    def __init__(self) -> None:
-        self.now = NOW
+    def __init__(self, now: int = NOW) -> None:
+        self.now = now
 
     def __call__(self) -> int:
         self.now += 1_000  # two things never happen at once
@@ -182,7 +173,7 @@ def make_bank(settings: Settings, database: Database, folder: Path) -> Bank:
     bank.approved("definitions", Kind.DEFINITIONS, PLAN.document)
     bank.approved("bundle.risk", Kind.BUNDLE, scorecard("risk"))
     bank.approved("bundle.rating", Kind.BUNDLE, scorecard("rating", 0.25))
-    bank.approved("policy", Kind.POLICY, policy_from_yaml(CITY).data)
+    bank.approved("policy", Kind.POLICY, city_policy().data)
     return bank
 
 
@@ -285,9 +276,15 @@ def problem(got: httpx.Response, status: int, code: str = "") -> dict[str, Any]:
     return body
 
 
+@cache
+def city_policy() -> Policy:
+    """The city's policy."""
+    return policy_from_yaml(CITY)
+
+
 def policy_with(**changes: Any) -> bytes:
     """The city's policy with some parts replaced."""
-    document = msgspec.to_builtins(policy_from_yaml(CITY).document)
+    document = msgspec.to_builtins(city_policy().document)
     return canonical_bytes({**document, **changes})
 
 

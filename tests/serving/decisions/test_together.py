@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from serving.access.model import Permission
 from serving.access.repository import actor_of
 from serving.decisions.together import by_versions, told_apart
+from serving.registry.model import Kind
 from serving.services import close_services, open_services
 from serving.store.session import owner_transaction
-from tests.serving.world import GOOD, LATE, MIDDLE, POOR, YOUNG, Bank, Client, application
+from tests.serving.world import GOOD, LATE, MIDDLE, POOR, YOUNG, Bank, Client, application, policy_with
 
 
 def together(bank: Bank, asked: list[tuple[str, str]]) -> list[Any]:
@@ -41,6 +42,7 @@ def together(bank: Bank, asked: list[tuple[str, str]]) -> list[Any]:
 
 
 def test_a_timeline_that_cannot_be_read_stops_its_own_decision_only(client: Client, bank: Bank) -> None:
+    bank.approved("policy", Kind.POLICY, policy_with(random_approval=None))
     people = [GOOD, LATE, MIDDLE, POOR, YOUNG]
     asked = [(number, client.consent_id(number)) for number in people]
     alone = [client.decide(number, consent).json() for number, consent in asked]
