@@ -7,48 +7,32 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
 
-from features.errors import Conflict, Forbidden, Invalid
 from serving.access.model import Permission
 from serving.alerts.machine import AlertState
 from serving.alerts.model import AFTERWARDS, ActionKind, FeedbackVerdict
 from serving.console.asking import Sent, Visit, WrongField, go, opening, sending
-from serving.console.forms import FRESH, CameBack, came_back
 from serving.console.inbox import action_of
 from serving.console.pages import ROOT
 
 router = APIRouter(prefix=f"{ROOT}/alerts")
 Officer = Annotated[Visit, Depends(opening(Permission.HANDLE_ALERTS))]
-FIELDS = ("kind", "reason", "result", "assignee", "until", "limit_yuan", "verdict")
 
 
 @router.get("/{alert_id}")
 async def alert(alert_id: UUID, visit: Officer) -> Response:
     """The whole story; the read is logged."""
-    return await _page(visit, alert_id)
+    view = await visit.services.alerts.view(visit.authority(Permission.HANDLE_ALERTS), alert_id)
+    released = view.alert.state is AlertState.RELEASED
+    kinds = [kind for kind in ActionKind if not released or kind in AFTERWARDS]
+    return visit.page("alert.html", view=view, alert=view.alert, kinds=kinds, verdicts=tuple(FeedbackVerdict))
 
 
 @router.post("/{alert_id}")
 async def act(alert_id: UUID, sent: Annotated[Sent, Depends(sending(Permission.HANDLE_ALERTS))]) -> Response:
-    """Do something about it; the second of two officers is told that the first has changed it. Where it is refused, the form
-    comes back as it was sent.
-    """
-    try:
-        version = sent.text("version", 12)
-        if not version.isdecimal():
-            raise WrongField("version", "open the alert again.")
-        authority = sent.visit.authority(Permission.HANDLE_ALERTS)
-        await sent.visit.services.alerts.act(authority, alert_id, action_of(sent), int(version), sent.key)
-    except (Conflict, Forbidden, Invalid) as refusal:
-        return await _page(sent.visit, alert_id, came_back(sent, FIELDS, refusal))
+    """Do something about it; the second of two officers is told that the first has changed it."""
+    version = sent.text("version", 12)
+    if not version.isdecimal():
+        raise WrongField("version", "open the alert again.")
+    authority = sent.visit.authority(Permission.HANDLE_ALERTS)
+    await sent.visit.services.alerts.act(authority, alert_id, action_of(sent), int(version), sent.key)
     return go(f"{ROOT}/alerts/{alert_id}")
-
-
-async def _page(visit: Visit, alert_id: UUID, back: CameBack = FRESH) -> Response:
-    """The alert, and where a form was refused, why and what stood in it."""
-    view = await visit.services.alerts.view(visit.authority(Permission.HANDLE_ALERTS), alert_id)
-    released = view.alert.state is AlertState.RELEASED
-    kinds = [kind for kind in ActionKind if not released or kind in AFTERWARDS]
-    return visit.page(
-        "alert.html", back.status, view=view, alert=view.alert, kinds=kinds,
-        verdicts=tuple(FeedbackVerdict), back=back, typed=back.typed,
-    )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from urllib.parse import quote
 
@@ -34,11 +34,13 @@ from serving.console import (
     users,
     villages,
 )
-from serving.console.asking import PasswordFirst, cookie_name, request_origin
+from serving.console.again import page_again, typed_of
+from serving.console.asking import PasswordFirst, Sent, cookie_name, request_origin
 from serving.console.guard import Guarded
 from serving.console.judged import Judgements
 from serving.console.live import Inboxes
 from serving.console.pages import ROOT, page, static_address, statics
+from serving.console.refill import CameBack, words_of
 from serving.console.trials import Trials
 from serving.process import seen
 from serving.process.observing import Observed
@@ -139,7 +141,19 @@ async def _refused(request: Request, error: Exception) -> Response:
     if isinstance(error, PasswordFirst):
         return RedirectResponse(f"{ROOT}/password", 303)
     place, remedy = tellable(error.place), tellable(error.remedy)
-    return _told(request, error.status, error.code, tellable(error.message), place, remedy, error.retry_after)
+    sent: Sent | None = getattr(request.state, "sent", None)
+    if sent is None:
+        return _told(
+            request, error.status, error.code, tellable(error.message), place, remedy, error.retry_after
+        )
+    back = CameBack(error.status, error.code, place, f"{tellable(error.message)} {remedy}".strip())
+    answer = await page_again(request, sent, back)
+    if answer is not None:
+        return _later(answer, error.retry_after)
+    lost = words_of(typed_of(sent))
+    return _told(
+        request, error.status, error.code, tellable(error.message), place, remedy, error.retry_after, lost
+    )
 
 
 async def _no_page(request: Request, error: Exception) -> Response:
@@ -156,13 +170,24 @@ async def _no_page(request: Request, error: Exception) -> Response:
 
 
 def _told(
-    request: Request, status: int, code: str, message: str, place: str, remedy: str, retry: int
+    request: Request,
+    status: int,
+    code: str,
+    message: str,
+    place: str,
+    remedy: str,
+    retry: int,
+    lost: Sequence[str] = (),
 ) -> Response:
     found = seen.now()
     answer = page(
         request, "problem.html", status, code=code, message=message, place=place, remedy=remedy,
-        back=_back(request), request_id="" if found is None else found.request_id,
+        leads=_back(request), back=CameBack(lost=lost), request_id="" if found is None else found.request_id,
     )  # fmt: skip
+    return _later(answer, retry)
+
+
+def _later(answer: Response, retry: int) -> Response:
     if retry:
         answer.headers["Retry-After"] = str(retry)
     return answer

@@ -169,7 +169,7 @@ async def sending_any(request: Request) -> Sent:
 
 
 async def form_of(visit: Visit) -> Sent:
-    """The form that came with a request.
+    """The form that came with a request; once it is known to be the session's own, a refusal brings it back to its page.
 
     Raises:
         ForeignForm: it does not hold the session's own token, or comes from another site.
@@ -183,10 +183,12 @@ async def form_of(visit: Visit) -> Sent:
     told = given.encode(errors="replace") if isinstance(given, str) else b""
     if not hmac.compare_digest(told, visit.session.csrf.encode()):
         raise ForeignForm
+    sent = Sent(visit, form)
+    request.state.sent = sent
     for name, value in form.multi_items():
         if not _storable(name) or (isinstance(value, str) and not _storable(value)):
             raise WrongField(name, "it holds half a character, which no text has.")
-    return Sent(visit, form)
+    return sent
 
 
 def _storable(text: str) -> bool:

@@ -8,7 +8,6 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Response
 
 from features.calendar import NEVER
-from features.errors import Conflict, Forbidden, Invalid
 from serving.access.model import Permission
 from serving.cases.api import place_of
 from serving.cases.model import CaseState, PersonOutcome, Terms, Verdict, WrongState
@@ -16,13 +15,12 @@ from serving.cases.reasons import MOST_TEXT, person_reasons
 from serving.cases.repository import Wanted
 from serving.console.asking import Sent, Visit, WrongField, go, opening, sending
 from serving.console.borrowers import borrowers
-from serving.console.forms import FRESH, CameBack, amount, came_back
+from serving.console.forms import amount
 from serving.console.pages import ROOT
 
 router = APIRouter(prefix=f"{ROOT}/cases")
 Reader = Annotated[Visit, Depends(opening(Permission.READ_CASES))]
 Deciding = Annotated[Sent, Depends(sending(Permission.DECIDE_CASES))]
-FIELDS = ("outcome", "limit_yuan", "rate_percent", "reason_code", "reason")
 A_PAGE = 50
 
 
@@ -55,18 +53,13 @@ async def queue(
 @router.get("/{case_id}")
 async def case(case_id: UUID, visit: Reader) -> Response:
     """Decision, reasons, facts, policy trace, what the applicant says, what may be granted; the read is logged."""
-    return await _page(visit, case_id)
-
-
-async def _page(visit: Visit, case_id: UUID, back: CameBack = FRESH) -> Response:
-    """The case, and where a form was refused, why and what stood in it."""
     view = await visit.services.cases.view(visit.authority(Permission.READ_CASES), case_id)
     name, borrower = visit.session.actor.name, None
     if visit.may(Permission.HANDLE_ALERTS):
         handler = visit.authority(Permission.HANDLE_ALERTS)
         borrower = await borrowers(visit.request).case_of_decision(handler, view.case.decision_id)
     return visit.page(
-        "case.html", back.status, back=back, typed=back.typed, view=view, borrower=borrower, case=view.case,
+        "case.html", view=view, borrower=borrower, case=view.case,
         evidence=view.evidence, decision=view.evidence.decision,
         reasons=tuple(person_reasons().values()), mine=view.case.taken_by == name, most_text=MOST_TEXT,
         proposed_by_me=view.case.proposed_by == name,
@@ -83,19 +76,13 @@ async def take(case_id: UUID, sent: Deciding) -> Response:
 
 @router.post("/{case_id}/decide")
 async def decide(case_id: UUID, sent: Deciding) -> Response:
-    """Approve or decline, with a reason of the list and in words; above an amount it waits for a second person. Where it is
-    refused, the form comes back as it was sent.
-    """
-    visit = sent.visit
+    """Approve or decline, with a reason of the list and in words; above an amount it waits for a second person."""
+    visit, verdict = sent.visit, _verdict(sent)
     try:
-        verdict = _verdict(sent)
-        try:
-            await visit.services.deciding.decide(visit.authority(Permission.DECIDE_CASES), case_id, verdict)
-        except WrongState:
-            if not await _decided_so(visit, case_id, verdict):
-                raise
-    except (Conflict, Forbidden, Invalid) as refusal:
-        return await _page(visit, case_id, came_back(sent, FIELDS, refusal))
+        await visit.services.deciding.decide(visit.authority(Permission.DECIDE_CASES), case_id, verdict)
+    except WrongState:
+        if not await _decided_so(visit, case_id, verdict):
+            raise
     return go(f"{ROOT}/cases/{case_id}")
 
 

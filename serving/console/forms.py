@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
 
-from features.errors import YidaiError
 from serving.console.asking import Sent, WrongField
-from serving.process.telling import tellable
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 _AMOUNT = re.compile(r"(\d{1,12})(?:\.(\d{1,2}))?")
@@ -38,24 +34,3 @@ def choice(kind: type[_Choice], value: str, name: str) -> _Choice:
         return kind(value)
     except ValueError:
         raise WrongField(name, "this is no choice of the list.") from None
-
-
-@dataclass(frozen=True, slots=True)
-class CameBack:
-    """A form on its page again: why it was refused (code, field and sentence, empty for a new form), and what stood in it."""
-
-    status: int = 200
-    code: str = ""
-    place: str = ""
-    message: str = ""
-    typed: Mapping[str, str] = field(default_factory=dict)
-
-
-FRESH = CameBack()
-
-
-def came_back(sent: Sent, fields: Iterable[str], refusal: YidaiError) -> CameBack:
-    """A form that was refused; what was typed comes back without numbers of people."""
-    typed = {name: tellable(value) for name in fields if isinstance(value := sent.form.get(name), str)}
-    message = tellable(f"{refusal.message} {refusal.remedy}")
-    return CameBack(refusal.status, refusal.code, tellable(refusal.place), message, typed)

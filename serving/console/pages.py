@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, partial
 from importlib.resources import files
@@ -19,11 +19,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from features.contracts.model import Text
 from serving.access.model import Permission
 from serving.console.names import fact, product_name, reason_name, signal_name
+from serving.console.refill import FRESH, CameBack, refilled
 from serving.console.words import Language, named, preferred, say
 from serving.services import services
 
 ROOT = "/console"
 LANGUAGE_COOKIE = "yidai_language"
+SHOWN = "came_back"
+"""What a request's state holds once its page has shown a form that came back."""
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
@@ -89,8 +92,21 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
         "form_key": partial(secrets.token_urlsafe, 16),
         "doors": doors(request), "root": ROOT, "path": request.url.path, "query": request.url.query, "static": static_address,
     }  # fmt: skip
-    text = environment().get_template(template).render(shown | values)
-    return HTMLResponse(text, status)
+    back = getattr(request.state, "back", FRESH) if status == 200 else FRESH
+    made = environment().get_template(template)
+    text = made.render({"back": back} | shown | values)
+    if back is not FRESH:
+        setattr(request.state, SHOWN, True)
+        text = _with_what_was_typed(
+            text, request.url.path, back, lambda it: made.render(shown | values | {"back": it})
+        )
+    return HTMLResponse(text, back.status if status == 200 else status)
+
+
+def _with_what_was_typed(text: str, path: str, back: CameBack, render: Callable[[CameBack], str]) -> str:
+    """The page with its form as it was sent; words that no form takes any more stand above it."""
+    full, lost = refilled(text, path, back)
+    return refilled(render(replace(back, lost=lost)), path, back)[0] if lost else full
 
 
 @cache

@@ -104,7 +104,7 @@ async def confirm_shown(sent: Annotated[Sent, Depends(sending(Permission.CLASSIF
     if not refused:
         return go(_same_list(sent))
     return sent.visit.page(
-        "classes_done.html", done=len(rows) - len(refused), refused=refused, back=_same_list(sent)
+        "classes_done.html", done=len(rows) - len(refused), refused=refused, leads=_same_list(sent)
     )
 
 

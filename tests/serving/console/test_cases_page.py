@@ -127,7 +127,9 @@ def test_a_refused_decision_comes_back_as_it_was_sent(signed: Sign, referred: st
     ada = signed("ada", Role.RISK_OFFICER)
     ada.post(f"/cases/{referred}/take")
     typed = {"outcome": "approve", "reason_code": "RV_INCOME_PROVED", "reason": WORDS, "limit_yuan": "much", "rate_percent": "9.75"}  # fmt: skip
-    answer = ada.post(f"/cases/{referred}/decide", seen=seen(ada, referred), **typed)
+    answer = ada.post(
+        f"/cases/{referred}/decide", page=f"/console/cases/{referred}", seen=seen(ada, referred), **typed
+    )
     assert answer.status_code == 422
     assert 'role="alert"' in answer.text
     for said in (
