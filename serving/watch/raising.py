@@ -64,7 +64,7 @@ class Values:
 def _text(value: float, form: str) -> str:
     if form == "pct":
         return f"{value:.0%}"
-    return f"{value:,.0f}" if value.is_integer() else f"{value:,.1f}"
+    return f"{value:,.1f}".removesuffix(".0")
 
 
 class Truth(NamedTuple):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from features.calendar import instant
 from features.contracts.model import Text
 from serving.watch.document import Clause, Condition, Level, Name, Operator, Signal, SignalsDocument, Trigger
-from serving.watch.evaluate import Values, evaluate, raised
+from serving.watch.evaluate import Values, evaluate, raised, sentence
 from tests.serving.watch.rows import columns, level_of
 
 NAMES = ["a", "b", "c", "a@1m", "b@1m", "a@grant"]
@@ -119,3 +119,11 @@ def test_evidence_tells_amounts_shares_and_the_day() -> None:
 )
 def test_a_name_says_when_its_value_is_asked(text, name, before) -> None:
     assert (Name.parse(text), Name.parse(text).before(), str(name)) == (name, before, text)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(2744.04, "2,744"), (2744.0, "2,744"), (2744.06, "2,744.1"), (-0.25, "-0.2"), (0.0, "0"), (None, "–")],
+)
+def test_an_amount_is_told_without_a_nought_after_the_point(value: float | None, told: str) -> None:
+    assert sentence("It is {a} yuan.", columns([{"a": value}], ["a"]), 0) == f"It is {told} yuan."
