@@ -142,15 +142,13 @@ async def _refused(request: Request, error: Exception) -> Response:
         return RedirectResponse(f"{ROOT}/password", 303)
     place, remedy = tellable(error.place), tellable(error.remedy)
     sent: Sent | None = getattr(request.state, "sent", None)
-    if sent is None:
-        return _told(
-            request, error.status, error.code, tellable(error.message), place, remedy, error.retry_after
-        )
-    back = CameBack(error.status, error.code, place, f"{tellable(error.message)} {remedy}".strip())
-    answer = await page_again(request, sent, back)
-    if answer is not None:
-        return _later(answer, error.retry_after)
-    lost = words_of(typed_of(sent))
+    lost: Sequence[str] = ()
+    if sent is not None:
+        back = CameBack(error.status, error.code, place, f"{tellable(error.message)} {remedy}".strip())
+        answer = await page_again(request, sent, back)
+        if answer is not None:
+            return _later(answer, error.retry_after)
+        lost = words_of(typed_of(sent))
     return _told(
         request, error.status, error.code, tellable(error.message), place, remedy, error.retry_after, lost
     )

@@ -29,7 +29,6 @@ from serving.decisions.gathering import Gatherer
 from serving.records import repository
 from serving.records.keeper import RecordKeeper
 from serving.records.lines import read_lines
-from serving.records.tail import links_of
 from serving.records.together import Call, Checked, SendReport, check_calls
 from serving.store.audit import record_async
 from serving.store.session import StoreUnavailable, tenant_connection
@@ -165,7 +164,7 @@ class RecordService(RecordKeeper):
             last = await repository.lock_counter(connection)
             pairs = [(part.contract, batch) for part, batch in zip(parts, batches, strict=True)]
             everybody = _everybody(pairs)
-            if await repository.any_erased(connection, _named(pairs)):
+            if await repository.any_erased(connection, everybody):
                 return None
             fresh = [await self._fresh(connection, contract.dataset, batch) for contract, batch in pairs]
             new = [(c, batch.take(rows)) for (c, batch), rows in zip(pairs, fresh, strict=True) if rows.any()]
@@ -208,22 +207,14 @@ async def _log(
         )  # fmt: skip
 
 
-def _named(pairs: Sequence[tuple[Contract, Batch]]) -> list[int]:
-    """Subjects, and those of their rows whom the vault knows."""
+def _everybody(pairs: Sequence[tuple[Contract, Batch]]) -> list[int]:
+    """Subjects, and those whom their rows name."""
     found: set[int] = set()
     for contract, batch in pairs:
         found.update(batch.raw.subject.tolist())
         for name in named_fields(contract):
             found.update(batch.raw.columns[name].tolist())
     return sorted(found - {NULL})
-
-
-def _everybody(pairs: Sequence[tuple[Contract, Batch]]) -> list[int]:
-    """Subjects, and those whom their rows name, households too."""
-    found: set[int] = set()
-    for contract, batch in pairs:
-        found.update(batch.raw.subject.tolist(), *links_of(contract, batch.raw))
-    return sorted(found)
 
 
 def _reports(
