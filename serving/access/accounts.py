@@ -65,9 +65,14 @@ class Attempt:
     browser: str = field(default="", repr=False)
 
 
-def new_password() -> str:
-    """A password to begin with, of 96 random bits; whoever gets it changes it at the first sign-in."""
-    return secrets.token_urlsafe(12)
+def new_password(name: str) -> str:
+    """A password to begin with, of 96 random bits; whoever gets it changes it at the first sign-in. One that holds the
+    name by chance, as it may a short one, is drawn anew: ``check_password`` would refuse it.
+    """
+    made = secrets.token_urlsafe(12)
+    while name and name.casefold() in made.casefold():
+        made = secrets.token_urlsafe(12)
+    return made
 
 
 def check_password(name: str, password: str) -> None:

@@ -103,7 +103,7 @@ def give_password(settings: Settings, name: str) -> str:
     Raises:
         UnknownActor: nobody of that name.
     """
-    made = new_password()
+    made = new_password(name)
     set_password(open_store(settings), settings.tenant, name, made, wall_clock(), must_change=True)
     return made
 

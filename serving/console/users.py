@@ -110,7 +110,7 @@ async def _revoke(sent: Sent, name: str) -> None:
 
 
 async def _first_password(sent: Sent, name: str) -> Response:
-    visit, made, now = sent.visit, new_password(), sent.visit.services.clock()
+    visit, made, now = sent.visit, new_password(name), sent.visit.services.clock()
 
     def give(database: Any) -> None:
         set_password(database, *_about(visit, name), made, now, must_change=True, by=_by(visit))

@@ -47,7 +47,7 @@ def passwords(settings: Settings) -> dict[str, str]:
     known = {user.name for user in users_of(database, settings.tenant, now) if user.password is not None}
     for role, name in PEOPLE.items():
         if role is not Role.INTEGRATION_ENGINEER and not (name in kept and name in known):
-            kept[name] = new_password()
+            kept[name] = new_password(name)
             set_password(database, settings.tenant, name, kept[name], now, must_change=False)
     _keep(path, kept)
     return kept

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from features.calendar import DAY
-from serving.access.accounts import OF_A_NAME, WINDOW, Attempt, WeakPassword, check_password
+from serving.access.accounts import OF_A_NAME, WINDOW, Attempt, WeakPassword, check_password, new_password
 from serving.access.model import Role
 from serving.access.sessions import end_sessions
 from serving.access.users import end_user, set_roles
@@ -175,6 +175,14 @@ def test_who_was_ended_never_comes_in_again(bank: Bank, signed: Sign) -> None:
     end_user(bank.database, "city", "eve", bank.clock())
     assert guest.get("/inbox").status_code == 303
     assert guest.sign_in("eve").status_code == 401
+
+
+@pytest.mark.parametrize("name", ["li", "A", "wang"])
+def test_a_first_password_is_one_that_the_check_takes(name: str) -> None:
+    """One in three of those for a name of one letter would hold it."""
+    for _ in range(100):
+        check_password(name, new_password(name))
+    assert new_password("") != new_password("")
 
 
 def test_a_first_password_opens_nothing_but_the_page_that_changes_it(bank: Bank, guest: Guest) -> None:
